@@ -1,0 +1,20 @@
+"""Sound files in and out: reading, resampling, stems that add up, writing.
+
+Everywhere in the package a wave is float32 of shape `(channels, samples)` with full scale at ±1.
+"""
+
+from soundsift.audio.grid import complement, quantise
+from soundsift.audio.reading import Recording, read
+from soundsift.audio.resampling import resample
+from soundsift.audio.writing import atomic_file, ensure_writable, write
+
+__all__ = [
+    "Recording",
+    "atomic_file",
+    "complement",
+    "ensure_writable",
+    "quantise",
+    "read",
+    "resample",
+    "write",
+]

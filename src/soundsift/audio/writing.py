@@ -1,0 +1,203 @@
+"""WAV files, written whole or not at all.
+
+The header is written here rather than by a library: libsndfile puts the time of day into float
+WAVs, and the same separation should give the same bytes.
+"""
+
+import os
+import secrets
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from soundsift.audio.grid import SAMPLE_FORMATS, to_steps
+from soundsift.errors import SoundsiftError
+
+_BYTES = {"s16": 2, "s24": 3, "f32": 4}
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
+
+# Frames converted at a time, so that a long recording isn't held in memory twice.
+_BLOCK = 2**18
+
+
+def write(
+    path: str | Path,
+    samples: np.ndarray,
+    sample_rate: int,
+    sample_format: str,
+    overwrite: bool = False,
+) -> int:
+    """Write a WAV file atomically: other programs see the whole file or none.
+
+    Missing folders are made. Integer formats round to the nearest step, without dither (target and
+    residual must add up), and clip at full scale; float32 keeps whatever lies beyond.
+
+    Args:
+        path: where to.
+        samples: (channels, samples), full scale ±1.
+        sample_rate: samples per second.
+        sample_format: "s16", "s24" or "f32".
+        overwrite: replace an existing file.
+
+    Returns:
+        How many samples were clipped; 0 for "f32".
+
+    Raises:
+        SoundsiftError: the file exists and `overwrite` is off, the folder can't be written, or the
+            disk is full.
+        ValueError: samples of another shape than (channels, samples), NaN among them, or an unknown
+            format.
+    """
+    if samples.ndim != 2 or samples.shape[0] == 0:
+        raise ValueError(f"expected samples of shape (channels, samples), not {samples.shape}")
+    if sample_format not in SAMPLE_FORMATS:
+        raise ValueError(f"expected one of {', '.join(SAMPLE_FORMATS)}, not {sample_format!r}")
+    if not np.isfinite(samples).all():
+        raise ValueError("NaN or infinite values among the samples to be written")
+    clipped = 0
+    channels, count = samples.shape
+    size = count * channels * _BYTES[sample_format]
+    with atomic_file(path, overwrite=overwrite) as file:
+        file.write(_header(channels, count, sample_rate, sample_format))
+        for start in range(0, count, _BLOCK):
+            block, over = _encode(samples[:, start : start + _BLOCK], sample_format)
+            file.write(block)
+            clipped += over
+        file.write(b"\0" * (size % 2))  # chunks are padded to an even number of bytes
+    return clipped
+
+
+@contextmanager
+def atomic_file(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """Open a temporary file in the same folder that moves to its place once it is complete.
+
+    On any error, an interruption included, the temporary file is removed and the old file, if any,
+    is untouched.
+
+    Args:
+        path: where to; missing folders are made.
+        overwrite: replace an existing file.
+
+    Yields:
+        The open file.
+
+    Raises:
+        SoundsiftError: the file exists and `overwrite` is off, or it can't be written.
+    """
+    path = Path(path)
+    ensure_writable(path, overwrite=overwrite)
+    # Not named after the file: a name of 255 bytes has no room for more.
+    temporary = path.parent / f".soundsift-{secrets.token_hex(8)}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                yield file
+                file.flush()
+                # Without it, a power cut after the move may leave an empty file under the final
+                # name.
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise SoundsiftError(
+            f"{path} can't be written ({error.strerror or error}); a writable folder with room "
+            "was expected."
+        ) from error
+
+
+def ensure_writable(path: str | Path, *, overwrite: bool = False) -> None:
+    """Refuse, before any long work, a place where the result could not be written.
+
+    Makes no file and no folder.
+
+    Args:
+        path: the file to be written.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        SoundsiftError: the file exists and `overwrite` is off, it is a folder, or its folder can't
+            be written.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise SoundsiftError(f"{path} is a folder; the name of a file was expected.")
+        if path.exists() and not overwrite:
+            raise SoundsiftError(
+                f"{path} exists already; choose another place or allow overwriting (--overwrite)."
+            )
+        folder = path.parent
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        is_folder = folder.is_dir()
+    except OSError as error:
+        raise SoundsiftError(
+            f"{path} can't be written ({error.strerror}); a writable folder was expected."
+        ) from error
+    if not is_folder:
+        raise SoundsiftError(f"{path} can't be written: {folder} is not a folder.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SoundsiftError(
+            f"{path} can't be written: no permission to write into the folder {folder}."
+        )
+
+
+def _encode(samples: np.ndarray, sample_format: str) -> tuple[bytes, int]:
+    """Interleaved little-endian bytes, and how many samples were clipped."""
+    if sample_format == "f32":
+        return samples.T.astype("<f4").tobytes(), 0
+    steps, clipped = to_steps(samples.T, sample_format)
+    if sample_format == "s16":
+        return steps.astype("<i2").tobytes(), clipped
+    # Three low bytes of each little-endian 32-bit number.
+    steps = np.ascontiguousarray(steps, dtype="<i4")
+    return steps.view(np.uint8).reshape(-1, 4)[:, :3].tobytes(), clipped
+
+
+def _header(channels: int, count: int, rate: int, sample_format: str) -> bytes:
+    """Everything before the samples: RIFF, or RF64 where the sizes pass four gigabytes."""
+    width = _BYTES[sample_format]
+    tag = _FLOAT if sample_format == "f32" else _PCM
+    # More than two channels need the extensible header; for one and two the plain one is understood
+    # more widely.
+    extensible = channels > 2
+    block = channels * width
+    fmt = struct.pack(
+        "<HHIIHH",
+        _EXTENSIBLE if extensible else tag,
+        channels,
+        rate,
+        rate * block,
+        block,
+        8 * width,
+    )
+    if extensible:
+        fmt += struct.pack("<HHIH", 22, 8 * width, 0, tag) + _GUID_TAIL
+    elif tag == _FLOAT:
+        fmt += struct.pack("<H", 0)
+    chunks = struct.pack("<4sI", b"fmt ", len(fmt)) + fmt
+    if tag == _FLOAT:
+        chunks += struct.pack("<4sII", b"fact", 4, min(count, 0xFFFFFFFF))
+    size = count * block
+    total = 4 + len(chunks) + 8 + size + size % 2
+    if total < 2**32:
+        return (
+            struct.pack("<4sI4s", b"RIFF", total, b"WAVE")
+            + chunks
+            + struct.pack("<4sI", b"data", size)
+        )
+    sizes = struct.pack("<4sIQQQI", b"ds64", 28, total + 36, size, count, 0)
+    unknown = 0xFFFFFFFF
+    return (
+        struct.pack("<4sI4s", b"RF64", unknown, b"WAVE")
+        + sizes
+        + chunks
+        + struct.pack("<4sI", b"data", unknown)
+    )

@@ -1,0 +1,89 @@
+"""A model as a folder: `config.yaml` and `model.safetensors`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import yaml
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from soundsift.config import SeparatorConfig
+from soundsift.errors import SoundsiftError
+from soundsift.models.velocity_field import VelocityField
+
+CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
+
+
+def save_model(
+    folder: Path, config: SeparatorConfig, weights: dict[str, Tensor], dtype: torch.dtype | None = None
+) -> None:
+    """Write a model, each file atomically.
+
+    Args:
+        folder: made if missing.
+        config: the model's configuration.
+        weights: of its velocity field.
+        dtype: matrices are stored in this type; vectors, which are small and touchy, as they are.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = {
+        name: (tensor.to(dtype) if dtype and tensor.ndim >= 2 else tensor).contiguous()
+        for name, tensor in weights.items()
+    }
+    partial = folder / (WEIGHTS + ".partial")
+    save_file(stored, partial)
+    partial.replace(folder / WEIGHTS)
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    partial = folder / (CONFIG + ".partial")
+    partial.write_text(text)
+    partial.replace(folder / CONFIG)
+
+
+def load_config(folder: Path) -> SeparatorConfig:
+    """Read and check a model's configuration.
+
+    Raises:
+        SoundsiftError: if it is missing or wrong.
+    """
+    file = folder / CONFIG
+    if not file.is_file():
+        raise SoundsiftError(f"{folder}: not a model folder: it has no {CONFIG}.")
+    try:
+        return SeparatorConfig.model_validate(yaml.safe_load(file.read_text()))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise SoundsiftError(f"{file}: not a model configuration: {error}") from error
+
+
+def load_weights(folder: Path) -> dict[str, Tensor]:
+    """A model's weights in float32.
+
+    Raises:
+        SoundsiftError: if the file is missing or damaged.
+    """
+    file = folder / WEIGHTS
+    if not file.is_file():
+        raise SoundsiftError(f"{folder}: not a model folder: it has no {WEIGHTS}.")
+    try:
+        return {name: tensor.float() for name, tensor in load_file(file).items()}
+    except SafetensorError as error:
+        raise SoundsiftError(f"{file}: not a safetensors file, or damaged: {error}") from error
+
+
+def load_field(folder: Path) -> tuple[SeparatorConfig, VelocityField]:
+    """A model's configuration and its velocity field, ready for inference.
+
+    Raises:
+        SoundsiftError: if a file is missing, damaged, or the weights don't fit the configuration.
+    """
+    config = load_config(folder)
+    with torch.device("meta"):
+        field = VelocityField(config.field)
+    try:
+        field.load_state_dict(load_weights(folder), assign=True)
+    except RuntimeError as error:
+        raise SoundsiftError(f"{folder}: weights and configuration disagree: {error}") from error
+    return config, field.eval().requires_grad_(False)

@@ -1,0 +1,261 @@
+"""The sound bank: every source file decoded once, and a manifest that says what each clip is.
+
+Decoding (slow, once) is kept apart from captioning (seconds, again whenever a rule changes): `decode_package` writes one
+file of 16-bit samples and an index per package, `write_manifest` applies the caption rules and the split to the indexes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from soundsift.data.captions import Concept, Rules, load_rules
+from soundsift.data.sources import SourceFile, licence, packages, source_files
+from soundsift.data.split import split_of
+from soundsift.errors import SoundsiftError
+
+SAMPLE_RATE = 48_000
+#: Longer files (music, mostly) keep this much, from 10 % into them on.
+LONGEST_SECONDS = 45.0
+_SHORTEST_SECONDS = 0.05
+_TRIM_DB = 60.0
+_ACTIVE_DB = 30.0
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One line of the manifest.
+
+    Attributes:
+        package, path, licence: where it comes from.
+        concept: canonical caption; `captions` holds every phrasing, `groups` the wider prompts that include it.
+        kind: one of `captions.KINDS`.
+        split: train, validation or test.
+        speaker: what must not be torn apart by the split and is strung together in a scene (a voice, a patch, a song).
+        shard, offset, samples: where its 16-bit mono samples lie.
+        seconds: duration.
+        level_db: RMS of its active part in dB full scale.
+    """
+
+    package: str
+    path: str
+    licence: str
+    concept: str
+    kind: str
+    groups: tuple[str, ...]
+    captions: tuple[str, ...]
+    split: str
+    speaker: str
+    shard: str
+    offset: int
+    samples: int
+    seconds: float
+    level_db: float
+
+
+class Bank:
+    """The clips of one split, with their samples mapped from disk.
+
+    Raises:
+        SoundsiftError: if the folder holds no manifest.
+    """
+
+    def __init__(self, folder: Path, splits: Iterable[str] = ("train",)) -> None:
+        manifest = folder / "manifest.jsonl"
+        if not manifest.exists():
+            raise SoundsiftError(
+                f"{manifest}: no such file; run `soundsift data fetch` and `soundsift data build` first."
+            )
+        wanted = set(splits)
+        self.folder = folder
+        self.clips: list[Clip] = []
+        with manifest.open() as lines:
+            for line in lines:
+                entry = json.loads(line)
+                if entry["split"] in wanted:
+                    entry["groups"] = tuple(entry["groups"])
+                    entry["captions"] = tuple(entry["captions"])
+                    self.clips.append(Clip(**entry))
+        self._shards: dict[str, NDArray[np.int16]] = {}
+
+    def audio(self, clip: Clip, start: int = 0, most: int | None = None) -> Samples:
+        """The clip's samples from `start` on, at most so many, mono at 48 kHz in -1..1, `(samples,)`."""
+        if clip.shard not in self._shards:
+            file = self.folder / "clips" / clip.shard
+            self._shards[clip.shard] = np.memmap(file, dtype=np.int16, mode="r")
+        last = clip.samples if most is None else min(clip.samples, start + most)
+        raw = self._shards[clip.shard][clip.offset + start : clip.offset + last]
+        return raw.astype(np.float32) / 32768.0
+
+
+def build(bank: Path, workers: int = 2) -> Counter[str]:
+    """Decode what is not decoded yet and write the manifest.
+
+    Returns:
+        Clips per split.
+    """
+    unpacked = [p for p in packages() if (bank / "packages" / p).exists()]
+    todo = [p for p in unpacked if not (bank / "clips" / f"{p}.json").exists()]
+    (bank / "clips").mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(max_workers=workers) as pool:
+        jobs = pool.map(decode_package, [bank] * len(todo), todo)
+        for _ in tqdm(jobs, total=len(todo), desc="decoding", unit="package"):
+            pass
+    return write_manifest(bank, load_rules())
+
+
+def decode_package(bank: Path, package: str) -> int:
+    """Decode a package into `clips/PACKAGE.i16` and `clips/PACKAGE.json`; files that do not decode are left out.
+
+    Returns:
+        The number of clips written.
+    """
+    shard = f"{package}.i16"
+    entries = []
+    offset = 0
+    partial = bank / "clips" / (shard + ".partial")
+    with partial.open("wb") as out:
+        for source in source_files(bank, package):
+            try:
+                wave = decode(source)
+            except (av.FFmpegError, ValueError, KeyError, StopIteration, EOFError):
+                continue
+            if wave is None:
+                continue
+            data = np.round(wave * 32767.0).astype(np.int16)
+            out.write(data.tobytes())
+            entries.append(index_entry(source.path, shard, offset, wave, data))
+            offset += len(data)
+    partial.rename(bank / "clips" / shard)
+    (bank / "clips" / f"{package}.json").write_text(json.dumps(entries))
+    return len(entries)
+
+
+def index_entry(path: str, shard: str, offset: int, wave: Samples, data: NDArray[np.int16]) -> dict[str, object]:
+    """What the index keeps of a decoded clip; the digest finds the same sound in two packages."""
+    return {
+        "path": path,
+        "shard": shard,
+        "offset": offset,
+        "samples": len(data),
+        "seconds": round(len(data) / SAMPLE_RATE, 3),
+        "level_db": round(active_level_db(wave), 2),
+        "digest": hashlib.md5(data[: 10 * SAMPLE_RATE].tobytes()).hexdigest(),
+    }
+
+
+def decode(source: SourceFile) -> Samples | None:
+    """Decode to mono 48 kHz, trim silent ends, bound the length; None if nothing is left.
+
+    Raises:
+        av.FFmpegError: if FFmpeg does not know the file.
+    """
+    form = "g722" if source.path.endswith(".g722") else None
+    blocks = []
+    wanted = int((LONGEST_SECONDS * 4) * SAMPLE_RATE)
+    with av.open(io.BytesIO(source.read()), format=form, metadata_errors="ignore") as container:
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+        count = 0
+        for frame in container.decode(audio=0):
+            for part in resampler.resample(frame):
+                blocks.append(part.to_ndarray()[0])
+                count += blocks[-1].size
+            if count >= wanted:
+                break
+        blocks.extend(part.to_ndarray()[0] for part in resampler.resample(None))
+    if not blocks:
+        return None
+    wave = np.concatenate(blocks).astype(np.float32)
+    return condition(wave)
+
+
+def condition(wave: Samples) -> Samples | None:
+    """Trim silent ends (60 dB below the peak), bound the length, keep the peak within 16 bits; None if silent."""
+    peak = float(np.abs(wave).max(initial=0.0))
+    if not np.isfinite(peak) or peak < 1e-3:
+        return None
+    loud = np.flatnonzero(np.abs(wave) > peak * 10 ** (-_TRIM_DB / 20))
+    wave = wave[loud[0] : loud[-1] + 1]
+    longest = int(LONGEST_SECONDS * SAMPLE_RATE)
+    if len(wave) > longest:
+        start = min(len(wave) // 10, len(wave) - longest)
+        wave = wave[start : start + longest]
+    if len(wave) < _SHORTEST_SECONDS * SAMPLE_RATE:
+        return None
+    return wave / max(1.0, peak)
+
+
+def active_level_db(wave: Samples) -> float:
+    """RMS in dB full scale of the 20 ms frames within 30 dB of the loudest one."""
+    frame = SAMPLE_RATE // 50
+    padded = np.pad(wave, (0, -len(wave) % frame)).reshape(-1, frame)
+    power = np.square(padded, dtype=np.float64).mean(axis=1)
+    active = power[power >= power.max() * 10 ** (-_ACTIVE_DB / 10)]
+    return float(10 * np.log10(active.mean() + 1e-12))
+
+
+def write_manifest(bank: Path, rules: Rules) -> Counter[str]:
+    """Caption and split every decoded clip; of sounds that occur more than once, the first is kept.
+
+    Returns:
+        Clips per split.
+    """
+    counts: Counter[str] = Counter()
+    seen: set[str] = set()
+    partial = bank / "manifest.jsonl.partial"
+    with partial.open("w") as out:
+        for index in sorted((bank / "clips").glob("*.json")):
+            package = index.stem
+            terms = licence(bank, package.removesuffix(".rendered"))
+            for entry in json.loads(index.read_text()):
+                concept = _concept(rules, package, entry)
+                if concept is None or entry["digest"] in seen:
+                    continue
+                seen.add(entry["digest"])
+                clip = _clip(package.removesuffix(".rendered"), terms, entry, concept)
+                counts[clip.split] += 1
+                out.write(json.dumps(asdict(clip)) + "\n")
+    partial.rename(bank / "manifest.jsonl")
+    logging.getLogger(__name__).info("manifest: %s", dict(counts))
+    return counts
+
+
+def _concept(rules: Rules, package: str, entry: dict[str, object]) -> Concept | None:
+    # Rendered stems carry their concept; recorded files get theirs from the rules.
+    if "concept" in entry:
+        return rules.concepts[str(entry["concept"])]
+    return rules.concept(package, str(entry["path"]))
+
+
+def _clip(package: str, terms: str, entry: dict[str, object], concept: Concept) -> Clip:
+    split, speaker = split_of(package, str(entry["path"]), concept.kind)
+    return Clip(
+        package=package,
+        path=str(entry["path"]),
+        licence=terms,
+        concept=concept.name,
+        kind=concept.kind,
+        groups=concept.groups,
+        captions=concept.captions,
+        split=split,
+        speaker=speaker,
+        shard=str(entry["shard"]),
+        offset=int(str(entry["offset"])),
+        samples=int(str(entry["samples"])),
+        seconds=float(str(entry["seconds"])),
+        level_db=float(str(entry["level_db"])),
+    )

@@ -1,0 +1,75 @@
+"""Spans for training, from the energy of the target stem (paper: silence below -40 dB, at least 250 ms of it)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundsift.prompts import Span
+
+_FRAME_SECONDS = 0.02
+_SILENCE_DB = -40.0
+_SHORTEST_SILENCE_SECONDS = 0.25
+
+
+def active_spans(wave: NDArray[np.float32], sample_rate: int) -> list[tuple[float, float]]:
+    """When a sound is heard: above -40 dB of its loudest moment, pauses under 250 ms bridged.
+
+    Args:
+        wave: `(samples,)`.
+        sample_rate: in Hz.
+
+    Returns:
+        (start, end) in seconds, in order; empty for silence.
+    """
+    frame = round(_FRAME_SECONDS * sample_rate)
+    padded = np.pad(wave, (0, -len(wave) % frame)).reshape(-1, frame)
+    power = np.square(padded).mean(axis=1)
+    loudest = float(power.max(initial=0.0))
+    if loudest <= 1e-10:
+        return []
+    heard = np.flatnonzero(power > loudest * 10 ** (_SILENCE_DB / 10))
+    breaks = np.flatnonzero(np.diff(heard) * _FRAME_SECONDS > _SHORTEST_SILENCE_SECONDS)
+    starts = heard[np.concatenate([[0], breaks + 1])]
+    ends = heard[np.concatenate([breaks, [len(heard) - 1]])] + 1
+    duration = len(wave) / sample_rate
+    return [
+        (float(a * _FRAME_SECONDS), float(min(b * _FRAME_SECONDS, duration))) for a, b in zip(starts, ends, strict=True)
+    ]
+
+
+def draw_spans(
+    wave: NDArray[np.float32], sample_rate: int, rng: np.random.Generator, jitter: float = 0.1
+) -> tuple[Span, ...]:
+    """Mark a target as a user would: a little off, sometimes one occurrence only, sometimes where it is not.
+
+    Args:
+        wave: the target `(samples,)`.
+        sample_rate: in Hz.
+        rng: random numbers.
+        jitter: the most that an edge is off, in seconds.
+    """
+    active = active_spans(wave, sample_rate)
+    if not active:
+        return ()
+    duration = len(wave) / sample_rate
+    gaps = _gaps(active, duration)
+    chosen = active
+    if len(active) > 1 and rng.random() < 0.3:
+        chosen = [active[int(rng.integers(len(active)))]]
+    marked = [(start, end, True) for start, end in chosen]
+    if gaps and rng.random() < 0.3:
+        marked += [(start, end, False) for start, end in gaps if rng.random() < 0.7]
+    spans = []
+    for start, end, positive in marked:
+        first, last = np.clip(np.array([start, end]) + rng.uniform(-jitter, jitter, 2), 0, duration)
+        if last - first >= 0.04:
+            spans.append(Span(round(float(first), 3), round(float(last), 3), positive))
+    return tuple(spans)
+
+
+def _gaps(active: list[tuple[float, float]], duration: float) -> list[tuple[float, float]]:
+    """The pauses of at least half a second, edges included."""
+    edges = [0.0, *[t for span in active for t in span], duration]
+    pairs = zip(edges[::2], edges[1::2], strict=True)
+    return [(start, end) for start, end in pairs if end - start >= 0.5]

@@ -1,0 +1,72 @@
+"""The default model's text encoder: MiniLM sentence states per token (arXiv 2002.10957; all-MiniLM-L6-v2, Apache-2.0).
+
+PyTorch's own post-norm transformer is BERT's, so only the embeddings and the names of the weights are spelled out here.
+Transformers would do the same but takes longer to import than a ten-second clip to separate.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+#: Sizes of all-MiniLM-L6-v2.
+VOCABULARY, POSITIONS, WIDTH, LAYERS, HEADS, HIDDEN, EPS = 30522, 512, 384, 6, 12, 1536, 1e-12
+
+_LAYER_NAMES = {
+    "attention.output.dense": "self_attn.out_proj",
+    "attention.output.LayerNorm": "norm1",
+    "intermediate.dense": "linear1",
+    "output.dense": "linear2",
+    "output.LayerNorm": "norm2",
+}
+
+
+class MiniLM(nn.Module):
+    """Token ids to contextual token states."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(VOCABULARY, WIDTH)
+        self.positions = nn.Embedding(POSITIONS, WIDTH)
+        self.kinds = nn.Embedding(2, WIDTH)
+        self.norm = nn.LayerNorm(WIDTH, eps=EPS)
+        layer = nn.TransformerEncoderLayer(
+            WIDTH, HEADS, HIDDEN, 0.0, "gelu", layer_norm_eps=EPS, batch_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Encode.
+
+        Args:
+            tokens: `(batch, tokens)`, int64, `[CLS] ... [SEP]` and padding.
+            mask: `(batch, tokens)`, bool, True where a token counts.
+
+        Returns:
+            Hidden states `(batch, tokens, 384)`.
+        """
+        positions = torch.arange(tokens.shape[1], device=tokens.device)
+        x = self.words(tokens) + self.positions(positions) + self.kinds.weight[0]
+        y: Tensor = self.layers(self.norm(x), src_key_padding_mask=~mask)
+        return y
+
+
+def convert_bert(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Rename a BERT checkpoint's weights to `MiniLM`'s; the pooler, which is unused, is dropped."""
+    converted = {
+        "words.weight": weights["embeddings.word_embeddings.weight"],
+        "positions.weight": weights["embeddings.position_embeddings.weight"],
+        "kinds.weight": weights["embeddings.token_type_embeddings.weight"],
+        "norm.weight": weights["embeddings.LayerNorm.weight"],
+        "norm.bias": weights["embeddings.LayerNorm.bias"],
+    }
+    for layer in range(LAYERS):
+        theirs, ours = f"encoder.layer.{layer}", f"layers.layers.{layer}"
+        for kind in ("weight", "bias"):
+            parts = [
+                weights[f"{theirs}.attention.self.{n}.{kind}"] for n in ("query", "key", "value")
+            ]
+            converted[f"{ours}.self_attn.in_proj_{kind}"] = torch.cat(parts)
+            for old, new in _LAYER_NAMES.items():
+                converted[f"{ours}.{new}.{kind}"] = weights[f"{theirs}.{old}.{kind}"]
+    return converted

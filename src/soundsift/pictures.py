@@ -1,0 +1,234 @@
+"""A picture of a separation: spectrograms of mixture, target and residual, with the spans."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from soundsift.audio import atomic_file
+from soundsift.prompts import Span
+
+# Loudness range shown; quieter is as good as silent beside what is loud.
+_RANGE_DB = 75.0
+_ROWS, _COLUMNS = 256, 1400
+_LOWEST_HZ, _HIGHEST_HZ = 40.0, 20_000.0
+_TICKS_HZ = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
+
+_INK, _FAINT, _PAPER = "#1d2430", "#6b7484", "#ffffff"
+_HEARD, _NOT_HEARD = "#35d07f", "#ff5a5f"
+
+
+def spectrogram_picture(
+    path: str | Path,
+    mixture: np.ndarray,
+    target: np.ndarray,
+    residual: np.ndarray,
+    sample_rate: int,
+    spans: Sequence[Span] = (),
+    title: str = "",
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Draw three spectrograms, one above the other, into a PNG of 1600 x 1200 pixels.
+
+    All share one colour scale in dB below the mixture's loudest spot, so that what left the target
+    can be found in the residual. Spans are shaded, green where the sound is heard (+) and red where
+    it is not (-).
+
+    Args:
+        path: where to write the PNG.
+        mixture: (channels, samples), full scale ±1.
+        target: the same shape.
+        residual: the same shape.
+        sample_rate: samples per second.
+        spans: spans of the prompt.
+        title: headline, for instance the text prompt.
+        overwrite: replace an existing file.
+
+    Raises:
+        SoundsiftError: the file exists and `overwrite` is off, or it can't be written.
+        ValueError: the three shapes differ, or there are no samples.
+    """
+    if not mixture.shape == target.shape == residual.shape or mixture.ndim != 2 or not mixture.size:
+        raise ValueError(
+            "expected three waves of one shape (channels, samples), not "
+            f"{mixture.shape}, {target.shape}, {residual.shape}"
+        )
+    # Only whoever draws pays for loading matplotlib. No pyplot: it has global state and looks for a
+    # screen.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    waves = {"Mixture": mixture, "Target": target, "Residual": residual}
+    edges = _band_edges(sample_rate)
+    powers = {name: _spectrogram(wave, sample_rate, edges) for name, wave in waves.items()}
+    loudest = max(float(powers["Mixture"].max()), 1e-20)
+    peak = max(float(np.abs(mixture).max()), 1e-6)
+    duration = mixture.shape[1] / sample_rate
+
+    figure = Figure(figsize=(16, 12), dpi=100, facecolor=_PAPER)
+    FigureCanvasAgg(figure)
+    panels = figure.add_gridspec(
+        3,
+        2,
+        width_ratios=[70, 1],
+        hspace=0.17,
+        wspace=0.03,
+        left=0.07,
+        right=0.93,
+        top=0.895,
+        bottom=0.06,
+    )
+    image: Any = None
+    for index, (name, wave) in enumerate(waves.items()):
+        rows = panels[index, 0].subgridspec(2, 1, height_ratios=[1, 5], hspace=0.03)
+        envelope = figure.add_subplot(rows[0])
+        _draw_envelope(envelope, wave, peak, duration, name)
+        axes = figure.add_subplot(rows[1])
+        decibels = 10 * np.log10(np.maximum(powers[name] / loudest, 1e-20))
+        image = axes.imshow(
+            decibels,
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            vmin=-_RANGE_DB,
+            vmax=0,
+            interpolation="bilinear",
+            extent=(0, duration, 0, len(edges) - 1),
+        )
+        _label_axes(axes, edges, duration, last=index == len(waves) - 1)
+        _shade(axes, spans)
+    _add_colour_bar(figure, figure.add_subplot(panels[:, 1]), image)
+    _add_heading(figure, title, spans)
+    with atomic_file(path, overwrite=overwrite) as file:
+        # Without a date or a version in it, the same separation gives the same picture.
+        figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def _band_edges(sample_rate: int) -> np.ndarray:
+    """Frequencies between the picture's rows: a mel-like scale, nearly linear below 300 Hz."""
+    top = min(_HIGHEST_HZ, sample_rate / 2)
+    low = min(_LOWEST_HZ, top / 100)
+    scale = np.linspace(_to_scale(low), _to_scale(top), _ROWS + 1)
+    return np.asarray(300 * np.expm1(scale))
+
+
+def _to_scale(hertz: float | np.ndarray) -> Any:
+    return np.log1p(np.asarray(hertz) / 300)
+
+
+def _spectrogram(wave: np.ndarray, sample_rate: int, edges: np.ndarray) -> np.ndarray:
+    """Power per band and column, (bands, columns), mean over the channels."""
+    # About 46 ms: harmonics of a voice apart, its syllables too.
+    size = 2 ** max(6, round(np.log2(0.046 * sample_rate)))
+    samples = wave.shape[1]
+    columns = int(np.clip(samples // (size // 8), 1, _COLUMNS))
+    # Several windows per column, so that short clicks in long recordings are not stepped over.
+    per_column = int(np.clip(samples / columns / size * 2, 1, 8))
+    centres = (np.arange(columns * per_column) + 0.5) * samples / (columns * per_column)
+    starts = np.round(centres).astype(np.int64)
+    window = np.hanning(size).astype(np.float32)
+    bands = _band_weights(size, sample_rate, edges)
+    result = np.zeros((columns, len(edges) - 1), dtype=np.float64)
+    for channel in wave:
+        # A window starting at a padded wave's index is centred on the same index of the wave.
+        padded = np.pad(channel.astype(np.float32), size // 2)
+        for first in range(0, columns, 64):
+            block = starts[first * per_column : (first + 64) * per_column]
+            frames = padded[block[:, None] + np.arange(size)] * window
+            power = np.abs(np.fft.rfft(frames, axis=1)) ** 2 @ bands
+            result[first : first + 64] += power.reshape(-1, per_column, power.shape[1]).max(axis=1)
+    return result.T / len(wave)
+
+
+def _band_weights(size: int, sample_rate: int, edges: np.ndarray) -> np.ndarray:
+    """Weights (bins, bands): the mean of a band's bins, or between bins where bands are finer."""
+    bins = np.arange(size // 2 + 1) * sample_rate / size
+    centres = (edges[1:] + edges[:-1]) / 2
+    # A triangle at least one bin wide to either side always reaches a bin.
+    reach = np.maximum(edges[1:] - edges[:-1], sample_rate / size)
+    weights = np.maximum(0, 1 - np.abs(bins[:, None] - centres) / reach)
+    return np.asarray(weights / np.maximum(weights.sum(axis=0), 1e-12))
+
+
+def _draw_envelope(axes: Any, wave: np.ndarray, peak: float, duration: float, name: str) -> None:
+    columns = min(_COLUMNS, wave.shape[1])
+    cuts = np.arange(columns) * wave.shape[1] // columns
+    top = np.maximum.reduceat(wave.max(axis=0), cuts)
+    bottom = np.minimum.reduceat(wave.min(axis=0), cuts)
+    times = (np.arange(columns) + 0.5) * duration / columns
+    axes.fill_between(times, bottom, top, color=_INK, linewidth=0.4)
+    axes.set(xlim=(0, duration), ylim=(-1.1 * peak, 1.1 * peak))
+    axes.axis("off")
+    axes.set_title(name, loc="left", fontsize=15, fontweight="bold", color=_INK, pad=4)
+
+
+def _label_axes(axes: Any, edges: np.ndarray, duration: float, *, last: bool) -> None:
+    low, high = _to_scale(edges[0]), _to_scale(edges[-1])
+    shown = [tick for tick in _TICKS_HZ if edges[0] <= tick <= edges[-1]]
+    rows = [(_to_scale(tick) - low) / (high - low) * (len(edges) - 1) for tick in shown]
+    axes.set_yticks(rows, [f"{t} Hz" if t < 1000 else f"{t // 1000} kHz" for t in shown])
+    axes.tick_params(colors=_FAINT, labelsize=11, length=4)
+    axes.set_xlim(0, duration)
+    if last:
+        axes.set_xlabel("time in seconds", fontsize=12, color=_FAINT)
+    else:
+        axes.tick_params(labelbottom=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _shade(axes: Any, spans: Sequence[Span]) -> None:
+    for span in spans:
+        colour = _HEARD if span.positive else _NOT_HEARD
+        axes.axvspan(span.start, span.end, facecolor=colour, alpha=0.16, linewidth=0)
+        for edge in (span.start, span.end):
+            axes.axvline(edge, color=colour, linewidth=1.6, alpha=0.9)
+        # A solid bar at the top: visible on bright sound as well.
+        axes.axvspan(span.start, span.end, ymin=0.965, ymax=1, facecolor=colour, linewidth=0)
+
+
+def _add_colour_bar(figure: Any, axes: Any, image: Any) -> None:
+    bar = figure.colorbar(image, cax=axes, ticks=np.arange(-_RANGE_DB, 1, 15))
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(colors=_FAINT, labelsize=11)
+    bar.set_label("dB, relative to the mixture's loudest spot", fontsize=12, color=_FAINT)
+
+
+def _add_heading(figure: Any, title: str, spans: Sequence[Span]) -> None:
+    from matplotlib.patches import Patch
+
+    if title:
+        shown = title if len(title) <= 80 else title[:79] + "…"
+        # A dollar sign in a prompt is no mathematics.
+        figure.text(
+            0.07,
+            0.965,
+            shown,
+            fontsize=21,
+            fontweight="bold",
+            color=_INK,
+            va="center",
+            parse_math=False,
+        )
+    signs = (
+        (True, _HEARD, "+ span: the sound is heard"),
+        (False, _NOT_HEARD, "− span: it is not"),
+    )
+    handles = [
+        Patch(facecolor=colour, label=label)
+        for positive, colour, label in signs
+        if any(span.positive is positive for span in spans)
+    ]
+    if handles:
+        figure.legend(
+            handles=handles,
+            loc="center right",
+            bbox_to_anchor=(0.935, 0.965),
+            ncols=2,
+            frameon=False,
+            fontsize=13,
+            labelcolor=_INK,
+            handlelength=1.2,
+        )

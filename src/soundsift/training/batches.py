@@ -1,0 +1,175 @@
+"""Batches for training: scenes as latents, with the energies that the loss weighs them by.
+
+Batch number i of a run is always the same, however many processes share the work, so resuming means going on counting.
+
+Shapes: B queries, T latent frames, S = T * subframes columns, N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from soundsift.allocator import keep_memory
+from soundsift.data.bank import Bank
+from soundsift.data.scenes import Query, Scene, SceneGenerator
+from soundsift.models.mel_codec import MelCodec
+from soundsift.prompts import frame_anchors
+from soundsift.training.config import TrainingConfig
+
+
+@dataclass
+class Batch:
+    """Queries and their right answers.
+
+    Attributes:
+        phrases: text prompts, None where there is none.
+        context: `(B, T, context_channels)`.
+        anchors: `(B, T)`, int64.
+        latents: `(B, T, 2 * latent_channels)`, target then residual.
+        mixture_energy: `(B, bands, S)`: |X|^2 pooled into cells, the mixture's total being 1.
+        cross_energy: `(B, bands, S)`: Re(X* S), S the target, on the same scale.
+        target_energy: `(B,)`: the target's total on the same scale.
+        present: `(B,)`, bool: whether the sound asked for is there.
+        time: `(B,)`: flow time; 0 with zero noise for queries that learn the mean.
+        noise: `(B, T, 2 * latent_channels)`.
+    """
+
+    phrases: list[str | None]
+    context: Tensor
+    anchors: Tensor
+    latents: Tensor
+    mixture_energy: Tensor
+    cross_energy: Tensor
+    target_energy: Tensor
+    present: Tensor
+    time: Tensor
+    noise: Tensor
+
+
+def encode_queries(
+    codec: MelCodec, scene: Scene, queries: list[Query], level_db: float = 0.0
+) -> dict[str, Tensor]:
+    """Analyse a scene once and lay out every query's right answer.
+
+    Args:
+        codec: the codec.
+        scene: the scene.
+        queries: what is asked of it.
+        level_db: added to the context's level, so that the model does not rely on it.
+
+    Returns:
+        The tensors of `Batch` from `context` to `present`.
+    """
+    waves = torch.from_numpy(scene.stems)
+    stems = codec.spectrum(waves)
+    count = len(stems)
+    # Energies of every pair of stems: those of any group of stems are sums of them.
+    pairs = torch.stack([codec.cross_energy(stems[i], stems) for i in range(count)])
+    power = pairs.sum(dim=(0, 1))
+    total = power.sum().clamp(min=1e-12)
+    mixture = stems.sum(0)[None, None]
+    context = codec.context(waves.sum(0)[None, None], mixture)[0] + level_db / 20.0
+    rows: dict[str, list[Tensor]] = {}
+    for query in queries:
+        chosen = torch.zeros(count)
+        chosen[list(query.targets)] = 1.0
+        cross = torch.einsum("i,ijbs->bs", chosen, pairs)
+        own = torch.einsum("i,j,ijbs->bs", chosen, chosen, pairs).clamp(min=0.0)
+        rest = (power - 2 * cross + own).clamp(min=0.0)
+        shares = [codec.shares(a[None], b[None])[0] for a, b in ((own, rest), (rest, own))]
+        anchors = frame_anchors(query.spans, context.shape[0], codec.config.frame_rate)
+        row = {
+            "context": context,
+            "anchors": torch.from_numpy(anchors),
+            "latents": torch.cat(shares, dim=-1),
+            "mixture_energy": power / total,
+            "cross_energy": cross / total,
+            "target_energy": own.sum() / total,
+            "present": torch.tensor(bool(query.targets)),
+        }
+        for name, tensor in row.items():
+            rows.setdefault(name, []).append(tensor)
+    return {name: torch.stack(tensors) for name, tensors in rows.items()}
+
+
+class Batches(Dataset[Batch]):
+    """The endless sequence of a run's batches, of which one process makes its part.
+
+    Args:
+        config: the run.
+        split: which clips to draw from.
+        rank, world: this process among those that share every batch.
+    """
+
+    def __init__(self, config: TrainingConfig, split: str, rank: int = 0, world: int = 1) -> None:
+        self.config, self.rank, self.world = config, rank, world
+        self.generator = SceneGenerator(
+            Bank(config.bank, (split,)), config.scenes, config.seed + (split != "train")
+        )
+        self.codec = MelCodec(config.model.codec)
+
+    def __len__(self) -> int:
+        return self.config.steps
+
+    def __getitem__(self, number: int) -> Batch:
+        batch = self.config.batch
+        rng = np.random.default_rng((self.config.seed, 1, number))
+        seconds = float(rng.choice(batch.seconds))
+        frames = round(seconds * self.config.model.codec.frame_rate)
+        scenes = max(self.world, batch.frames // (frames * batch.queries))
+        scenes -= scenes % self.world
+        parts = []
+        phrases: list[str | None] = []
+        for index in range(self.rank, scenes, self.world):
+            part, texts = self.scene(number * 1024 + index, seconds)
+            parts.append(part)
+            phrases += texts
+        joined = {name: torch.cat([p[name] for p in parts]) for name in parts[0]}
+        return Batch(phrases=phrases, **joined)
+
+    def scene(self, number: int, seconds: float) -> tuple[dict[str, Tensor], list[str | None]]:
+        """Scene `number` with its queries, flow times and noise."""
+        rng = self.generator.rng(number)
+        scene = self.generator.scene(rng, seconds)
+        asked = rng.permutation(len(scene.sources))
+        queries = [
+            self.generator.query(scene, rng, int(asked[i % len(asked)]))
+            for i in range(self.config.batch.queries)
+        ]
+        tensors = encode_queries(self.codec, scene, queries, float(rng.normal(0, 3)))
+        tensors["time"], tensors["noise"] = self._noise(tensors["latents"].shape, rng)
+        return tensors, [query.text for query in queries]
+
+    def _noise(self, shape: torch.Size, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Flow times uniform in 0..1 with Gaussian noise, or 0 with none for those that learn the mean."""
+        mean = rng.random(shape[0]) < self.config.loss.mean_share
+        time = np.where(mean, 0.0, rng.random(shape[0])).astype(np.float32)
+        noise = np.zeros(shape, np.float32)
+        noise[~mean] = rng.standard_normal((int((~mean).sum()), *shape[1:]), dtype=np.float32)
+        return torch.from_numpy(time), torch.from_numpy(noise)
+
+
+def batch_loader(batches: Batches, start: int, workers: int) -> Iterator[Batch]:
+    """Batches from number `start` on, made ahead of time by `workers` processes."""
+    loader: DataLoader[Batch] = DataLoader(
+        batches,
+        batch_size=None,
+        sampler=range(start, len(batches)),
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_set_up_worker if workers else None,
+    )
+    return iter(loader)
+
+
+def _set_up_worker(_: int) -> None:
+    # A worker must not compete with the training process for every core.
+    torch.set_num_threads(1)
+    keep_memory()
+

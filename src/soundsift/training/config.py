@@ -1,0 +1,120 @@
+"""A training run as data; one YAML file a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from soundsift.config import SeparatorConfig
+from soundsift.data.scenes import SceneConfig
+from soundsift.errors import SoundsiftError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BatchConfig(_Strict):
+    """How scenes are grouped.
+
+    Attributes:
+        seconds: lengths of scenes; each batch has one of them.
+        frames: latent frames per batch, over all its queries: long scenes come in smaller batches.
+        queries: questions asked of every scene.
+    """
+
+    seconds: tuple[float, ...] = (4.0, 6.0, 10.0)
+    frames: int = Field(default=2400, gt=0)
+    queries: int = Field(default=3, gt=0)
+
+
+class LossConfig(_Strict):
+    """Weights of the loss terms (`soundsift.training.loss`) and the law of flow time.
+
+    Attributes:
+        flow: flow-matching term, on the latents.
+        heard: signal-to-noise ratio of the decoded target.
+        mean_share: share of queries trained at t = 0 without noise, where the right answer is the mean.
+        sigma_min: s of the path.
+    """
+
+    flow: float = 1.0
+    heard: float = 1.0
+    mean_share: float = Field(default=0.75, ge=0, le=1)
+    sigma_min: float = 1e-5
+
+
+class OptimiserConfig(_Strict):
+    """AdamW and its schedule: linear warm-up, constant, linear decay to zero over the last part of the run.
+
+    Attributes:
+        rate: peak learning rate.
+        warmup: steps of warm-up.
+        decay_share: share of all steps over which the rate falls to zero.
+        weight_decay, betas: as in AdamW; vectors (norms, biases, gates, tables) are not decayed.
+        clip: largest gradient norm.
+        ema: decay of the running average of the weights, which is what ships.
+    """
+
+    rate: float = 8e-4
+    warmup: int = 500
+    decay_share: float = Field(default=0.2, ge=0, le=1)
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.98)
+    clip: float = 1.0
+    ema: float = 0.999
+
+
+class TrainingConfig(_Strict):
+    """Everything that decides a run.
+
+    Attributes:
+        bank: folder of the sound bank.
+        run: folder for checkpoints, metrics and the plot.
+        steps: optimiser steps in all.
+        seed: of scenes, noise and initial weights.
+        workers: processes that make scenes.
+        threads: processor threads per training process; 0 leaves it to PyTorch.
+        compile: whether to compile the transformer's blocks: a minute at the start, then nearly twice the speed.
+        validate_every: steps between validations on a fixed set of `validation_scenes`.
+        checkpoint_minutes: time between checkpoints.
+        start_from: weights to start from (a model folder), if not from scratch.
+    """
+
+    bank: Path
+    run: Path
+    steps: int = Field(gt=0)
+    seed: int = 0
+    workers: int = Field(default=1, ge=0)
+    threads: int = Field(default=0, ge=0)
+    compile: bool = True
+    validate_every: int = Field(default=500, gt=0)
+    validation_scenes: int = Field(default=96, gt=0)
+    checkpoint_minutes: float = Field(default=3.0, gt=0)
+    start_from: Path | None = None
+    model: SeparatorConfig
+    scenes: SceneConfig = SceneConfig()
+    batch: BatchConfig = BatchConfig()
+    loss: LossConfig = LossConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+
+
+def load_training_config(path: Path) -> TrainingConfig:
+    """Read a run's YAML file.
+
+    Raises:
+        SoundsiftError: if the file is missing or any key or value is wrong; the message names them all.
+    """
+    if not path.is_file():
+        raise SoundsiftError(f"{path}: no such file; expected a training configuration in YAML.")
+    try:
+        return TrainingConfig.model_validate(yaml.safe_load(path.read_text()))
+    except yaml.YAMLError as error:
+        raise SoundsiftError(f"{path}: not valid YAML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()
+        )
+        raise SoundsiftError(f"{path}: {faults}") from error

@@ -1,0 +1,72 @@
+"""What training minimises: flow matching on the latents, weighted by what is heard, and the error of the decoded target.
+
+A mask m that is constant over a cell leaves an error of energy `m^2 A - 2 m C + E` there, with A the mixture's energy, C the
+real cross energy of mixture and target and E the target's energy. So the signal-to-noise ratio of the decoded wave is known
+from the cells alone, and no wave has to be made while training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from soundsift.models.mel_codec import MelCodec, fold
+from soundsift.training.batches import Batch
+from soundsift.training.config import LossConfig
+
+#: Errors this far below the mixture no longer count: they would drown the examples that still sound wrong.
+_FLOOR = 10.0**-2.5
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The terms of the loss, each a scalar, and their weighted sum."""
+
+    total: Tensor
+    flow: Tensor
+    heard: Tensor
+
+
+def training_loss(codec: MelCodec, predicted: Tensor, batch: Batch, config: LossConfig) -> Losses:
+    """Loss of a prediction of the clean latents.
+
+    Args:
+        codec: for its ratio mask.
+        predicted: `(B, T, 2 * latent_channels)`, float32.
+        batch: the right answers.
+        config: weights of the terms.
+    """
+    flow = flow_term(codec, predicted, batch)
+    mask = codec.cell_mask(predicted)
+    improvement = heard_ratio_db(mask, batch)
+    heard = -improvement.mean() / 10.0
+    return Losses(config.flow * flow + config.heard * heard, flow.detach(), heard.detach())
+
+
+def flow_term(codec: MelCodec, predicted: Tensor, batch: Batch) -> Tensor:
+    """Mean squared error of the latents, each cell weighted by the fourth root of its energy in the mixture."""
+    cells = batch.mixture_energy
+    relative = cells / cells.mean(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+    weight = fold(relative.clamp(1e-4, 1e4) ** 0.25, codec.config.subframes)
+    weight = weight / weight.mean(dim=(1, 2), keepdim=True)
+    error = (predicted - batch.latents).square()
+    target, residual = error.chunk(2, dim=-1)
+    return ((target + residual) / 2 * weight).mean()
+
+
+def heard_ratio_db(mask: Tensor, batch: Batch) -> Tensor:
+    """How much better the masked mixture is than the mixture itself, in dB `(B,)`.
+
+    With the target present: the ratio of the target's energy to the error's, as SDR. Absent: how far the output lies below
+    the mixture.
+
+    Args:
+        mask: `(B, bands, S)` in 0..1.
+        batch: the energies; the mixture's total is 1.
+    """
+    spent = mask.square() * batch.mixture_energy - 2 * mask * batch.cross_energy
+    error = (spent.sum(dim=(1, 2)) + batch.target_energy).clamp(min=0.0)
+    scale = torch.where(batch.present, batch.target_energy, 1.0)
+    return 10 * torch.log10((scale + _FLOOR) / (error + _FLOOR))

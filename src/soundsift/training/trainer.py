@@ -1,0 +1,215 @@
+"""The training loop: one process or several, exact to resume after kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as distributed
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from soundsift.allocator import keep_memory
+from soundsift.checkpoints.folder import load_weights, save_model
+from soundsift.checkpoints.minilm import TextEncoder
+from soundsift.flow import as_data
+from soundsift.models.mel_codec import MelCodec
+from soundsift.models.velocity_field import VelocityField
+from soundsift.training.batches import Batch, Batches, batch_loader
+from soundsift.training.checkpoint import RunningAverage, load_checkpoint, save_checkpoint
+from soundsift.training.config import OptimiserConfig, TrainingConfig
+from soundsift.training.loss import training_loss
+from soundsift.training.plot import plot_metrics
+from soundsift.training.validation import Validation, noisy_latents, predict
+
+_LOG_EVERY = 20
+
+
+def train(config: TrainingConfig, until: int | None = None) -> None:
+    """Train, from the run's checkpoint if there is one, to the last step (or to step `until`).
+
+    Under `torchrun` the processes share every batch; the loss curve is that of one process.
+
+    Args:
+        config: the run.
+        until: stop after this step, with a checkpoint, as if interrupted.
+    """
+    keep_memory()
+    rank, world = _join()
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    trainer = Trainer(config, rank, world)
+    trainer.run(min(config.steps, until or config.steps))
+    if world > 1:
+        distributed.destroy_process_group()
+
+
+class Trainer:
+    """State of a run in one process.
+
+    Args:
+        config: the run.
+        rank, world: this process among those that share every batch.
+    """
+
+    def __init__(self, config: TrainingConfig, rank: int = 0, world: int = 1) -> None:
+        self.config, self.rank, self.world = config, rank, world
+        config.run.mkdir(parents=True, exist_ok=True)
+        self.codec = MelCodec(config.model.codec)
+        self.text = TextEncoder()
+        self.field = VelocityField(config.model.field)
+        if config.start_from is not None:
+            self.field.load_state_dict(load_weights(config.start_from))
+        self.average = RunningAverage(self.field, config.optimiser.ema)
+        self.optimiser = make_optimiser(self.field, config.optimiser)
+        self.step, self.seconds, self.heard_seconds = 0, 0.0, 0.0
+        self._resume()
+        if config.compile:
+            # One block at a time: all share the compiled code, so this costs a minute instead of five.
+            for block in self.field.transformer.blocks:
+                block.compile(dynamic=True)
+        self.parallel: nn.Module = (
+            DistributedDataParallel(self.field, find_unused_parameters=True)
+            if world > 1
+            else self.field
+        )
+
+    def run(self, until: int) -> None:
+        """Take steps up to number `until`, then save."""
+        config = self.config
+        batches = Batches(config, "train", self.rank, self.world)
+        validation = Validation(config, self.codec, self.text) if self.rank == 0 else None
+        saved = began = time.monotonic()
+        already = self.seconds
+        sums: dict[str, float] = {}
+        progress = tqdm(
+            initial=self.step, total=until, desc="training", unit="step", disable=self.rank > 0
+        )
+        source = batch_loader(batches, self.step, config.workers)
+        while self.step < until:
+            terms = self._take_step(next(source))
+            self.step += 1
+            self.seconds = already + time.monotonic() - began
+            progress.update()
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + value / _LOG_EVERY
+            if self.step % _LOG_EVERY == 0:
+                self._log(sums)
+                progress.set_postfix(heard=f"{-10 * sums['heard']:.2f} dB")
+                sums = {}
+            if validation and self.step % config.validate_every == 0:
+                self._log({f"validation/{k}": v for k, v in validation.run(self._averaged()).items()})
+                plot_metrics(config.run / "metrics.jsonl", config.run / "metrics.png")
+            if time.monotonic() - saved > 60 * config.checkpoint_minutes:
+                self.save()
+                saved = time.monotonic()
+        progress.close()
+        self.save()
+
+    def _take_step(self, batch: Batch) -> dict[str, float]:
+        config = self.config
+        rate = learning_rate(self.step, config.steps, config.optimiser)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        output = predict(self.parallel, batch, self.text)
+        clean = as_data(
+            output, config.model.prediction, noisy_latents(batch), batch.time, config.loss.sigma_min
+        )
+        losses = training_loss(self.codec, clean, batch, config.loss)
+        losses.total.backward()
+        norm = nn.utils.clip_grad_norm_(self.field.parameters(), config.optimiser.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.average.update(self.field)
+        self.heard_seconds += self.world * batch.context.shape[0] * batch.context.shape[1] / 25.0
+        terms = torch.stack([losses.total.detach(), losses.flow, losses.heard, norm])
+        if self.world > 1:
+            distributed.all_reduce(terms)
+            terms /= self.world
+        names = ("loss", "flow", "heard", "gradient")
+        return dict(zip(names, terms.tolist(), strict=True)) | {"rate": rate}
+
+    def _averaged(self) -> VelocityField:
+        field = VelocityField(self.config.model.field)
+        field.load_state_dict(self.average.weights)
+        return field
+
+    def _log(self, values: dict[str, float]) -> None:
+        if self.rank > 0:
+            return
+        line = {"step": self.step, "seconds": round(self.seconds, 1)} | {
+            name: round(value, 5) for name, value in values.items()
+        }
+        with (self.config.run / "metrics.jsonl").open("a") as out:
+            out.write(json.dumps(line) + "\n")
+
+    def save(self) -> None:
+        """Write the checkpoint, and the averaged weights as a model folder beside it."""
+        if self.rank > 0:
+            return
+        state: dict[str, Any] = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "heard_seconds": self.heard_seconds,
+            "field": self.field.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+        save_checkpoint(self.config.run / "checkpoint.pt", state)
+        save_model(self.config.run / "model", self.config.model, self.average.weights)
+
+    def _resume(self) -> None:
+        state = load_checkpoint(self.config.run / "checkpoint.pt")
+        if state is None:
+            return
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.heard_seconds = state["heard_seconds"]
+        self.field.load_state_dict(state["field"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["random"])
+        if self.rank == 0:
+            _forget_after(self.config.run / "metrics.jsonl", self.step)
+
+
+def learning_rate(step: int, steps: int, config: OptimiserConfig) -> float:
+    """Rate at a step: linear warm-up, constant, linear decay to zero at the end."""
+    warm = min(1.0, (step + 1) / max(1, config.warmup))
+    left = (steps - step) / max(1.0, steps * config.decay_share)
+    return config.rate * min(warm, left, 1.0)
+
+
+def make_optimiser(field: nn.Module, config: OptimiserConfig) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices alone."""
+    matrices = [p for p in field.parameters() if p.ndim >= 2]
+    vectors = [p for p in field.parameters() if p.ndim < 2]
+    groups: list[dict[str, Any]] = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.rate, betas=config.betas, fused=True)
+
+
+def _join() -> tuple[int, int]:
+    """Join the other processes if `torchrun` started several."""
+    if "RANK" not in os.environ:
+        return 0, 1
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return distributed.get_rank(), distributed.get_world_size()
+
+
+def _forget_after(metrics: Path, step: int) -> None:
+    """Drop lines of steps after the checkpoint, which will be taken again."""
+    if not metrics.exists():
+        return
+    kept = [line for line in metrics.read_text().splitlines() if json.loads(line)["step"] <= step]
+    metrics.write_text("".join(line + "\n" for line in kept))
+
+

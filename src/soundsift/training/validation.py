@@ -1,0 +1,110 @@
+"""Validation on a fixed set of scenes: what the mean (one evaluation, no noise) improves, by kind of prompt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from soundsift.checkpoints.minilm import TextEncoder
+from soundsift.data.bank import Bank
+from soundsift.data.scenes import Query, SceneGenerator
+from soundsift.data.spans import active_spans
+from soundsift.flow import interpolate
+from soundsift.models.mel_codec import MelCodec
+from soundsift.models.velocity_field import Conditioning, VelocityField
+from soundsift.prompts import Span
+from soundsift.training.batches import Batch, encode_queries
+from soundsift.training.config import TrainingConfig
+from soundsift.training.loss import heard_ratio_db
+
+_SECONDS = 6.0
+_AT_A_TIME = 16
+
+
+class Validation:
+    """Asks every validation scene for one of its sources by text, by span and by both, and for a sound that is not there.
+
+    Args:
+        config: the run.
+        codec: the run's codec.
+        text: encoder of the phrases.
+    """
+
+    def __init__(self, config: TrainingConfig, codec: MelCodec, text: TextEncoder) -> None:
+        self.codec, self.text = codec, text
+        law = config.scenes.model_copy(
+            update={"source_counts": (0.0, 0.6, 0.4, 0.0), "drop_text": 0.0, "absent": 0.0, "group": 0.0}
+        )
+        bank = Bank(config.bank, ("validation",))
+        generator = SceneGenerator(bank, law, seed=1)
+        absent = SceneGenerator(bank, law.model_copy(update={"absent": 1.0}), seed=1)
+        trained = {clip.concept for clip in Bank(config.bank, ("train",)).clips}
+        self.rows: list[tuple[str, str, str | None, dict[str, torch.Tensor]]] = []
+        number = 0
+        while len(self.rows) < 4 * config.validation_scenes:
+            rng = generator.rng(number)
+            number += 1
+            scene = generator.scene(rng, _SECONDS)
+            if len(scene.sources) < 2 or scene.sources[0].clip.concept not in trained:
+                continue
+            phrase = scene.sources[0].clip.captions[int(rng.integers(2))]
+            wave = scene.sources[0].wave
+            spans = tuple(Span(a, b) for a, b in active_spans(wave, 48_000) if b > a)
+            queries = [
+                Query(phrase, (), (0,)),
+                Query(None, spans, (0,)),
+                Query(phrase, spans, (0,)),
+                replace(absent.query(scene, rng), spans=()),
+            ]
+            tensors = encode_queries(codec, scene, queries)
+            for i, name in enumerate(("text", "span", "both", "absent")):
+                row = {key: value[i : i + 1] for key, value in tensors.items()}
+                self.rows.append((name, scene.sources[0].clip.kind, queries[i].text, row))
+
+    def run(self, field: VelocityField) -> dict[str, float]:
+        """Mean improvement in dB: `text`, `span`, `both`, `absent`, and `text/KIND` per kind of sound."""
+        found: dict[str, list[float]] = {}
+        field.eval()
+        with torch.no_grad():
+            for start in range(0, len(self.rows), _AT_A_TIME):
+                part = self.rows[start : start + _AT_A_TIME]
+                joined = {k: torch.cat([row[3][k] for row in part]) for k in part[0][3]}
+                batch = Batch(
+                    phrases=[row[2] for row in part],
+                    time=torch.zeros(len(part)),
+                    noise=torch.zeros_like(joined["latents"]),
+                    **joined,
+                )
+                mask = self.codec.cell_mask(predict(field, batch, self.text))
+                before = heard_ratio_db(torch.ones_like(mask), batch)
+                gains = (heard_ratio_db(mask, batch) - before).tolist()
+                for (name, kind, _, _), gain in zip(part, gains, strict=True):
+                    found.setdefault(name, []).append(gain)
+                    if name == "text":
+                        found.setdefault(f"text/{kind}", []).append(gain)
+        field.train()
+        return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def predict(field: torch.nn.Module, batch: Batch, text: TextEncoder) -> torch.Tensor:
+    """The field's output `(B, T, 2 * latent_channels)` at the batch's times, in bfloat16 where that is exact enough.
+
+    Args:
+        field: a `VelocityField`, possibly wrapped for several processes.
+        batch: queries with times and noise.
+        text: encoder of the phrases.
+    """
+    states, mask = text.encode_batch(batch.phrases)
+    conditioning = Conditioning(
+        context=batch.context, text=states, text_mask=mask, anchors=batch.anchors
+    )
+    with torch.autocast(batch.context.device.type, torch.bfloat16):
+        output: torch.Tensor = field(noisy_latents(batch), batch.time, conditioning)
+    return output.float()
+
+
+def noisy_latents(batch: Batch) -> torch.Tensor:
+    """Where a batch's latents stand on the path at its times, `(B, T, 2 * latent_channels)`."""
+    return interpolate(batch.noise, batch.latents, batch.time)
