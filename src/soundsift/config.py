@@ -94,8 +94,8 @@ class MelCodecConfig(_Strict):
         subframes: Moments per latent frame, each with its own numbers.
         bands: Mel bands per moment; `bands * subframes` is the latent's width.
         window: Length of the Fourier transform in samples.
-        detail_subframes, detail_bands, detail_window: The same for a second analysis of the mixture, finer in time,
-            which only the transformer sees.
+        detail_subframes, detail_bands, detail_window: The same for a second analysis of the
+            mixture, finer in time, which only the transformer sees.
         lowest_hertz: Centre of the lowest band.
         floor_db: Attenuation at which a stem counts as absent from a cell.
     """
@@ -128,7 +128,8 @@ class SeparatorConfig(_Strict):
     Attributes:
         name: What the model is called.
         codec: Constants of its codec.
-        prediction: Whether the network's output is the velocity or the clean latents (`soundsift.flow`).
+        prediction: Whether the network's output is the velocity or the clean latents
+            (`soundsift.flow`).
         field: Sizes of the velocity field.
     """
 
@@ -145,7 +146,7 @@ class SeparatorConfig(_Strict):
             field.context_channels,
         ):
             raise ValueError(
-                f"the codec has {codec.latent_channels} latent and {codec.context_channels} context "
-                f"channels, the field {field.latent_channels} and {field.context_channels}"
+                f"the codec has {codec.latent_channels} latent and {codec.context_channels} "
+                f"context channels, the field {field.latent_channels} and {field.context_channels}"
             )
         return self

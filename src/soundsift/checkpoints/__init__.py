@@ -1,0 +1,1 @@
+"""Find, load, convert and write models."""

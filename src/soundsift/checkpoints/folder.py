@@ -19,7 +19,10 @@ CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 
 
 def save_model(
-    folder: Path, config: SeparatorConfig, weights: dict[str, Tensor], dtype: torch.dtype | None = None
+    folder: Path,
+    config: SeparatorConfig,
+    weights: dict[str, Tensor],
+    dtype: torch.dtype | None = None,
 ) -> None:
     """Write a model, each file atomically.
 

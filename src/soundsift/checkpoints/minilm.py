@@ -46,7 +46,8 @@ class TextEncoder:
         """States and mask of several prompts, some of which may have no text.
 
         Returns:
-            `(batch, tokens, 384)` and bool `(batch, tokens)`, True where a token counts; None, None if no item has text.
+            `(batch, tokens, 384)` and bool `(batch, tokens)`, True where a token counts; None, None
+            if no item has text.
         """
         states = [None if phrase is None else self.encode(phrase) for phrase in phrases]
         longest = max((len(s) for s in states if s is not None), default=0)

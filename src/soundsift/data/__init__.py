@@ -1,0 +1,1 @@
+"""Sound to train on: from Debian packages by way of a sound bank to scenes."""

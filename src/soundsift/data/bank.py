@@ -1,7 +1,8 @@
 """The sound bank: every source file decoded once, and a manifest that says what each clip is.
 
-Decoding (slow, once) is kept apart from captioning (seconds, again whenever a rule changes): `decode_package` writes one
-file of 16-bit samples and an index per package, `write_manifest` applies the caption rules and the split to the indexes.
+Decoding (slow, once) is kept apart from captioning (seconds, again whenever a rule changes):
+`decode_package` writes one file of 16-bit samples and an index per package, `write_manifest`
+applies the caption rules and the split to the indexes.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import hashlib
 import io
 import json
 import logging
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -33,6 +36,17 @@ _SHORTEST_SECONDS = 0.05
 _TRIM_DB = 60.0
 _ACTIVE_DB = 30.0
 
+#: What reading or decoding a damaged file raises; a container without sound is an IndexError.
+_UNREADABLE = (
+    av.FFmpegError,
+    zipfile.BadZipFile,
+    zlib.error,
+    LookupError,
+    ValueError,
+    StopIteration,
+    EOFError,
+)
+
 Samples = NDArray[np.float32]
 
 
@@ -42,10 +56,12 @@ class Clip:
 
     Attributes:
         package, path, licence: where it comes from.
-        concept: canonical caption; `captions` holds every phrasing, `groups` the wider prompts that include it.
+        concept: canonical caption; `captions` holds every phrasing, `groups` the wider prompts that
+            include it.
         kind: one of `captions.KINDS`.
         split: train, validation or test.
-        speaker: what must not be torn apart by the split and is strung together in a scene (a voice, a patch, a song).
+        speaker: what must not be torn apart by the split and is strung together in a scene (a
+            voice, a patch, a song).
         shard, offset, samples: where its 16-bit mono samples lie.
         seconds: duration.
         level_db: RMS of its active part in dB full scale.
@@ -78,7 +94,8 @@ class Bank:
         manifest = folder / "manifest.jsonl"
         if not manifest.exists():
             raise SoundsiftError(
-                f"{manifest}: no such file; run `soundsift data fetch` and `soundsift data build` first."
+                f"{manifest}: no such file; run `soundsift data fetch` and `soundsift data build` "
+                "first."
             )
         wanted = set(splits)
         self.folder = folder
@@ -93,7 +110,7 @@ class Bank:
         self._shards: dict[str, NDArray[np.int16]] = {}
 
     def audio(self, clip: Clip, start: int = 0, most: int | None = None) -> Samples:
-        """The clip's samples from `start` on, at most so many, mono at 48 kHz in -1..1, `(samples,)`."""
+        """The clip's samples from `start` on, at most so many: mono, 48 kHz, `(samples,)`."""
         if clip.shard not in self._shards:
             file = self.folder / "clips" / clip.shard
             self._shards[clip.shard] = np.memmap(file, dtype=np.int16, mode="r")
@@ -119,7 +136,9 @@ def build(bank: Path, workers: int = 2) -> Counter[str]:
 
 
 def decode_package(bank: Path, package: str) -> int:
-    """Decode a package into `clips/PACKAGE.i16` and `clips/PACKAGE.json`; files that do not decode are left out.
+    """Decode a package into `clips/PACKAGE.i16` and `clips/PACKAGE.json`.
+
+    Files that do not decode are left out.
 
     Returns:
         The number of clips written.
@@ -132,7 +151,7 @@ def decode_package(bank: Path, package: str) -> int:
         for source in source_files(bank, package):
             try:
                 wave = decode(source)
-            except (av.FFmpegError, ValueError, KeyError, StopIteration, EOFError):
+            except _UNREADABLE:
                 continue
             if wave is None:
                 continue
@@ -141,11 +160,20 @@ def decode_package(bank: Path, package: str) -> int:
             entries.append(index_entry(source.path, shard, offset, wave, data))
             offset += len(data)
     partial.rename(bank / "clips" / shard)
-    (bank / "clips" / f"{package}.json").write_text(json.dumps(entries))
+    write_index(bank / "clips" / f"{package}.json", entries)
     return len(entries)
 
 
-def index_entry(path: str, shard: str, offset: int, wave: Samples, data: NDArray[np.int16]) -> dict[str, object]:
+def write_index(file: Path, entries: list[dict[str, object]]) -> None:
+    """Write an index atomically: once it is there, its package counts as decoded."""
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(entries))
+    partial.replace(file)
+
+
+def index_entry(
+    path: str, shard: str, offset: int, wave: Samples, data: NDArray[np.int16]
+) -> dict[str, object]:
     """What the index keeps of a decoded clip; the digest finds the same sound in two packages."""
     return {
         "path": path,
@@ -184,7 +212,7 @@ def decode(source: SourceFile) -> Samples | None:
 
 
 def condition(wave: Samples) -> Samples | None:
-    """Trim silent ends (60 dB below the peak), bound the length, keep the peak within 16 bits; None if silent."""
+    """Trim silent ends (60 dB below the peak), bound length and peak; None if nothing is left."""
     peak = float(np.abs(wave).max(initial=0.0))
     if not np.isfinite(peak) or peak < 1e-3:
         return None

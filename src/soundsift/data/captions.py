@@ -13,7 +13,8 @@ KINDS = ("speech", "singing", "music", "instrument", "effect", "ambience")
 
 #: Groups that a prompt may name as a whole ("all animals"), with the words users have for them.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "speech": ("speech", "someone talking", "people talking", "voice", "spoken words", "a person speaking", "talking", "human speech"),
+    "speech": ("speech", "someone talking", "people talking", "voice", "spoken words",
+               "a person speaking", "talking", "human speech"),
     "voice": ("human voice sounds", "vocal sounds"),
     "singing": ("singing", "someone singing", "vocals", "singing voice"),
     "crowd": ("crowd", "crowd noise", "a crowd of people"),
@@ -76,7 +77,7 @@ class Concept:
 
 @dataclass
 class Rules:
-    """All concepts, per package the ordered rules that lead from a path to one, and what General MIDI's sounds are.
+    """All concepts, and what leads to them from a path or from a sound of General MIDI.
 
     Attributes:
         concepts: by name.
@@ -102,7 +103,8 @@ def load_rules() -> Rules:
     """Read and check every file in `rules/`.
 
     Raises:
-        ValueError: for an unknown kind or group, a rule without a concept, or two files that disagree on a concept's kind.
+        ValueError: for an unknown kind or group, a rule without a concept, or two files that
+            disagree on a concept's kind.
     """
     rules = Rules()
     documents: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""What happens to a sound on its way into a scene: speed, equaliser, band limits, damage by coding, a room.
+"""What happens to a sound on its way into a scene: speed, equaliser, band limits, coding, a room.
 
 Waves are `(samples,)` float32 at 48 kHz; all but a change of speed keep their length.
 """
@@ -37,7 +37,8 @@ def shape(
 ) -> Samples:
     """Equaliser, band limit and room in one pass through the frequency domain.
 
-    The room is an exponentially decaying noise with a direct path and a few early reflections, darker as it decays.
+    The room is an exponentially decaying noise with a direct path and a few early reflections,
+    darker as it decays.
     """
     if not (equaliser or band_limit or room):
         return wave
@@ -68,7 +69,7 @@ def _equaliser(hertz: Samples, rng: np.random.Generator) -> Samples:
 
 
 def _band_limit(hertz: Samples, rng: np.random.Generator) -> Samples:
-    """A low-pass somewhere between telephone and 14 kHz, now and then a high-pass below 300 Hz too."""
+    """A low-pass between telephone and 14 kHz, now and then a high-pass below 300 Hz too."""
     cutoff = float(np.exp(rng.uniform(np.log(3300), np.log(14000))))
     gain = 1 / (1 + (hertz / cutoff) ** 16)
     if rng.random() < 0.4:
@@ -78,7 +79,7 @@ def _band_limit(hertz: Samples, rng: np.random.Generator) -> Samples:
 
 
 def room_response(rng: np.random.Generator) -> Samples:
-    """A synthetic room: direct path of energy 1, up to eight early reflections, a tail of 0.1 to 0.8 s."""
+    """A synthetic room: direct path of 1, up to eight early reflections, a tail of 0.1 to 0.8 s."""
     seconds = float(np.exp(rng.uniform(np.log(0.1), np.log(0.8))))
     length = int(min(seconds * 1.2, 0.95) * _RATE)
     time = np.arange(length, dtype=np.float32) / _RATE
@@ -96,11 +97,12 @@ def room_response(rng: np.random.Generator) -> Samples:
         if at < length:
             response[at] += rng.choice([-1, 1]) * rng.uniform(0.1, 0.4)
     response[0] = 1.0
-    return response.astype(np.float32)
+    room: Samples = response.astype(np.float32)
+    return room
 
 
 def damage(wave: Samples, rng: np.random.Generator) -> Samples:
-    """What lossy coding does: mu-law steps, or spectral holes with coarse steps as at low bit rates."""
+    """What lossy coding does: mu-law steps, or spectral holes and coarse steps as at low rates."""
     peak = float(np.abs(wave).max(initial=0.0))
     if peak == 0.0:
         return wave
@@ -108,11 +110,13 @@ def damage(wave: Samples, rng: np.random.Generator) -> Samples:
         steps = 2.0 ** rng.uniform(6, 8)
         scaled = np.sign(wave) * np.log1p(255 * np.abs(wave) / peak) / np.log(256)
         rounded = np.round(scaled * steps) / steps
-        return (np.sign(rounded) * (256 ** np.abs(rounded) - 1) / 255 * peak).astype(np.float32)
+        stepped = np.sign(rounded) * (256 ** np.abs(rounded) - 1) / 255 * peak
+        return np.asarray(stepped, dtype=np.float32)
     size = 1024
     padded = np.pad(wave, (0, -len(wave) % size)).reshape(-1, size)
     coefficients = fft.dct(padded, norm="ortho", axis=1)
     # A step that follows the block's loudest coefficient leaves quiet bands empty, as coders do.
     step = np.abs(coefficients).max(axis=1, keepdims=True) * 10 ** (-rng.uniform(25, 45) / 20)
     coarse = np.round(coefficients / (step + 1e-9)) * step
-    return fft.idct(coarse, norm="ortho", axis=1).reshape(-1)[: len(wave)].astype(np.float32)
+    holed = fft.idct(coarse, norm="ortho", axis=1).reshape(-1)[: len(wave)]
+    return np.asarray(holed, dtype=np.float32)

@@ -1,8 +1,10 @@
-"""Instrument stems for the sound bank: phrases composed by rule, or taken from free MIDI files, played by free soundfonts."""
+"""Instrument stems for the sound bank, played by free soundfonts.
+
+The phrases are composed by rule or taken from free MIDI files.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from soundsift.data import gus, midi
-from soundsift.data.bank import SAMPLE_RATE, condition, index_entry
+from soundsift.data.bank import SAMPLE_RATE, condition, index_entry, write_index
 from soundsift.data.captions import Rules, load_rules
 
 _SECONDS = 7.0
@@ -46,8 +48,8 @@ class Font:
         return program not in self.without
 
 
-#: The second grew out of the first, and most of its patches still share its samples: these don't, by comparison of the samples
-#: themselves. The third shares its harp with both.
+#: The second grew out of the first, and most of its patches still share its samples: these don't,
+#: by comparison of the samples themselves. The third shares its harp with both.
 _OWN_TO_MUSESCORE = frozenset({0, 1, 3, 5, 42, 44, 45, 48, 49, 50, 51, 88, 89, 90, 92, 95, 97, 98})
 FONTS = (
     Font("fluid-soundfont-gm", "usr/share/sounds/sf2/FluidR3_GM.sf2", 30, 10),
@@ -64,7 +66,7 @@ FONTS = (
 
 @dataclass(frozen=True)
 class Stem:
-    """One stem to be rendered: its path in the manifest, concept, program (None: drums) and notes."""
+    """A stem to be rendered: its path in the manifest, concept, program (None: drums) and notes."""
 
     path: str
     concept: str
@@ -143,7 +145,7 @@ def _render_font(
             entry = index_entry(stem.path, shard, offset, kept, data)
             entries.append(entry | {"concept": stem.concept})
             offset += len(data)
-    index.write_text(json.dumps(entries))
+    write_index(index, entries)
     return len(entries)
 
 

@@ -1,7 +1,8 @@
 """Scenes drawn on the fly from the sound bank, and what a user might ask of them.
 
-A scene is 1 to 4 sources at random levels, onsets and rooms; a query names one of them, a group of them or a sound that is
-not there, by a phrase, by spans, or both. Scene number i of a seed is always the same scene, so a data position is an integer.
+A scene is 1 to 4 sources at random levels, onsets and rooms; a query names one of them, a group of
+them or a sound that is not there, by a phrase, by spans, or both. Scene number i of a seed is
+always the same scene, so a data position is an integer.
 
 Shapes: K sources, N samples.
 """
@@ -26,7 +27,10 @@ Samples = NDArray[np.float32]
 #: One clip of these fills the scene; the others are events.
 _CONTINUOUS = frozenset({"music", "ambience"})
 #: Sounds of one of these groups are told apart even if they share it.
-_DISTINCT_WITHIN = frozenset({"speech", "music", "strings", "brass", "woodwind", "keyboard", "guitar", "drums", "percussion", "animal", "voice", "bird"})  # fmt: skip
+_DISTINCT_WITHIN = frozenset({
+    "speech", "voice", "animal", "bird",
+    "music", "strings", "brass", "woodwind", "keyboard", "guitar", "drums", "percussion",
+})  # fmt: skip
 
 
 class SceneConfig(BaseModel):
@@ -67,7 +71,7 @@ class SceneConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Source:
-    """A sound in a scene: its concept (of which `clip` is one) and its wave `(N,)` as it is heard."""
+    """A sound in a scene: a clip of its concept, and its wave `(N,)` as it is heard."""
 
     clip: Clip
     wave: Samples
@@ -128,7 +132,8 @@ class SceneGenerator:
             self._concepts[clips[0].kind].append(name)
         # Frequent concepts come more often, but by the root of their number only.
         self._weights = {
-            kind: _normalised([len(self._clips[n]) ** 0.5 for n in names]) for kind, names in self._concepts.items()
+            kind: _normalised([len(self._clips[n]) ** 0.5 for n in names])
+            for kind, names in self._concepts.items()
         }
         self._kinds = [k for k in config.kind_weights if k in self._concepts]
         self._kind_weights = _normalised([config.kind_weights[k] for k in self._kinds])
@@ -168,7 +173,9 @@ class SceneGenerator:
         if clip.groups and rng.random() < self.config.group:
             group = str(rng.choice(clip.groups))
             phrase = str(rng.choice(GROUPS[group]))
-            targets = tuple(i for i, source in enumerate(scene.sources) if group in source.clip.groups)
+            targets = tuple(
+                i for i, source in enumerate(scene.sources) if group in source.clip.groups
+            )
         with_text = rng.random() >= self.config.drop_text
         with_spans = rng.random() >= self.config.drop_spans or not with_text
         spans: tuple[Span, ...] = ()
@@ -184,7 +191,7 @@ class SceneGenerator:
         return clips[int(rng.integers(len(clips)))]
 
     def _absent_phrase(self, scene: Scene, rng: np.random.Generator) -> str:
-        """A phrase for a sound unlike any in the scene: no group in common, no instrument if there is music."""
+        """A phrase for a sound unlike any in the scene: no shared group, no instrument by music."""
         for _ in range(20):
             clip = self._clips[str(rng.choice(self._names))][0]
             if not any(_related(clip, source.clip) for source in scene.sources):
@@ -203,7 +210,7 @@ class SceneGenerator:
         )
         if rng.random() < config.damage:
             wave = effects.damage(wave, rng)
-        # Each level within half the offset of the middle: no two sources differ by more than the whole.
+        # Each level within half the offset of the middle: no two differ by more than the whole.
         wanted = -26.0 + rng.uniform(-config.offset_db / 2, config.offset_db / 2)
         gain = 10 ** ((wanted - _active_level_db(wave)) / 20)
         return Source(clip, wave * np.float32(gain))

@@ -1,4 +1,4 @@
-"""Where the training sound comes from: Debian packages, fetched and unpacked without being installed."""
+"""Where the training sound comes from: Debian packages, unpacked without being installed."""
 
 from __future__ import annotations
 
@@ -53,16 +53,20 @@ def fetch(bank: Path, names: list[str]) -> None:
     What is there already is kept, so an interrupted run goes on where it stopped.
 
     Raises:
-        SoundsiftError: for a package that is not in our list, or where apt-get or dpkg-deb is missing.
+        SoundsiftError: for a package that is not in our list, or where apt-get or dpkg-deb is
+            missing.
     """
     known = packages()
     if strangers := [name for name in names if name not in known]:
         raise SoundsiftError(
-            f"{', '.join(strangers)}: not in the list of packages whose sound we may use (soundsift/data/sources.yaml)."
+            f"{', '.join(strangers)}: not in the list of packages whose sound we may use "
+            "(soundsift/data/sources.yaml)."
         )
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
-            raise SoundsiftError(f"{tool} not found: fetching the sound bank needs Debian or Ubuntu.")
+            raise SoundsiftError(
+                f"{tool} not found: fetching the sound bank needs Debian or Ubuntu."
+            )
     debs = bank / "debs"
     debs.mkdir(parents=True, exist_ok=True)
     for name in names:
@@ -111,7 +115,7 @@ def licence(bank: Path, package: str) -> str:
 
 
 def _cat_members(archive: Path) -> dict[str, bytes]:
-    """OpenTTD's sound container: a table of (offset, size), then per sound a counted title and a WAV file."""
+    """OpenTTD's sound container: a table of (offset, size), then counted titles and WAV files."""
     data = archive.read_bytes()
     count = (struct.unpack_from("<I", data)[0] & 0x7FFFFFFF) // 8
     members = {}

@@ -1,4 +1,7 @@
-"""Spans for training, from the energy of the target stem (paper: silence below -40 dB, at least 250 ms of it)."""
+"""Spans for training, from the energy of the target stem.
+
+As in the paper, silence is what stays below -40 dB for at least 250 ms.
+"""
 
 from __future__ import annotations
 
@@ -34,14 +37,17 @@ def active_spans(wave: NDArray[np.float32], sample_rate: int) -> list[tuple[floa
     ends = heard[np.concatenate([breaks, [len(heard) - 1]])] + 1
     duration = len(wave) / sample_rate
     return [
-        (float(a * _FRAME_SECONDS), float(min(b * _FRAME_SECONDS, duration))) for a, b in zip(starts, ends, strict=True)
+        (float(a * _FRAME_SECONDS), float(min(b * _FRAME_SECONDS, duration)))
+        for a, b in zip(starts, ends, strict=True)
     ]
 
 
 def draw_spans(
     wave: NDArray[np.float32], sample_rate: int, rng: np.random.Generator, jitter: float = 0.1
 ) -> tuple[Span, ...]:
-    """Mark a target as a user would: a little off, sometimes one occurrence only, sometimes where it is not.
+    """Mark a target as a user would.
+
+    The edges are a little off; sometimes one occurrence only is marked, sometimes where it is not.
 
     Args:
         wave: the target `(samples,)`.

@@ -1,7 +1,7 @@
 """Train, validation or test: decided once and for all by where a clip comes from.
 
-A hash of package and path decides, except that what belongs together (a speaker, an instrument patch, a song) is never torn
-apart, and that some packages are for testing alone.
+A hash of package and path decides, except that what belongs together (a speaker, an instrument
+patch, a song) is never torn apart, and that some packages are for testing alone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _SPEAKERS = {
     "freepats": re.compile(r"^(program \d+|drums)"),
     "musescore-general-soundfont": re.compile(r"^(program \d+|drums)"),
 }
-#: The only patches and the main actors that training has: kept from the test, and divided by file for validation.
+#: The only patches and the main actors that training has: kept from the test, and divided by file
+#: for validation.
 _NEVER_TEST = frozenset({"fillets-ng-data-cs", "fluid-soundfont-gm"})
 
 

@@ -1,0 +1,1 @@
+"""How well models separate: metrics, fixed test scenes, other separators, and the report."""

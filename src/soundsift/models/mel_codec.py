@@ -1,11 +1,13 @@
-"""The default model's codec: stems as shares of the mixture's mel energies, the mixture itself carrying the phase.
+"""The default model's codec: stems as shares of the mixture's mel energies.
 
-A latent frame (40 ms, the paper's 25 Hz) holds 128 numbers: `bands` mel bands times `subframes` moments. Each says what
-share of the mixture's energy in that cell belongs to the stem, on a decibel scale. Decoding turns the two stems'
-shares into one ratio mask on the mixture's short-time Fourier transform, so target + residual give back the mixture, at
+The mixture itself carries the phase. A latent frame (40 ms, the paper's 25 Hz) holds 128 numbers:
+`bands` mel bands times `subframes` moments. Each says what share of the mixture's energy in that
+cell belongs to the stem, on a decibel scale. Decoding turns the two stems' shares into one ratio
+mask on the mixture's short-time Fourier transform, so target + residual give back the mixture, at
 any number of channels, and no codec has to be trained.
 
-Shapes: B batch, C channels, N samples, T latent frames (25 Hz), S = T * subframes spectrum columns, F bins.
+Shapes: B batch, C channels, N samples, T latent frames (25 Hz), S = T * subframes spectrum columns,
+F bins.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from torch.nn import functional
 
 from soundsift.config import MelCodecConfig
 
-#: Level of a normalised mixture's mean cell energy in dB, and the dB that one unit of a context feature spans.
+#: Level of a normalised mixture's mean cell energy in dB, and the dB that one unit of a context
+#: feature spans.
 _CONTEXT_CENTRE_DB, _CONTEXT_SCALE_DB = -20.0, 20.0
 _SILENCE = 1e-10
 
@@ -26,8 +29,9 @@ _SILENCE = 1e-10
 def mel_filters(bands: int, bins: int, sample_rate: int, lowest: float) -> Tensor:
     """Triangular filters, equally spaced on the mel scale, that add up to 1 in every bin.
 
-    Because they form a partition of unity, the same matrix pools bins into bands and spreads a band's mask back over its
-    bins. Below the first and above the last centre the outermost bands carry on flat.
+    Because they form a partition of unity, the same matrix pools bins into bands and spreads a
+    band's mask back over its bins. Below the first and above the last centre the outermost bands
+    carry on flat.
 
     Returns:
         `(bands, bins)`, each column summing to 1.
@@ -88,26 +92,30 @@ class MelCodec(nn.Module):
         right = columns * hop - wave.shape[-1] + size - hop - left
         framed = functional.pad(wave, (left, right)).unfold(-1, size, hop)[..., :columns, :]
         window = torch.hann_window(size, device=wave.device, dtype=wave.dtype)
-        return torch.fft.rfft(framed * window).transpose(-1, -2)
+        spectrum: Tensor = torch.fft.rfft(framed * window)
+        return spectrum.transpose(-1, -2)
 
     def cross_energy(self, first: Tensor, second: Tensor) -> Tensor:
         """Real part of the product of two spectra, pooled into the latent's bands.
 
-        With twice the same spectrum this is its energy; being linear in either, it is all that is needed to know the
-        energies of any sum of stems.
+        With twice the same spectrum this is its energy; being linear in either, it is all that is
+        needed to know the energies of any sum of stems.
 
         Args:
-            first, second: complex `(..., F, S)`.
+            first: complex `(..., F, S)`.
+            second: the same.
 
         Returns:
             `(..., bands, S)`.
         """
-        return self.filters @ _product(first, second)
+        pooled: Tensor = self.filters @ _product(first, second)
+        return pooled
 
     def context(self, wave: Tensor, spectrum: Tensor | None = None) -> Tensor:
-        """What the transformer sees of the mixture: log energies in the latent's bands and in finer moments.
+        """What the transformer sees of the mixture: log energies, twice.
 
-        The level of the whole is taken out, so the result does not depend on the recording's gain.
+        Once in the latent's bands, once in finer moments. The level of the whole is taken out, so
+        the result does not depend on the recording's gain.
 
         Args:
             wave: the mixture `(B, C, N)`; channels are pooled by energy, so that nothing cancels.
@@ -135,7 +143,7 @@ class MelCodec(nn.Module):
         return fold((decibels - _CONTEXT_CENTRE_DB) / _CONTEXT_SCALE_DB, per_frame)
 
     def shares(self, stem: Tensor, rest: Tensor) -> Tensor:
-        """Latents of a stem: its share of the energy in every cell, -1 (floor_db or less) to 1 (all of it).
+        """Latents of a stem: its share of every cell's energy, -1 (floor_db or less) to 1 (all).
 
         Args:
             stem: band energies of the stem `(B, bands, S)`.
@@ -159,7 +167,8 @@ class MelCodec(nn.Module):
             `(B, bands, S)` in 0..1.
         """
         target, residual = latents.float().chunk(2, dim=-1)
-        # A difference of dB shares is the logarithm of an energy ratio: its sigmoid is the target's share.
+        # A difference of dB shares is the logarithm of an energy ratio: its sigmoid is the target's
+        # share.
         nepers = self.config.floor_db / 2.0 * math.log(10.0) / 10.0
         return unfold(torch.sigmoid((target - residual) * nepers), self.config.subframes)
 
@@ -187,7 +196,7 @@ class MelCodec(nn.Module):
         )
         dense = _twice_as_dense(self.cell_mask(latents), spectrum.shape[-1])
         mask = torch.einsum("bf,nbs->nfs", self.filters, dense)
-        masked = spectrum.unflatten(0, (batch, channels)) * mask[:, None]
+        masked = spectrum.view(batch, channels, *spectrum.shape[1:]) * mask[:, None]
         wave = torch.istft(masked.flatten(0, 1), size, hop, window=window, length=samples)
         return wave.view(batch, channels, samples)
 
@@ -198,7 +207,7 @@ def _product(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _twice_as_dense(cells: Tensor, columns: int) -> Tensor:
-    """From cells centred on odd half-hops to so many columns on all of them, by linear interpolation."""
+    """From cells centred on odd half-hops to so many columns on all, by linear interpolation."""
     edges = torch.cat([cells[..., :1], cells, cells[..., -1:]], dim=-1)
     between = (edges[..., 1:] + edges[..., :-1]) / 2
     dense = torch.stack([between[..., :-1], cells], dim=-1).flatten(-2)
@@ -208,9 +217,13 @@ def _twice_as_dense(cells: Tensor, columns: int) -> Tensor:
 
 def fold(cells: Tensor, per_frame: int) -> Tensor:
     """Cells to frames: `(B, bands, T * per_frame) -> (B, T, bands * per_frame)`."""
-    return cells.unflatten(-1, (-1, per_frame)).permute(0, 2, 1, 3).flatten(2)
+    batch, bands, columns = cells.shape
+    parts = cells.reshape(batch, bands, columns // per_frame, per_frame)
+    return parts.permute(0, 2, 1, 3).flatten(2)
 
 
 def unfold(frames: Tensor, per_frame: int) -> Tensor:
     """Frames to cells, the inverse of `fold`."""
-    return frames.unflatten(-1, (-1, per_frame)).permute(0, 2, 1, 3).flatten(2)
+    batch, count, channels = frames.shape
+    parts = frames.reshape(batch, count, channels // per_frame, per_frame)
+    return parts.permute(0, 2, 1, 3).flatten(2)

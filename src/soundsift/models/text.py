@@ -1,7 +1,9 @@
-"""The default model's text encoder: MiniLM sentence states per token (arXiv 2002.10957; all-MiniLM-L6-v2, Apache-2.0).
+"""The default model's text encoder: MiniLM's state of every token.
 
-PyTorch's own post-norm transformer is BERT's, so only the embeddings and the names of the weights are spelled out here.
-Transformers would do the same but takes longer to import than a ten-second clip to separate.
+The model is all-MiniLM-L6-v2 (arXiv 2002.10957; Apache-2.0).
+PyTorch's own post-norm transformer is BERT's, so only the embeddings and the names of the weights
+are spelled out here. Transformers would do the same but takes longer to import than a ten-second
+clip to separate.
 """
 
 from __future__ import annotations

@@ -49,7 +49,10 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> T
 
 
 def _attend_plainly(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    """The same by two products: the fused kernel's backward pass takes 3 to 7 times longer in bfloat16 on a CPU."""
+    """The same by two products.
+
+    On a CPU the backward pass of the fused kernel takes 3 to 7 times longer in bfloat16.
+    """
     scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
     if mask is not None:
         scores = scores.masked_fill(~mask, float("-inf"))

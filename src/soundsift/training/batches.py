@@ -1,6 +1,7 @@
 """Batches for training: scenes as latents, with the energies that the loss weighs them by.
 
-Batch number i of a run is always the same, however many processes share the work, so resuming means going on counting.
+Batch number i of a run is always the same, however many processes share the work, so resuming means
+going on counting.
 
 Shapes: B queries, T latent frames, S = T * subframes columns, N samples.
 """
@@ -38,6 +39,8 @@ class Batch:
         present: `(B,)`, bool: whether the sound asked for is there.
         time: `(B,)`: flow time; 0 with zero noise for queries that learn the mean.
         noise: `(B, T, 2 * latent_channels)`.
+        share: what a mean over these queries counts in the mean over processes; 1 unless the
+            processes that share a batch have unequal parts of it.
     """
 
     phrases: list[str | None]
@@ -50,6 +53,7 @@ class Batch:
     present: Tensor
     time: Tensor
     noise: Tensor
+    share: float = 1.0
 
 
 def encode_queries(
@@ -123,7 +127,6 @@ class Batches(Dataset[Batch]):
         seconds = float(rng.choice(batch.seconds))
         frames = round(seconds * self.config.model.codec.frame_rate)
         scenes = max(self.world, batch.frames // (frames * batch.queries))
-        scenes -= scenes % self.world
         parts = []
         phrases: list[str | None] = []
         for index in range(self.rank, scenes, self.world):
@@ -131,7 +134,7 @@ class Batches(Dataset[Batch]):
             parts.append(part)
             phrases += texts
         joined = {name: torch.cat([p[name] for p in parts]) for name in parts[0]}
-        return Batch(phrases=phrases, **joined)
+        return Batch(phrases=phrases, share=len(parts) * self.world / scenes, **joined)
 
     def scene(self, number: int, seconds: float) -> tuple[dict[str, Tensor], list[str | None]]:
         """Scene `number` with its queries, flow times and noise."""
@@ -147,7 +150,7 @@ class Batches(Dataset[Batch]):
         return tensors, [query.text for query in queries]
 
     def _noise(self, shape: torch.Size, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Flow times uniform in 0..1 with Gaussian noise, or 0 with none for those that learn the mean."""
+        """Flow times in 0..1 with Gaussian noise, or 0 with none for those that learn the mean."""
         mean = rng.random(shape[0]) < self.config.loss.mean_share
         time = np.where(mean, 0.0, rng.random(shape[0])).astype(np.float32)
         noise = np.zeros(shape, np.float32)
@@ -164,6 +167,8 @@ def batch_loader(batches: Batches, start: int, workers: int) -> Iterator[Batch]:
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         worker_init_fn=_set_up_worker if workers else None,
+        # Its own, or starting anew would draw from the one that dropout uses.
+        generator=torch.Generator(),
     )
     return iter(loader)
 
@@ -172,4 +177,3 @@ def _set_up_worker(_: int) -> None:
     # A worker must not compete with the training process for every core.
     torch.set_num_threads(1)
     keep_memory()
-

@@ -1,4 +1,4 @@
-"""Checkpoints that survive kill -9: written beside the old one, flushed to disk, then renamed over it."""
+"""Checkpoints that survive kill -9: written beside the old one, flushed, then renamed over it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write atomically: whoever reads finds the old checkpoint or the new one, never half of one."""
+    """Write atomically: whoever reads finds the old checkpoint or the new one, never half a one."""
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         torch.save(state, file)
@@ -21,7 +21,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """The checkpoint at `path`, weights only (nothing in it is executed), or None if there is none."""
+    """The checkpoint at `path` (nothing in it is executed), or None if there is none."""
     if not path.exists():
         return None
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -33,7 +33,8 @@ class RunningAverage:
 
     Args:
         module: whose weights to follow.
-        decay: share of the old average kept per update; less at first, so that the start is forgotten.
+        decay: share of the old average kept per update; less at first, so that the start is
+            forgotten.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:

@@ -36,7 +36,8 @@ class LossConfig(_Strict):
     Attributes:
         flow: flow-matching term, on the latents.
         heard: signal-to-noise ratio of the decoded target.
-        mean_share: share of queries trained at t = 0 without noise, where the right answer is the mean.
+        mean_share: share of queries trained at t = 0 without noise, where the right answer is the
+            mean.
         sigma_min: s of the path.
     """
 
@@ -47,7 +48,7 @@ class LossConfig(_Strict):
 
 
 class OptimiserConfig(_Strict):
-    """AdamW and its schedule: linear warm-up, constant, linear decay to zero over the last part of the run.
+    """AdamW and its schedule: linear warm-up, constant, linear decay to zero at the end.
 
     Attributes:
         rate: peak learning rate.
@@ -77,7 +78,8 @@ class TrainingConfig(_Strict):
         seed: of scenes, noise and initial weights.
         workers: processes that make scenes.
         threads: processor threads per training process; 0 leaves it to PyTorch.
-        compile: whether to compile the transformer's blocks: a minute at the start, then nearly twice the speed.
+        compile: whether to compile the transformer's blocks: a minute at the start, then nearly
+            twice the speed.
         validate_every: steps between validations on a fixed set of `validation_scenes`.
         checkpoint_minutes: time between checkpoints.
         start_from: weights to start from (a model folder), if not from scratch.
@@ -105,13 +107,14 @@ def load_training_config(path: Path) -> TrainingConfig:
     """Read a run's YAML file.
 
     Raises:
-        SoundsiftError: if the file is missing or any key or value is wrong; the message names them all.
+        SoundsiftError: if the file is missing or any key or value is wrong; the message names them
+            all.
     """
     if not path.is_file():
         raise SoundsiftError(f"{path}: no such file; expected a training configuration in YAML.")
     try:
         return TrainingConfig.model_validate(yaml.safe_load(path.read_text()))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SoundsiftError(f"{path}: not valid YAML: {error}") from error
     except ValidationError as error:
         faults = "; ".join(

@@ -1,8 +1,9 @@
-"""What training minimises: flow matching on the latents, weighted by what is heard, and the error of the decoded target.
+"""What training minimises: flow matching on the latents, and the error of the decoded target.
 
-A mask m that is constant over a cell leaves an error of energy `m^2 A - 2 m C + E` there, with A the mixture's energy, C the
-real cross energy of mixture and target and E the target's energy. So the signal-to-noise ratio of the decoded wave is known
-from the cells alone, and no wave has to be made while training.
+A mask m that is constant over a cell leaves an error of energy `m^2 A - 2 m C + E` there, with A
+the mixture's energy, C the real cross energy of mixture and target and E the target's energy. So
+the signal-to-noise ratio of the decoded wave is known from the cells alone, and no wave has to be
+made while training.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from soundsift.models.mel_codec import MelCodec, fold
 from soundsift.training.batches import Batch
 from soundsift.training.config import LossConfig
 
-#: Errors this far below the mixture no longer count: they would drown the examples that still sound wrong.
+#: Errors this far below the mixture no longer count: they would drown the examples that still sound
+#: wrong.
 _FLOOR = 10.0**-2.5
 
 
@@ -46,7 +48,7 @@ def training_loss(codec: MelCodec, predicted: Tensor, batch: Batch, config: Loss
 
 
 def flow_term(codec: MelCodec, predicted: Tensor, batch: Batch) -> Tensor:
-    """Mean squared error of the latents, each cell weighted by the fourth root of its energy in the mixture."""
+    """Mean squared error of the latents, weighted by the fourth root of the mixture's energy."""
     cells = batch.mixture_energy
     relative = cells / cells.mean(dim=(1, 2), keepdim=True).clamp(min=1e-12)
     weight = fold(relative.clamp(1e-4, 1e4) ** 0.25, codec.config.subframes)
@@ -57,10 +59,10 @@ def flow_term(codec: MelCodec, predicted: Tensor, batch: Batch) -> Tensor:
 
 
 def heard_ratio_db(mask: Tensor, batch: Batch) -> Tensor:
-    """How much better the masked mixture is than the mixture itself, in dB `(B,)`.
+    """How close the masked mixture comes to the target, in dB `(B,)`.
 
-    With the target present: the ratio of the target's energy to the error's, as SDR. Absent: how far the output lies below
-    the mixture.
+    With the target present: the ratio of the target's energy to the error's, as SDR. Absent: how
+    far the output lies below the mixture.
 
     Args:
         mask: `(B, bands, S)` in 0..1.

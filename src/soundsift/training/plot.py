@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def plot_metrics(metrics: Path, picture: Path) -> None:
-    """Draw `metrics.jsonl` as a PNG: smoothed training terms on the left, validation on the right."""
+    """Draw `metrics.jsonl` as a PNG: smoothed training terms left, validation right."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -69,9 +69,10 @@ class Trainer:
         self.average = RunningAverage(self.field, config.optimiser.ema)
         self.optimiser = make_optimiser(self.field, config.optimiser)
         self.step, self.seconds, self.heard_seconds = 0, 0.0, 0.0
+        self.sums: dict[str, float] = {}  # of the terms since the last line of metrics
         self._resume()
         if config.compile:
-            # One block at a time: all share the compiled code, so this costs a minute instead of five.
+            # One block at a time: all share the compiled code, a minute instead of five.
             for block in self.field.transformer.blocks:
                 block.compile(dynamic=True)
         self.parallel: nn.Module = (
@@ -87,7 +88,6 @@ class Trainer:
         validation = Validation(config, self.codec, self.text) if self.rank == 0 else None
         saved = began = time.monotonic()
         already = self.seconds
-        sums: dict[str, float] = {}
         progress = tqdm(
             initial=self.step, total=until, desc="training", unit="step", disable=self.rank > 0
         )
@@ -98,13 +98,14 @@ class Trainer:
             self.seconds = already + time.monotonic() - began
             progress.update()
             for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + value / _LOG_EVERY
+                self.sums[name] = self.sums.get(name, 0.0) + value / _LOG_EVERY
             if self.step % _LOG_EVERY == 0:
-                self._log(sums)
-                progress.set_postfix(heard=f"{-10 * sums['heard']:.2f} dB")
-                sums = {}
+                self._log(self.sums)
+                progress.set_postfix(heard=f"{-10 * self.sums['heard']:.2f} dB")
+                self.sums = {}
             if validation and self.step % config.validate_every == 0:
-                self._log({f"validation/{k}": v for k, v in validation.run(self._averaged()).items()})
+                found = validation.run(self._averaged())
+                self._log({f"validation/{name}": value for name, value in found.items()})
                 plot_metrics(config.run / "metrics.jsonl", config.run / "metrics.png")
             if time.monotonic() - saved > 60 * config.checkpoint_minutes:
                 self.save()
@@ -122,13 +123,17 @@ class Trainer:
             output, config.model.prediction, noisy_latents(batch), batch.time, config.loss.sigma_min
         )
         losses = training_loss(self.codec, clean, batch, config.loss)
-        losses.total.backward()
+        # Processes average their gradients: unequal parts of a batch must count by their size.
+        share = batch.share
+        (losses.total * share).backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.field.parameters(), config.optimiser.clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.average.update(self.field)
-        self.heard_seconds += self.world * batch.context.shape[0] * batch.context.shape[1] / 25.0
-        terms = torch.stack([losses.total.detach(), losses.flow, losses.heard, norm])
+        queries, frames = batch.context.shape[:2]
+        self.heard_seconds += self.world / share * queries * frames / 25.0
+        parts = [losses.total.detach() * share, losses.flow * share, losses.heard * share, norm]
+        terms = torch.stack(parts)
         if self.world > 1:
             distributed.all_reduce(terms)
             terms /= self.world
@@ -157,6 +162,7 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "heard_seconds": self.heard_seconds,
+            "sums": self.sums,
             "field": self.field.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -167,16 +173,17 @@ class Trainer:
 
     def _resume(self) -> None:
         state = load_checkpoint(self.config.run / "checkpoint.pt")
+        if self.rank == 0:
+            _forget_after(self.config.run / "metrics.jsonl", state["step"] if state else 0)
         if state is None:
             return
         self.step, self.seconds = state["step"], state["seconds"]
         self.heard_seconds = state["heard_seconds"]
+        self.sums = state.get("sums", {})
         self.field.load_state_dict(state["field"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
-        if self.rank == 0:
-            _forget_after(self.config.run / "metrics.jsonl", self.step)
 
 
 def learning_rate(step: int, steps: int, config: OptimiserConfig) -> float:
@@ -206,10 +213,11 @@ def _join() -> tuple[int, int]:
 
 
 def _forget_after(metrics: Path, step: int) -> None:
-    """Drop lines of steps after the checkpoint, which will be taken again."""
+    """Drop lines of steps after the checkpoint, which will be taken again, and one cut short."""
     if not metrics.exists():
         return
-    kept = [line for line in metrics.read_text().splitlines() if json.loads(line)["step"] <= step]
-    metrics.write_text("".join(line + "\n" for line in kept))
-
-
+    whole = [line for line in metrics.read_text().splitlines(keepends=True) if line.endswith("}\n")]
+    kept = [line for line in whole if json.loads(line)["step"] <= step]
+    partial = metrics.with_suffix(".partial")
+    partial.write_text("".join(kept))
+    partial.replace(metrics)

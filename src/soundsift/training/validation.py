@@ -1,4 +1,4 @@
-"""Validation on a fixed set of scenes: what the mean (one evaluation, no noise) improves, by kind of prompt."""
+"""Validation on a fixed set of scenes: what one evaluation without noise improves, by prompt."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AT_A_TIME = 16
 
 
 class Validation:
-    """Asks every validation scene for one of its sources by text, by span and by both, and for a sound that is not there.
+    """Asks every scene for a source by text, by span and by both, and for a sound not there.
 
     Args:
         config: the run.
@@ -35,7 +35,12 @@ class Validation:
     def __init__(self, config: TrainingConfig, codec: MelCodec, text: TextEncoder) -> None:
         self.codec, self.text = codec, text
         law = config.scenes.model_copy(
-            update={"source_counts": (0.0, 0.6, 0.4, 0.0), "drop_text": 0.0, "absent": 0.0, "group": 0.0}
+            update={
+                "source_counts": (0.0, 0.6, 0.4, 0.0),
+                "drop_text": 0.0,
+                "absent": 0.0,
+                "group": 0.0,
+            }
         )
         bank = Bank(config.bank, ("validation",))
         generator = SceneGenerator(bank, law, seed=1)
@@ -64,7 +69,7 @@ class Validation:
                 self.rows.append((name, scene.sources[0].clip.kind, queries[i].text, row))
 
     def run(self, field: VelocityField) -> dict[str, float]:
-        """Mean improvement in dB: `text`, `span`, `both`, `absent`, and `text/KIND` per kind of sound."""
+        """Mean improvement in dB: `text`, `span`, `both`, `absent`, and `text/KIND` per kind."""
         found: dict[str, list[float]] = {}
         field.eval()
         with torch.no_grad():
@@ -75,6 +80,7 @@ class Validation:
                     phrases=[row[2] for row in part],
                     time=torch.zeros(len(part)),
                     noise=torch.zeros_like(joined["latents"]),
+                    share=1.0,
                     **joined,
                 )
                 mask = self.codec.cell_mask(predict(field, batch, self.text))
@@ -89,7 +95,9 @@ class Validation:
 
 
 def predict(field: torch.nn.Module, batch: Batch, text: TextEncoder) -> torch.Tensor:
-    """The field's output `(B, T, 2 * latent_channels)` at the batch's times, in bfloat16 where that is exact enough.
+    """The field's output `(B, T, 2 * latent_channels)` at the batch's times.
+
+    In bfloat16 where that is exact enough.
 
     Args:
         field: a `VelocityField`, possibly wrapped for several processes.

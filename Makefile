@@ -1,0 +1,98 @@
+# The project's own commands: `make` lists them. Everything is installed into .venv, at the versions of constraints.txt; nothing
+# else on the machine is touched. Needed: make, git, and Python 3.11 or newer with venv (Debian, Ubuntu: python3 and python3-venv).
+# pip's own settings (PIP_INDEX_URL and so on) are honoured: on Linux, point pip at PyTorch's CPU builds first if you have no GPU and
+# want to spare yourself a few gigabytes of GPU libraries.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+SOUNDSIFT := $(VENV)/bin/soundsift
+# More arguments for the command behind a target: make test ARGS="-k solvers"
+ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+INSTALL := $(PY) -m pip install --quiet --only-binary :all: --constraint constraints.txt
+EDITABLE := $(INSTALL) --build-constraint constraints.txt --editable
+
+# Stamps: a target runs pip again only when one of these files changed.
+PINS := pyproject.toml constraints.txt
+SETUP_DONE := $(VENV)/.setup-done
+BANK_TOOLS_DONE := $(VENV)/.bank-tools-done
+BENCH_TOOLS_DONE := $(VENV)/.bench-tools-done
+DEV_TOOLS_DONE := $(VENV)/.dev-tools-done
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bank-tools bank train bench pins
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(SETUP_DONE) ## make .venv and install soundsift into it
+
+demo: $(SETUP_DONE) ## separate the bundled recording, by text and by span
+	@$(PY) -m soundsift.demo $(ARGS)
+
+test: $(DEV_TOOLS_DONE) ## run the tests
+	@$(PY) -m pytest $(ARGS)
+
+check: $(DEV_TOOLS_DONE) ## lint, format check, types
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+bank-tools: $(BANK_TOOLS_DONE) ## install what building the sound bank and training need
+
+bank: $(BANK_TOOLS_DONE) ## fetch the free sound packages and build the sound bank
+	@$(SOUNDSIFT) data fetch
+	@$(SOUNDSIFT) data build
+
+train: $(BANK_TOOLS_DONE) ## train the default model on the sound bank; goes on where it stopped
+	@$(SOUNDSIFT) train configs/default.yaml $(ARGS)
+
+bench: $(BENCH_TOOLS_DONE) ## score the model on the test scenes, beside other separators
+	@$(SOUNDSIFT) bench $(ARGS)
+
+pins: ## resolve every dependency anew and rewrite constraints.txt
+	@rm -rf build/pins && $(PYTHON) -m venv build/pins
+	@build/pins/bin/python -m pip install --quiet --upgrade pip
+	@build/pins/bin/python -m pip install --quiet --only-binary :all: $$(grep '^torch==' constraints.txt) \
+		hatchling '.[train,bench]' --group dev
+	@build/pins/bin/python -m pip install --quiet --only-binary :all: --no-deps tinysoundfont
+	@{ sed -n '/^#/p' constraints.txt; build/pins/bin/python -m pip freeze --all --exclude soundsift \
+		| sed 's/+cpu$$//'; } > build/constraints.txt
+	@mv build/constraints.txt constraints.txt
+
+$(SETUP_DONE): $(PINS)
+	@if ! $(PY) -m pip --version > /dev/null 2>&1; then \
+		fail() { echo "make setup: $$*" >&2; exit 1; }; \
+		command -v $(PYTHON) > /dev/null || \
+			fail "there is no $(PYTHON); install Python 3.11 or newer (Debian, Ubuntu: apt install python3 python3-venv)"; \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+			fail "soundsift needs Python 3.11 or newer, and $(PYTHON) is" \
+				"$$($(PYTHON) --version 2>&1); name another: make setup PYTHON=python3.12"; \
+		$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || \
+			fail "$(PYTHON) cannot make virtual environments; install its venv module (Debian, Ubuntu: apt install python3-venv)"; \
+		echo "Making the virtual environment $(VENV)"; \
+		$(PYTHON) -m venv --clear $(VENV) || fail "$(PYTHON) could not make the virtual environment $(VENV)"; \
+	fi
+	@echo "Installing soundsift into $(VENV); the first time takes a few minutes"
+	@$(INSTALL) pip
+	@$(EDITABLE) .
+	@touch $@
+
+$(BANK_TOOLS_DONE): $(SETUP_DONE)
+	@echo "Installing the tools for the sound bank and for training"
+	@$(EDITABLE) '.[train]'
+	@# Without the pyaudio it asks for: see pyproject.toml. No wheel on some machines: then it is built.
+	@$(PY) -m pip install --quiet --prefer-binary --no-deps --constraint constraints.txt tinysoundfont
+	@touch $@
+
+$(BENCH_TOOLS_DONE): $(SETUP_DONE)
+	@echo "Installing the separators to compare with"
+	@$(EDITABLE) '.[bench]'
+	@touch $@
+
+$(DEV_TOOLS_DONE): $(BANK_TOOLS_DONE) $(BENCH_TOOLS_DONE)
+	@echo "Installing the development tools"
+	@$(INSTALL) --group dev
+	@touch $@

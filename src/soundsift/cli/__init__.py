@@ -1,0 +1,68 @@
+"""The command line: `soundsift separate`, `remove`, `info`, `data`, `train`, `bench`.
+
+Only typer is imported here. Every command imports what it needs when it runs, so that
+`soundsift --help` and a mistyped option don't wait for PyTorch.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from soundsift.cli import bench, data, info, separate, train
+from soundsift.cli.groups import Group, SpanCommand, TopGroup
+
+app = typer.Typer(
+    cls=TopGroup,
+    help="Lift any sound out of any recording: name it, or mark when it is heard.",
+    epilog=(
+        "Start with: soundsift separate street.wav --text 'dog barking' --out stems\n\n"
+        "Exit codes: 0 done; 2 something in the request can't be used, and one sentence on stderr "
+        "says what; 130 interrupted."
+    ),
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+_data = typer.Typer(cls=Group, help=data.HELP, rich_markup_mode=None)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from soundsift.version import __version__
+
+        typer.echo(f"soundsift {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command(
+    "separate", cls=SpanCommand, help=separate.SEPARATE_HELP, epilog=separate.SEPARATE_EXAMPLES
+)(separate.separate)
+app.command("remove", cls=SpanCommand, help=separate.REMOVE_HELP, epilog=separate.REMOVE_EXAMPLES)(
+    separate.separate
+)
+app.command("info", epilog=info.EXAMPLES)(info.info)
+app.add_typer(_data, name="data")
+_data.command("fetch", epilog=data.FETCH_EXAMPLES)(data.fetch)
+_data.command("build", epilog=data.BUILD_EXAMPLES)(data.build)
+_data.command("preview", epilog=data.PREVIEW_EXAMPLES)(data.preview)
+app.command("train", epilog=train.EXAMPLES)(train.train)
+app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
+
+
+def main() -> None:
+    """Entry point of the `soundsift` command; ends the process with its exit code."""
+    app(prog_name="soundsift")

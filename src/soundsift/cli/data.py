@@ -1,0 +1,139 @@
+"""`soundsift data`: fetch, build and preview the sound that models are trained on."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from soundsift.cli.options import BankFolder, Overwrite
+from soundsift.cli.outputs import check_folder
+from soundsift.cli.requirements import need
+from soundsift.errors import SoundsiftError
+
+HELP = "The sound that models are trained on."
+
+FETCH_EXAMPLES = """Examples:
+
+\b
+soundsift data fetch --package sound-icons --package hydrogen-data
+soundsift data fetch --bank /data/bank
+"""
+BUILD_EXAMPLES = """Example:
+
+\b
+soundsift data build --bank /data/bank --workers 4
+"""
+PREVIEW_EXAMPLES = """Examples:
+
+\b
+soundsift data preview --out preview
+soundsift data preview --out preview --scenes 20 --split validation --seed 3
+"""
+
+_DEFAULT_BANK = Path("bank")
+
+
+def fetch(
+    bank: BankFolder = _DEFAULT_BANK,
+    package: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only this package; may be repeated.",
+            show_default="all of them, about 9 GB",
+        ),
+    ] = None,
+) -> None:
+    """Download free sound.
+
+    Takes Debian packages from our list and unpacks them, without installing any. What is there
+    already is kept: run it again after an interruption.
+    """
+    from soundsift.data import sources
+
+    check_folder(bank)
+    names = package or list(sources.packages())
+    try:
+        sources.fetch(bank, names)
+    except subprocess.CalledProcessError as error:
+        raise SoundsiftError(
+            f"{error.cmd[-2]} can't be unpacked ({error.cmd[0]} ended with {error.returncode}); "
+            "a complete Debian package was expected."
+        ) from error
+    there = [name for name in names if (bank / "packages" / name).exists()]
+    if not there:
+        raise SoundsiftError(
+            f"{', '.join(names)}: nothing could be downloaded; a network, and package lists that "
+            "`apt-get update` made, were expected."
+        )
+    typer.echo(f"{len(there)} of {len(names)} packages are unpacked in {bank / 'packages'}.")
+
+
+def build(
+    bank: BankFolder = _DEFAULT_BANK,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that decode and play.")] = 2,
+) -> None:
+    """Decode, caption and split it.
+
+    Plays instruments with free soundfonts, decodes every file, and writes a manifest with captions,
+    licences and the split into train, validation and test. What is played or decoded already is
+    kept; captions and the split are made anew, in seconds.
+    """
+    need("train", "mido", "scipy", "tinysoundfont")
+    folder = bank / "packages"
+    if not folder.is_dir() or not any(folder.iterdir()):
+        raise SoundsiftError(f"{folder} holds no packages; run `soundsift data fetch` first.")
+    check_folder(bank)
+
+    from soundsift.data import bank as sounds
+    from soundsift.data import render
+
+    # Before the manifest, which lists what was rendered as well.
+    stems = render.render_all(bank, workers)
+    counts = sounds.build(bank, workers)
+    if stems:
+        typer.echo(f"Played {stems} new instrument stems.")
+    splits = ", ".join(f"{counts[split]} {split}" for split in ("train", "validation", "test"))
+    typer.echo(f"{counts.total()} clips ({splits}) in {bank / 'manifest.jsonl'}.")
+
+
+def preview(
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for the scenes, made if missing.")
+    ],
+    bank: BankFolder = _DEFAULT_BANK,
+    scenes: Annotated[int, typer.Option(min=1, max=999, help="How many.")] = 8,
+    seconds: Annotated[float, typer.Option(min=1, max=60, help="Length of each.")] = 8.0,
+    split: Annotated[
+        Literal["train", "validation", "test"], typer.Option(help="Which clips to draw from.")
+    ] = "train",
+    seed: Annotated[int, typer.Option(min=0, help="Other seeds, other scenes.")] = 0,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="CONFIG.yaml", help="Draw scenes as this training run does."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write example scenes.
+
+    What a model hears and what it is asked, to listen to. Each scene is a folder with mixture.wav,
+    one file per stem, scene.json (captions, question, spans) and picture.png.
+    """
+    need("train", "scipy")
+    check_folder(out)
+
+    from soundsift.data.preview import write_previews
+    from soundsift.data.scenes import SceneConfig
+
+    law = SceneConfig()
+    if config is not None:
+        from soundsift.training.config import load_training_config
+
+        law = load_training_config(config).scenes
+    folders = write_previews(
+        bank, out, scenes, seconds=seconds, split=split, seed=seed, law=law, overwrite=overwrite
+    )
+    typer.echo(f"{len(folders)} scenes in {out}: {folders[0].name} to {folders[-1].name}.")

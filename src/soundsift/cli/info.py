@@ -1,0 +1,136 @@
+"""`soundsift info`: what this machine offers, and what is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from soundsift.cli.options import Json
+from soundsift.cli.requirements import extras, programs
+from soundsift.errors import SoundsiftError
+
+EXAMPLES = """Examples:
+
+\b
+soundsift info
+soundsift info --json
+"""
+
+
+def info(json_line: Json = False) -> None:
+    """Say what is here and what is missing."""
+    facts = gather()
+    if json_line:
+        typer.echo(json.dumps(facts))
+    else:
+        for line in lines(facts):
+            typer.echo(line)
+
+
+def gather() -> dict[str, Any]:
+    """Everything that `info` prints, as data."""
+    import torch
+
+    from soundsift.devices import bfloat16_pays, pick_device
+    from soundsift.separation import PRESETS
+    from soundsift.version import __version__
+
+    device = pick_device()
+    return {
+        "soundsift": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "torch": str(torch.__version__),
+        "devices": _devices(),
+        "device": str(device),
+        "bfloat16": bfloat16_pays(device),
+        "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "model": default_model(),
+        "presets": {name: preset.description for name, preset in PRESETS.items()},
+        "extras": extras(),
+        "programs": programs(),
+    }
+
+
+def default_model() -> dict[str, Any]:
+    """The default model's name, folder, parameters and bytes, or why it can't be used."""
+    from soundsift.checkpoints.find import DEFAULT, find_model
+    from soundsift.checkpoints.folder import WEIGHTS, load_config
+
+    folder = find_model(DEFAULT)
+    try:
+        name = load_config(folder).name
+        return {
+            "name": name,
+            "folder": str(folder),
+            "parameters": _count_parameters(folder / WEIGHTS),
+            "bytes": (folder / WEIGHTS).stat().st_size,
+        }
+    except SoundsiftError as error:
+        return {"name": None, "folder": str(folder), "missing": str(error)}
+
+
+def lines(facts: dict[str, Any]) -> list[str]:
+    """The facts for people."""
+    model = facts["model"]
+    if model["name"] is None:
+        described = f"missing: {model['missing']}"
+    else:
+        size = f"{model['parameters'] / 1e6:.1f} million parameters, {model['bytes'] / 1e6:.1f} MB"
+        described = f"{model['name']}, {size}, in {model['folder']}"
+    others = [device for device in facts["devices"] if device != facts["device"]]
+    device = facts["device"] + (" with bfloat16" if facts["bfloat16"] else "")
+    rows = {
+        "soundsift": f"{facts['soundsift']}, Python {facts['python']}, {facts['system']}",
+        "torch": facts["torch"],
+        "device": device + (f" (also there: {', '.join(others)})" if others else ""),
+        "threads": f"{facts['threads']} of {facts['processors']} processors",
+        "model": described,
+        **{f"preset {name}": text for name, text in facts["presets"].items()},
+        "data": _state(facts, "train", with_programs=True),
+        "train": _state(facts, "train"),
+        "bench": _state(facts, "bench"),
+    }
+    width = max(map(len, rows))
+    return [f"{name:{width}}  {text}" for name, text in rows.items()]
+
+
+def _state(facts: dict[str, Any], extra: str, with_programs: bool = False) -> str:
+    packages = facts["extras"].get(extra, {})
+    missing = [name for name, version in packages.items() if version is None]
+    there = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+    remedy = f"missing: {', '.join(missing)} (pip install 'soundsift[{extra}]')" if missing else ""
+    parts = [remedy, there]
+    if with_programs:
+        lacking = [name for name, present in facts["programs"].items() if not present]
+        parts.insert(0, f"missing: {', '.join(lacking)} (Debian or Ubuntu)" if lacking else "")
+    return "; ".join(part for part in parts if part)
+
+
+def _devices() -> list[str]:
+    import torch
+
+    cuda = [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return [*cuda, *mps, "cpu"]
+
+
+def _count_parameters(weights: Path) -> int:
+    """From the file's header alone."""
+    from math import prod
+
+    from safetensors import SafetensorError, safe_open
+
+    if not weights.is_file():
+        raise SoundsiftError(f"{weights.parent} has no {weights.name}.")
+    try:
+        with safe_open(weights, "numpy") as file:
+            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except SafetensorError as error:
+        raise SoundsiftError(f"{weights} is damaged: {error}.") from error

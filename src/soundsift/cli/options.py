@@ -1,0 +1,26 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+PresetName = Literal["draft", "standard", "best"]
+"""Keys of `soundsift.separation.PRESETS`, which would take PyTorch to import."""
+
+Model = Annotated[
+    str, typer.Option(metavar="NAME_OR_FOLDER", help="'default', or the folder of a model.")
+]
+Preset = Annotated[
+    PresetName,
+    typer.Option(help="How much work to spend; `soundsift info` says what each one does."),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one line of JSON on stdout and nothing else there.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist already.")]
+BankFolder = Annotated[
+    Path, typer.Option("--bank", metavar="DIR", help="Folder of the sound bank.")
+]

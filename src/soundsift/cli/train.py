@@ -1,0 +1,52 @@
+"""`soundsift train`: a run from its YAML file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from soundsift.cli.requirements import need
+
+EXAMPLES = """Examples:
+
+\b
+soundsift train configs/default.yaml
+soundsift train configs/default.yaml --until 500
+torchrun --nproc-per-node 2 -m soundsift.cli train configs/default.yaml
+"""
+
+#: OpenMP's threads spin between two products, for work that may come at once; meanwhile the
+#: processes that draw scenes wait for a core.
+_QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+
+
+def train(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG.yaml", help="The run; see configs/default.yaml.")
+    ],
+    until: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Stop after this step, with a checkpoint.", show_default="the config's last"
+        ),
+    ] = None,
+) -> None:
+    """Train a model, or go on with a run.
+
+    A run that was stopped, even by kill -9, goes on from its last checkpoint.
+    """
+    for name, value in _QUIET_THREADS.items():
+        os.environ.setdefault(name, value)
+    need("train", "scipy")
+
+    from soundsift.training.config import load_training_config
+
+    run = load_training_config(config)
+
+    # OpenMP reads the environment when PyTorch loads it, so nothing above may import PyTorch.
+    from soundsift.training.trainer import train as start
+
+    start(run, until)

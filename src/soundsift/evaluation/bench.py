@@ -1,0 +1,251 @@
+"""The benchmark: scenes through separators, scores into a summary with intervals."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from soundsift.errors import SoundsiftError
+from soundsift.evaluation import metrics, report, separators
+from soundsift.evaluation.scenes import (
+    GROUP_KINDS,
+    PUBLISHED_DIGEST,
+    SCENES,
+    SECONDS,
+    Benchmark,
+    BenchmarkScene,
+    digest,
+)
+from soundsift.evaluation.separators import Query, Samples, Separate
+from soundsift.evaluation.speed import measure_speed
+from soundsift.evaluation.unseen import UNSEEN_PROMPTS, check_unseen
+from soundsift.version import __version__
+
+Row = dict[str, Any]
+Progress = Callable[[str, float], None]
+
+#: A sound that is not there should lie so far below the mixture, in dB.
+ABSENT_DB = 15.0
+_UNSEEN_SCENES = 6
+_NOT_SCORES = frozenset({"number", "group", "sources", "alone"})
+
+
+def run_benchmark(
+    bank: Path,
+    out: Path,
+    model: str | Path = "default",
+    preset: str = "standard",
+    scenes: int | None = None,
+    baselines: bool = True,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Score a model on the fixed scenes and write the report.
+
+    Args:
+        bank: the sound bank's folder.
+        out: where `benchmark.json`, `benchmark.md`, `benchmark.png` and `scenes.json` go.
+        model: as for `soundsift.load`.
+        preset: draft, standard or best.
+        scenes: only the first so many of the 240, at least 4; for a quick look.
+        baselines: also run other packages' separators on the same scenes.
+        progress: called with what is being done and the fraction of it that is.
+        overwrite: whether files that exist may be replaced.
+
+    Returns:
+        What `benchmark.json` holds.
+
+    Raises:
+        SoundsiftError: if the bank, the model or the preset cannot be used, or the report cannot be written.
+    """
+    tell = progress or (lambda _what, _fraction: None)
+    count = _count(scenes)
+    report.ensure_free(out, overwrite)
+    check_unseen()
+    ours, codec = separators.open_model(model, preset)
+    drawn = Benchmark(Path(bank))
+    others: dict[str, Separate] = {
+        "ceiling": separators.codec_ceiling(codec),
+        "ideal_mask": separators.ideal_ratio_mask,
+    }
+    missing: dict[str, str] = {}
+    if baselines:
+        found, missing = separators.baselines()
+        others |= found
+    rows, listing = [], []
+    for number in range(count):
+        tell("scenes", number / count)
+        scene = drawn.scene(number)
+        rows.append(score_scene(scene, ours, others))
+        listing.append(scene.describe() | {"scores": _scores(rows[-1])})
+    unseen = []
+    # A quick look asks each unseen prompt of fewer scenes too.
+    each = max(1, round(_UNSEEN_SCENES * count / SCENES))
+    for index, (prompt, concept) in enumerate(UNSEEN_PROMPTS.items()):
+        tell("unseen prompts", index / len(UNSEEN_PROMPTS))
+        unseen.append(_score_unseen(drawn, ours, prompt, concept, each))
+    tell("speed", 0.0)
+    results = {
+        "soundsift": __version__,
+        "model": str(model),
+        "preset": preset,
+        "scenes": _about_scenes(bank, listing),
+        "groups": summarise(rows),
+        "unseen": unseen,
+        "unseen_mean": _interval(
+            [value for entry in unseen for value in entry["improvements"]],
+        ),
+        "speed": measure_speed(model, preset),
+        "missing": missing,
+    }
+    tell("speed", 1.0)
+    report.write_report(results, listing, out, overwrite)
+    return results
+
+
+def score_scene(scene: BenchmarkScene, ours: Separate, others: dict[str, Separate]) -> Row:
+    """All figures of one scene.
+
+    Args:
+        scene: the scene.
+        ours: the separator that answers prompts.
+        others: those that it is compared with; one called `deepfilternet` hears only scenes whose target is speech.
+
+    Returns:
+        Improvements in dB of SI-SDR by name, and `input`, `text_sdr`, `text_level` (output against target),
+        `selectivity`, `absent`.
+    """
+    mixture, stems = scene.mixture, scene.scene.stems
+    target, other = stems[:1], stems[1:2]
+    heard = {
+        "text": ours(mixture, Query(scene.text)),
+        "paraphrase": ours(mixture, Query(scene.paraphrase)),
+        "span": ours(mixture, Query(None, scene.spans)),
+        "both": ours(mixture, Query(scene.text, scene.spans)),
+    }
+    heard |= {
+        name: separate(mixture, Query(scene.text, scene.spans, target))
+        for name, separate in others.items()
+        if name != "deepfilternet" or scene.group == "speech"
+    }
+    row: Row = {name: _improvement(wave, target, mixture) for name, wave in heard.items()}
+    row["both_minus_text"] = row["both"] - row["text"]
+    if "deepfilternet" in row:
+        row["text_minus_deepfilternet"] = row["text"] - row["deepfilternet"]
+    swapped = ours(mixture, Query(scene.other))
+    row["selectivity"] = (
+        _preference(heard["text"], target, other) + _preference(swapped, other, target)
+    ) / 2
+    silence = ours(mixture, Query(scene.absent))
+    row["absent"] = metrics.attenuation_db(silence[0], mixture[0])
+    # Near-silence whatever is asked would pass for a model that knows what is absent: this tells.
+    row["text_level"] = -metrics.attenuation_db(heard["text"][0], target[0])
+    row["input"] = metrics.si_sdr(mixture[0], target[0])
+    row["text_sdr"] = metrics.sdr_improvement(heard["text"][0], target[0], mixture[0])
+    kinds = [source.clip.kind for source in scene.scene.sources[1:]]
+    return row | {
+        "number": scene.number,
+        "group": scene.group,
+        "sources": len(stems),
+        # Whether keeping all speech is the right answer: what DeepFilterNet is made for.
+        "alone": scene.group == "speech" and "speech" not in kinds,
+    }
+
+
+def summarise(rows: list[Row]) -> dict[str, dict[str, Any]]:
+    """Means with intervals per group of targets, per number of sources, and in total.
+
+    Args:
+        rows: from `score_scene`.
+    """
+    parts: dict[str, Callable[[Row], bool]] = {
+        group: lambda row, group=group: row["group"] == group  # type: ignore[misc]
+        for group in GROUP_KINDS
+    }
+    parts |= {
+        "speech, no other speech": lambda row: row["alone"],
+        "2 sources": lambda row: row["sources"] == 2,
+        "3 sources": lambda row: row["sources"] == 3,
+        "total": lambda _: True,
+    }
+    return {name: _summary([row for row in rows if fits(row)]) for name, fits in parts.items()}
+
+
+def _summary(rows: list[Row]) -> dict[str, Any]:
+    names = sorted({name for row in rows for name in _scores(row)} - {"absent"})
+    summary: dict[str, Any] = {"count": len(rows)}
+    summary |= {name: _interval([row[name] for row in rows if name in row]) for name in names}
+    levels = [row["absent"] for row in rows]
+    summary["absent"] = {
+        "median": round(float(np.median(levels)), 2) if levels else None,
+        "share": _interval([float(level >= ABSENT_DB) for level in levels], digits=3),
+    }
+    return summary
+
+
+def _score_unseen(
+    drawn: Benchmark, ours: Separate, prompt: str, concept: str, most: int
+) -> dict[str, Any]:
+    """How well a prompt that training never used is understood, on scenes of its concept."""
+    gains: list[float] = []
+    known: list[float] = []
+    if concept in drawn.concepts:
+        for number in range(most):
+            scene = drawn.scene_of(concept, number)
+            mixture, target = scene.mixture, scene.scene.stems[:1]
+            for values, text in ((gains, prompt), (known, scene.text)):
+                values.append(_improvement(ours(mixture, Query(text)), target, mixture))
+    return {
+        "prompt": prompt,
+        "concept": concept,
+        "scenes": len(gains),
+        "improvement": round(float(np.mean(gains)), 2) if gains else None,
+        # What the canonical caption reaches on the same scenes.
+        "canonical": round(float(np.mean(known)), 2) if known else None,
+        "improvements": [round(gain, 2) for gain in gains],
+    }
+
+
+def _improvement(wave: Samples, target: Samples, mixture: Samples) -> float:
+    return metrics.si_sdr_improvement(wave[0], target[0], mixture[0])
+
+
+def _preference(wave: Samples, right: Samples, wrong: Samples) -> float:
+    return metrics.si_sdr(wave[0], right[0]) - metrics.si_sdr(wave[0], wrong[0])
+
+
+def _scores(row: Row) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in row.items() if name not in _NOT_SCORES}
+
+
+def _interval(values: list[float], digits: int = 2) -> dict[str, float | int | None]:
+    # JSON has no NaN.
+    return {
+        name: None if np.isnan(value) else round(value, digits)
+        for name, value in asdict(metrics.bootstrap_mean(values)).items()
+    }
+
+
+def _count(wanted: int | None) -> int:
+    if wanted is not None and not 4 <= wanted <= SCENES:
+        raise SoundsiftError(
+            f"{wanted} scenes were asked for; 4 (one per group) to {SCENES} were expected."
+        )
+    return wanted or SCENES
+
+
+def _about_scenes(bank: Path, listing: list[dict[str, Any]]) -> dict[str, Any]:
+    found = digest(listing)
+    manifest = hashlib.sha256((Path(bank) / "manifest.jsonl").read_bytes()).hexdigest()
+    return {
+        "count": len(listing),
+        "seconds": SECONDS,
+        "digest": found,
+        "published": found == PUBLISHED_DIGEST,
+        "manifest_sha256": manifest,
+    }

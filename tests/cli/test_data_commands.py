@@ -1,0 +1,96 @@
+"""`soundsift data`; `preview` at work is in tests/data/test_preview.py."""
+
+import subprocess
+from collections import Counter
+
+from soundsift.cli import data
+from soundsift.data import bank as sounds
+from soundsift.data import render, sources
+
+
+def test_fetch(run, tmp_path, monkeypatch):
+    asked = []
+
+    def fetch(bank, names):
+        asked.extend(names)
+        (bank / "packages" / names[0]).mkdir(parents=True)
+
+    monkeypatch.setattr(sources, "fetch", fetch)
+    result = run("data", "fetch", "--bank", tmp_path, "--package", "stk", "--package", "flite")
+    assert result.exit_code == 0, result.stderr
+    assert asked == ["stk", "flite"]
+    assert result.stdout == f"1 of 2 packages are unpacked in {tmp_path / 'packages'}.\n"
+
+
+def test_fetch_takes_every_package_unless_told(run, tmp_path, monkeypatch, one_sentence):
+    asked = []
+    monkeypatch.setattr(sources, "fetch", lambda bank, names: asked.extend(names))
+    one_sentence(run("data", "fetch", "--bank", tmp_path), "nothing could be downloaded")
+    assert asked == list(sources.packages())
+
+
+def test_fetch_refuses_strangers(run, tmp_path, one_sentence):
+    result = run("data", "fetch", "--bank", tmp_path / "bank", "--package", "bash")
+    one_sentence(result, "bash", "not in the list")
+    assert not (tmp_path / "bank").exists()
+
+
+def test_fetch_of_a_damaged_package(run, tmp_path, monkeypatch, one_sentence):
+    def fetch(bank, names):
+        raise subprocess.CalledProcessError(2, ["dpkg-deb", "-x", "stk.deb", "stk.partial"])
+
+    monkeypatch.setattr(sources, "fetch", fetch)
+    one_sentence(run("data", "fetch", "--bank", tmp_path, "--package", "stk"), "stk.deb")
+
+
+def test_fetch_into_a_file(run, tmp_path, one_sentence):
+    (tmp_path / "bank").write_text("mine")
+    one_sentence(run("data", "fetch", "--bank", tmp_path / "bank"), str(tmp_path / "bank"))
+
+
+def test_build_renders_before_it_writes_the_manifest(run, tmp_path, monkeypatch):
+    order = []
+    (tmp_path / "packages" / "stk").mkdir(parents=True)
+    monkeypatch.setattr(
+        render, "render_all", lambda bank, workers: order.append(("render", workers)) or 3
+    )
+    counts = Counter(train=10, validation=1, test=2)
+    monkeypatch.setattr(
+        sounds, "build", lambda bank, workers: order.append(("build", workers)) or counts
+    )
+    result = run("data", "build", "--bank", tmp_path, "--workers", 1)
+    assert result.exit_code == 0, result.stderr
+    assert order == [("render", 1), ("build", 1)]
+    assert result.stdout.splitlines() == [
+        "Played 3 new instrument stems.",
+        f"13 clips (10 train, 1 validation, 2 test) in {tmp_path / 'manifest.jsonl'}.",
+    ]
+
+
+def test_build_without_packages(run, tmp_path, one_sentence):
+    one_sentence(run("data", "build", "--bank", tmp_path), str(tmp_path), "data fetch")
+
+
+def test_missing_extra(run, tmp_path, monkeypatch, one_sentence):
+    monkeypatch.setattr("soundsift.cli.requirements.find_spec", lambda name: None)
+    (tmp_path / "packages" / "stk").mkdir(parents=True)
+    one_sentence(run("data", "build", "--bank", tmp_path), "mido", "soundsift[train]")
+
+
+def test_preview_without_a_bank(run, tmp_path, one_sentence):
+    command = ("data", "preview", "--bank", tmp_path / "bank", "--out", tmp_path / "out")
+    one_sentence(run(*command), str(tmp_path / "bank"), "data build")
+    one_sentence(run(*command, "--config", tmp_path / "no.yaml"), "no.yaml")
+    one_sentence(run(*command, "--split", "exam"), "--split", "exam")
+    one_sentence(run(*command, "--seconds", "0"), "--seconds")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_says_what_fetch_downloads():
+    from importlib import resources
+
+    import yaml
+
+    listed = yaml.safe_load((resources.files("soundsift.data") / "sources.yaml").read_text())
+    gigabytes = sum(entry["megabytes"] for entry in listed.values()) / 1000
+    assert f"about {gigabytes:.0f} GB" in data.fetch.__annotations__["package"]
