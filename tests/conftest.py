@@ -45,7 +45,9 @@ def bank_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 time = np.arange(round(RATE * seconds * rng.uniform(0.9, 1.1))) / RATE
                 wave = rng.standard_normal(len(time)) * np.exp(-3 * time / seconds)
                 if hertz:
-                    pitch = hertz * (1 + 0.05 * number + 0.1 * kind.startswith("e") * time / seconds)
+                    pitch = hertz * (
+                        1 + 0.05 * number + 0.1 * kind.startswith("e") * time / seconds
+                    )
                     wave = sum(np.sin(2 * np.pi * k * pitch * time) / k for k in range(1, 6))
                 data = np.round(wave / np.abs(wave).max() * 20_000).astype(np.int16)
                 shard.write(data.tobytes())

@@ -16,7 +16,7 @@ from soundsift.errors import SoundsiftError
 from soundsift.version import __version__
 
 if TYPE_CHECKING:
-    from soundsift.separation import Separator
+    from soundsift.separation.separator import Separator
 
 __all__ = ["SoundsiftError", "__version__", "load"]
 
@@ -36,7 +36,7 @@ def load(model: str | Path = "default", device: str | None = None) -> Separator:
     from soundsift.checkpoints.find import find_model
     from soundsift.checkpoints.folder import load_field
     from soundsift.devices import pick_device
-    from soundsift.separation import Separator
+    from soundsift.separation.separator import Separator
 
     keep_memory()
     config, field = load_field(find_model(model))

@@ -28,6 +28,8 @@ class TransformerConfig(_Strict):
         qk_norm: Whether queries and keys are RMS-normalised per head.
         rope_theta: Base of the rotary wavelengths.
         time_embedding_dim: Width of the sinusoid that encodes flow time.
+        pooled_text: Whether the text as a whole also modulates every block. The released models
+            read text by cross-attention alone; a small model learns to obey it sooner this way.
     """
 
     dim: int = Field(gt=0)
@@ -41,6 +43,7 @@ class TransformerConfig(_Strict):
     qk_norm: bool = True
     rope_theta: float = Field(default=20000.0, gt=0)
     time_embedding_dim: int = Field(default=256, gt=0, multiple_of=2)
+    pooled_text: bool = False
 
     @model_validator(mode="after")
     def _heads_divide_dim(self) -> "TransformerConfig":

@@ -9,14 +9,14 @@ from pathlib import Path
 import soundsift
 from soundsift.pictures import spectrogram_picture
 from soundsift.prompts import Span
-from soundsift.separation import Separation
+from soundsift.separation.result import Separation
 
 OUT = Path("demo-output")
 #: What is asked of the bundled recording: name of the result, text, spans.
 REQUESTS: tuple[tuple[str, str | None, tuple[Span, ...]], ...] = (
     ("voice-by-text", "woman speaking", ()),
     ("dog-by-text", "dog barking", ()),
-    ("dog-by-span", None, (Span(1.6, 2.6), Span(4.6, 5.6), Span(6.5, 7.5))),
+    ("dog-by-span", None, (Span(1.6, 2.1), Span(4.6, 5.1), Span(6.5, 7.0))),
     ("music-by-text", "background music", ()),
 )
 

@@ -66,7 +66,7 @@ FILES = {
     "one sample": (lambda path: soundfile.write(path, [0.5], RATE), "1 sample ", "0.04 s"),
     "truncated": (truncated, "truncated", "1.00 s"),
     "text": (lambda path: path.write_text("no sound at all\n" * 99), "audio or video"),
-    "picture": (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)), "audio or video"),
+    "picture": (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)), "audio"),
     "header only": (lambda path: path.write_bytes(b"RIFF"), "audio or video"),
     "folder": (lambda path: path.mkdir(), "is a folder"),
     "missing": (lambda path: None, "does not exist"),
@@ -108,8 +108,8 @@ def test_recordings(command, case, run, tmp_path, out, one_sentence):
         (["--text", "dog", "--name", "n" * 300], ["n" * 300, "too long"]),
         (["--text", "dog", "--model", "no-such-model"], ["'no-such-model'"]),
         (["--text", "dog", "--preset", "fast"], ["--preset", "'fast'", "standard"]),
-        (["--text", "dog", "--seed", "many"], ["--seed", "many"]),
-        (["--text", "dog", "--seed", "-1"], ["--seed", "-1"]),
+        (["--text", "dog", "--seed", "many"], ["--seed", "'many'"]),
+        (["--text", "dog", "--seed", "-1"], ["--seed", "'-1'"]),
         (["--text", "dog", "--txt", "dog"], ["--txt"]),
         (["--text"], ["--text"]),
         (["--text", "dog", "too.wav"], ["too.wav"]),
@@ -168,7 +168,7 @@ def test_an_existing_file_is_found_before_the_recording_is_read(run, tmp_path, o
     out = tmp_path / "out"
     out.mkdir()
     (out / "street.json").write_text("mine")
-    result = run("remove", tmp_path / "street.wav", "--text", "dog", "--out", out)
+    result = run("separate", tmp_path / "street.wav", "--text", "dog", "--out", out)
     one_sentence(result, "street.json", "exists already")
 
 

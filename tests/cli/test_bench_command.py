@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -12,7 +13,7 @@ def calls(monkeypatch):
     made = []
 
     def run_benchmark(bank, out, **settings):
-        settings.pop("progress")(0.5)
+        settings.pop("progress")("scenes", 0.5)
         made.append((str(bank), out, settings))
         return {"text": 6.5}
 
@@ -22,27 +23,27 @@ def calls(monkeypatch):
     return made
 
 
-def test_defaults(run, calls, tmp_path):
-    result = run("bench", "--out", tmp_path)
+def test_defaults(run, calls):
+    result = run("bench")
     assert result.exit_code == 0, result.stderr
-    assert result.stdout == f"The report is in {tmp_path}.\n"
-    settings = {"model": "default", "preset": "standard", "scenes": 200, "baselines": True}
-    assert calls == [("bank", tmp_path, settings | {"overwrite": False})]
+    assert result.stdout == "The report is in benchmark.\n"
+    settings = {"model": "default", "preset": "standard", "scenes": None, "baselines": True}
+    assert calls == [("bank", Path("benchmark"), settings | {"overwrite": False})]
 
 
 def test_options(run, calls, model, tmp_path):
     result = run(
         *("bench", "--bank", "b", "--out", tmp_path, "--model", model, "--preset", "draft"),
-        *("--scenes", 3, "--no-baselines", "--json", "--overwrite"),
+        *("--scenes", 5, "--no-baselines", "--json", "--overwrite"),
     )
     assert json.loads(result.stdout) == {"folder": str(tmp_path), "result": {"text": 6.5}}
-    settings = {"model": str(model), "preset": "draft", "scenes": 3, "baselines": False}
+    settings = {"model": str(model), "preset": "draft", "scenes": 5, "baselines": False}
     assert calls == [("b", tmp_path, settings | {"overwrite": True})]
 
 
 def test_refusals(run, calls, tmp_path, one_sentence):
     one_sentence(run("bench", "--out", tmp_path, "--model", "no-such"), "'no-such'")
-    one_sentence(run("bench", "--out", tmp_path, "--scenes", 0), "--scenes")
+    one_sentence(run("bench", "--out", tmp_path, "--scenes", 3), "--scenes")
     (tmp_path / "file").write_text("mine")
     one_sentence(run("bench", "--out", tmp_path / "file"), str(tmp_path / "file"))
     assert calls == []

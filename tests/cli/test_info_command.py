@@ -6,8 +6,7 @@ import torch
 
 from soundsift.checkpoints import find
 from soundsift.checkpoints.folder import load_weights
-from soundsift.cli.info import default_model, lines
-from soundsift.cli.requirements import extras
+from soundsift.cli.info import default_model, gather, lines
 
 
 def test_json(run):
@@ -18,7 +17,7 @@ def test_json(run):
     assert facts["device"] in ("cpu", "cuda", "mps")
     assert facts["devices"][-1] == "cpu"
     assert facts["presets"].keys() == {"draft", "standard", "best"}
-    assert facts["extras"]["train"].keys() >= {"mido", "scipy"}
+    assert facts["packages"]["train"].keys() >= {"mido", "scipy"}
     assert facts["programs"].keys() == {"apt-get", "dpkg-deb"}
 
 
@@ -42,11 +41,19 @@ def test_what_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(find, "find_model", lambda name: tmp_path)
     monkeypatch.setattr("soundsift.cli.info.programs", lambda: {"apt-get": False, "dpkg-deb": True})
     monkeypatch.setattr(
-        "soundsift.cli.info.extras", lambda: extras() | {"train": {"mido": None, "scipy": "1.0"}}
+        "soundsift.cli.info.packages",
+        lambda: {
+            "data": {"tinysoundfont": None},
+            "train": {"mido": None, "scipy": "1.0"},
+            "bench": {"librosa": "0.11"},
+        },
     )
-    from soundsift.cli.info import gather
-
-    text = "\n".join(lines(gather()))
-    assert "model" in text and f"missing: {tmp_path}" in text
-    assert "missing: apt-get (Debian or Ubuntu)" in text
-    assert "missing: mido (pip install 'soundsift[train]'); scipy 1.0" in text
+    rows = dict(line.split(maxsplit=1) for line in lines(gather()) if "preset" not in line)
+    assert rows["model"].startswith(f"missing: {tmp_path}")
+    train = "missing: mido (pip install 'soundsift[train]')"
+    assert rows["train"] == f"{train}; scipy 1.0"
+    assert rows["data"] == (
+        f"{train}; missing: tinysoundfont (make bank-tools); "
+        "missing: apt-get (on Debian and Ubuntu); scipy 1.0"
+    )
+    assert rows["bench"] == "librosa 0.11"

@@ -9,7 +9,7 @@ import soundfile
 import soundsift
 from soundsift.cli.options import PresetName
 from soundsift.cli.separate import NEARLY_SILENT_DB, _loudness
-from soundsift.separation import PRESETS
+from soundsift.separation.presets import PRESETS
 
 RATE = 16_000
 
@@ -71,7 +71,7 @@ def test_remove_writes_the_recording_without_the_sound(run, mix, model, tmp_path
     removed = run("remove", *common, tmp_path / "a")
     separated = run("separate", *common, tmp_path / "b")
     assert removed.exit_code == separated.exit_code == 0, removed.stderr
-    assert names(tmp_path / "a") == ["street.json", "street.without.wav"]
+    assert names(tmp_path / "a") == ["street.without.json", "street.without.wav"]
     without = (tmp_path / "a" / "street.without.wav").read_bytes()
     assert without == (tmp_path / "b" / "street.residual.wav").read_bytes()
     assert set(json.loads(removed.stdout)["files"]) == {"without", "settings"}

@@ -42,6 +42,12 @@ def bank(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Drawing takes most of the time."""
+    monkeypatch.setattr("soundsift.data.preview.spectrogram_picture", lambda *_, **__: None)
+
+
 def sound(path):
     wave, rate = soundfile.read(path, dtype="float32")
     assert rate == SAMPLE_RATE
@@ -73,14 +79,14 @@ def test_scenes_are_those_of_the_generator(bank, tmp_path):
         assert imread(folder / "picture.png").shape[:2] == (1200, 1600)
 
 
-def test_absent_sounds_are_shown_too(bank, tmp_path):
+def test_absent_sounds_are_shown_too(bank, tmp_path, no_pictures):
     law = SceneConfig(absent=1.0, source_counts=(1, 0, 0, 0))
     (folder,) = write_previews(bank, tmp_path, 1, seconds=1.0, law=law)
     query = json.loads((folder / "scene.json").read_text())["query"]
     assert query["answer"] == [] and query["text"]
 
 
-def test_existing_folders(bank, tmp_path):
+def test_existing_folders(bank, tmp_path, no_pictures):
     (folder,) = write_previews(bank, tmp_path, 1, seconds=1.0)
     with pytest.raises(SoundsiftError, match="exists already"):
         write_previews(bank, tmp_path, 1, seconds=1.0)
@@ -110,7 +116,7 @@ def test_nothing_half_written(bank, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_from_the_command_line(bank, tmp_path):
+def test_from_the_command_line(bank, tmp_path, no_pictures):
     paths = ["--bank", str(bank), "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(app, ["data", "preview", *paths, "--scenes=2", "--seconds=1"])
     assert result.exit_code == 0, result.stderr

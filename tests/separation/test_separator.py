@@ -11,7 +11,7 @@ from soundsift.checkpoints.folder import save_model
 from soundsift.config import SeparatorConfig
 from soundsift.models.velocity_field import VelocityField
 from soundsift.prompts import Span
-from soundsift.separation import Separator
+from soundsift.separation.separator import Separator
 from soundsift.separation.separator import as_recording, make_prompt
 
 CONFIG = SeparatorConfig.model_validate(

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from soundsift.cli import bench, data, info, separate, train
-from soundsift.cli.groups import Group, SpanCommand, TopGroup
+from soundsift.cli.groups import Command, Group, SpanCommand, TopGroup
 
 app = typer.Typer(
     cls=TopGroup,
@@ -54,13 +54,13 @@ app.command(
 app.command("remove", cls=SpanCommand, help=separate.REMOVE_HELP, epilog=separate.REMOVE_EXAMPLES)(
     separate.separate
 )
-app.command("info", epilog=info.EXAMPLES)(info.info)
+app.command("info", cls=Command, epilog=info.EXAMPLES)(info.info)
 app.add_typer(_data, name="data")
-_data.command("fetch", epilog=data.FETCH_EXAMPLES)(data.fetch)
-_data.command("build", epilog=data.BUILD_EXAMPLES)(data.build)
-_data.command("preview", epilog=data.PREVIEW_EXAMPLES)(data.preview)
-app.command("train", epilog=train.EXAMPLES)(train.train)
-app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
+_data.command("fetch", cls=Command, epilog=data.FETCH_EXAMPLES)(data.fetch)
+_data.command("build", cls=Command, epilog=data.BUILD_EXAMPLES)(data.build)
+_data.command("preview", cls=Command, epilog=data.PREVIEW_EXAMPLES)(data.preview)
+app.command("train", cls=Command, epilog=train.EXAMPLES)(train.train)
+app.command("bench", cls=Command, epilog=bench.EXAMPLES)(bench.bench)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from soundsift.cli.requirements import need
 EXAMPLES = """Examples:
 
 \b
-soundsift bench --out results
+soundsift bench
 soundsift bench --out quick --scenes 20 --no-baselines --preset draft
 soundsift bench --out mine --model runs/mine/model --json
 """
@@ -25,11 +25,14 @@ soundsift bench --out mine --model runs/mine/model --json
 def bench(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for the report, made if missing.")
-    ],
+    ] = Path("benchmark"),
     bank: BankFolder = Path("bank"),
     model: Model = "default",
     preset: Preset = "standard",
-    scenes: Annotated[int, typer.Option(min=1, help="How many fixed test scenes.")] = 200,
+    scenes: Annotated[
+        int | None,
+        typer.Option(min=4, help="Only so many of the fixed scenes.", show_default="all"),
+    ] = None,
     baselines: Annotated[
         bool, typer.Option(help="Run other separators on the same scenes.")
     ] = True,
@@ -59,7 +62,7 @@ def bench(
             preset=preset,
             scenes=scenes,
             baselines=baselines,
-            progress=report,
+            progress=lambda what, fraction: report(fraction, what),
             overwrite=overwrite,
         )
     if json_line:

@@ -82,7 +82,8 @@ def build(
     licences and the split into train, validation and test. What is played or decoded already is
     kept; captions and the split are made anew, in seconds.
     """
-    need("train", "mido", "scipy", "tinysoundfont")
+    need("train", "mido", "scipy")
+    need("data", "tinysoundfont")
     folder = bank / "packages"
     if not folder.is_dir() or not any(folder.iterdir()):
         raise SoundsiftError(f"{folder} holds no packages; run `soundsift data fetch` first.")

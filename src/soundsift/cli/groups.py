@@ -48,7 +48,22 @@ class TopGroup(Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-class SpanCommand(TyperCommand):
+class Command(TyperCommand):
+    """A command whose complaints about an option name the value seen."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse, and add the value to an error's message where typer leaves it out."""
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            value = given.get(error.param.name) if error.param else None
+            if isinstance(value, str) and repr(value) not in error.message:
+                error.message += f", not {value!r}"
+            raise
+
+
+class SpanCommand(Command):
     """A command whose `--span` and `--not-span` keep the order in which they were given.
 
     Of two overlapping spans the later one wins, but typer hands over one list per option.

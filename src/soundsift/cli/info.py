@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from soundsift.cli.options import Json
-from soundsift.cli.requirements import extras, programs
+from soundsift.cli.requirements import REMEDIES, packages, programs
 from soundsift.errors import SoundsiftError
 
 EXAMPLES = """Examples:
@@ -37,7 +37,7 @@ def gather() -> dict[str, Any]:
     import torch
 
     from soundsift.devices import bfloat16_pays, pick_device
-    from soundsift.separation import PRESETS
+    from soundsift.separation.presets import PRESETS
     from soundsift.version import __version__
 
     device = pick_device()
@@ -53,7 +53,7 @@ def gather() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "model": default_model(),
         "presets": {name: preset.description for name, preset in PRESETS.items()},
-        "extras": extras(),
+        "packages": packages(),
         "programs": programs(),
     }
 
@@ -93,7 +93,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
         "threads": f"{facts['threads']} of {facts['processors']} processors",
         "model": described,
         **{f"preset {name}": text for name, text in facts["presets"].items()},
-        "data": _state(facts, "train", with_programs=True),
+        "data": _state(facts, "train", "data"),
         "train": _state(facts, "train"),
         "bench": _state(facts, "bench"),
     }
@@ -101,16 +101,19 @@ def lines(facts: dict[str, Any]) -> list[str]:
     return [f"{name:{width}}  {text}" for name, text in rows.items()]
 
 
-def _state(facts: dict[str, Any], extra: str, with_programs: bool = False) -> str:
-    packages = facts["extras"].get(extra, {})
-    missing = [name for name, version in packages.items() if version is None]
-    there = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
-    remedy = f"missing: {', '.join(missing)} (pip install 'soundsift[{extra}]')" if missing else ""
-    parts = [remedy, there]
-    if with_programs:
-        lacking = [name for name, present in facts["programs"].items() if not present]
-        parts.insert(0, f"missing: {', '.join(lacking)} (Debian or Ubuntu)" if lacking else "")
-    return "; ".join(part for part in parts if part)
+def _state(facts: dict[str, Any], *kinds: str) -> str:
+    """What is missing, with its remedy, then what is there."""
+    missing, there = [], []
+    for kind in kinds:
+        versions = facts["packages"][kind]
+        lacking = [name for name, version in versions.items() if version is None]
+        if lacking:
+            missing.append(f"missing: {', '.join(lacking)} ({REMEDIES[kind]})")
+        there += [f"{name} {version}" for name, version in versions.items() if version]
+    lacking = [name for name, present in facts["programs"].items() if not present]
+    if lacking and "data" in kinds:
+        missing.append(f"missing: {', '.join(lacking)} (on Debian and Ubuntu)")
+    return "; ".join([*missing, ", ".join(there)] if there else missing)
 
 
 def _devices() -> list[str]:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
+
+
+class Report(Protocol):
+    """Takes the fraction done, 0 to 1, and now and then another title."""
+
+    def __call__(self, fraction: float, title: str | None = None) -> None:
+        """Show it."""
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
+def progress_bar(title: str) -> Iterator[Report]:
     """Show a fraction from 0 to 1 as a bar, if stderr is a terminal; it vanishes at the end.
 
     Args:
@@ -25,7 +33,9 @@ def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
         total=1.0, desc=title, bar_format=layout, file=sys.stderr, leave=False, disable=None
     ) as bar:
 
-        def report(fraction: float) -> None:
+        def report(fraction: float, title: str | None = None) -> None:
+            if title is not None:
+                bar.set_description(title, refresh=False)
             bar.update(fraction - bar.n)
 
         yield report

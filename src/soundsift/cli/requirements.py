@@ -9,15 +9,23 @@ from importlib.util import find_spec
 
 from soundsift.errors import SoundsiftError
 
+#: How to get what is missing. The soundfont player asks for a library that only live playback
+#: needs, so it is in no extra and has a make target instead.
+REMEDIES = {
+    "train": "pip install 'soundsift[train]'",
+    "bench": "pip install 'soundsift[bench]'",
+    "data": "make bank-tools",
+}
+
 #: Debian's tools, with which `soundsift data fetch` downloads and unpacks.
 PROGRAMS = ("apt-get", "dpkg-deb")
 
 
-def need(extra: str, *modules: str) -> None:
+def need(kind: str, *modules: str) -> None:
     """Refuse to start what would fail for want of a package later.
 
     Args:
-        extra: the extra of ours that installs the modules.
+        kind: key of `REMEDIES`.
         modules: their import names.
 
     Raises:
@@ -25,14 +33,17 @@ def need(extra: str, *modules: str) -> None:
     """
     if missing := [module for module in modules if find_spec(module) is None]:
         raise SoundsiftError(
-            f"{', '.join(missing)} not found; what `pip install 'soundsift[{extra}]'` installs was "
-            "expected."
+            f"{', '.join(missing)} not found; what `{REMEDIES[kind]}` installs was expected."
         )
 
 
-def extras() -> dict[str, dict[str, str | None]]:
-    """Packages of each of our extras with the version installed, None where it is missing."""
-    found: dict[str, dict[str, str | None]] = {}
+def packages() -> dict[str, dict[str, str | None]]:
+    """What each kind of work needs, with the version installed, None where it is missing."""
+    found: dict[str, dict[str, str | None]] = {
+        "data": {"tinysoundfont": _version("tinysoundfont")},
+        "train": {},
+        "bench": {},
+    }
     for line in requires("soundsift") or ():
         if match := re.match(r"""([\w.-]+).*;.*extra\s*==\s*['"](\w+)['"]""", line):
             package, extra = match.groups()

@@ -16,7 +16,7 @@ from soundsift.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from soundsift.prompts import Prompt, Span
-    from soundsift.separation import Separation
+    from soundsift.separation.result import Separation
 
 SEPARATE_HELP = """Lift a sound out of a recording.
 
@@ -34,8 +34,8 @@ soundsift separate film.mp4 --text speech --span 1:02-1:10 --out stems --picture
 
 REMOVE_HELP = """Take a sound out of a recording.
 
-Writes NAME.without.wav (the recording without the sound) and NAME.json (all settings) into the
-output folder."""
+Writes NAME.without.wav (the recording without the sound) and NAME.without.json (all settings) into
+the output folder."""
 
 REMOVE_EXAMPLES = """Examples:
 
@@ -104,7 +104,7 @@ def separate(
 
     from soundsift.audio import read
     from soundsift.checkpoints.find import find_model
-    from soundsift.separation import output_paths
+    from soundsift.separation.result import output_paths
 
     find_model(model)
     paths = output_paths(out, name, stems)

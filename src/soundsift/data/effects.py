@@ -14,7 +14,7 @@ Samples = NDArray[np.float32]
 _RATE = 48_000
 
 
-def draw_speed(rng: np.random.Generator, most: float = 0.12) -> float:
+def draw_speed(rng: np.random.Generator, most: float = 0.2) -> float:
     """A factor within 1 / (1 + most) and 1 + most, roughly."""
     return float(np.exp(rng.uniform(-most, most)))
 

@@ -58,7 +58,7 @@ class SceneConfig(BaseModel):
         "ambience": 0.06,
     }
     offset_db: float = 15.0
-    speed: float = 0.4
+    speed: float = 0.5
     equaliser: float = 0.5
     band_limit: float = 0.15
     damage: float = 0.08

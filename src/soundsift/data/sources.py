@@ -19,6 +19,10 @@ from soundsift.errors import SoundsiftError
 AUDIO_ENDINGS = {
     ".wav", ".ogg", ".oga", ".flac", ".mp3", ".g722", ".opus", ".au", ".aif", ".aiff", ".voc",
 }  # fmt: skip
+_MENTIONED = re.compile(
+    r"\bL?GPL-[23]|\bCC-BY(?:-SA)?-[\d.]*\d|\bMIT [Ll]icense|\bArtistic|\bBSD\b|[Pp]ublic [Dd]omain"
+    r"|Attribution-ShareAlike [\d.]+\d|GNU General\s+Public\s+License"
+)
 _ZIP_ENDINGS = {".zip", ".pk3", ".wz"}
 
 
@@ -111,7 +115,9 @@ def licence(bank: Path, package: str) -> str:
     file = bank / "packages" / package / "usr/share/doc" / package / "copyright"
     text = file.read_text(errors="replace") if file.exists() else ""
     names = dict.fromkeys(re.findall(r"^License:[ \t]*(\S[^\n]*)", text, re.MULTILINE))
-    return ", ".join(names) or f"see usr/share/doc/{package}/copyright"
+    # Older packages tell their licences in prose: what it mentions is the best short answer.
+    mentioned = (" ".join(name.split()) for name in re.findall(_MENTIONED, text))
+    return ", ".join(names or dict.fromkeys(mentioned)) or "see its copyright file"
 
 
 def _cat_members(archive: Path) -> dict[str, bytes]:

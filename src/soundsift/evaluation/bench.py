@@ -61,7 +61,8 @@ def run_benchmark(
         What `benchmark.json` holds.
 
     Raises:
-        SoundsiftError: if the bank, the model or the preset cannot be used, or the report cannot be written.
+        SoundsiftError: if the bank, the model or the preset cannot be used, or the report cannot be
+            written.
     """
     tell = progress or (lambda _what, _fraction: None)
     count = _count(scenes)
@@ -114,11 +115,12 @@ def score_scene(scene: BenchmarkScene, ours: Separate, others: dict[str, Separat
     Args:
         scene: the scene.
         ours: the separator that answers prompts.
-        others: those that it is compared with; one called `deepfilternet` hears only scenes whose target is speech.
+        others: those that it is compared with; one called `deepfilternet` hears only scenes whose
+            target is speech.
 
     Returns:
-        Improvements in dB of SI-SDR by name, and `input`, `text_sdr`, `text_level` (output against target),
-        `selectivity`, `absent`.
+        Improvements in dB of SI-SDR by name, and `input`, `text_sdr`, `text_level` (output against
+        target), `selectivity`, `absent`.
     """
     mixture, stems = scene.mixture, scene.scene.stems
     target, other = stems[:1], stems[1:2]
@@ -177,9 +179,11 @@ def summarise(rows: list[Row]) -> dict[str, dict[str, Any]]:
 
 
 def _summary(rows: list[Row]) -> dict[str, Any]:
-    names = sorted({name for row in rows for name in _scores(row)} - {"absent"})
+    # Only what was measured on every scene: a mean over some would look comparable to the others.
+    measured = [_scores(row).keys() for row in rows]
+    names = sorted(set.intersection(*map(set, measured)) - {"absent"}) if rows else []
     summary: dict[str, Any] = {"count": len(rows)}
-    summary |= {name: _interval([row[name] for row in rows if name in row]) for name in names}
+    summary |= {name: _interval([row[name] for row in rows]) for name in names}
     levels = [row["absent"] for row in rows]
     summary["absent"] = {
         "median": round(float(np.median(levels)), 2) if levels else None,

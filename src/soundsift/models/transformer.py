@@ -6,6 +6,9 @@ What differs from a plain DiT:
 - RMS norm of queries and keys per head, rotary positions in self-attention;
 - a small convolution over time in front of the blocks.
 
+An addition of ours that the released models don't have (`pooled_text`): the text as a whole, the
+mean of its tokens, modulates every block as time does.
+
 Under bfloat16 autocast products run in bfloat16, while the residual stream, the norms and the
 modulation stay in float32: branches are narrow, the sum they are added to is wide.
 
@@ -175,10 +178,15 @@ class Block(nn.Module):
         self.feed_forward_norm = nn.RMSNorm(config.dim, eps=config.norm_eps)
         self.feed_forward = SwiGLU(config.dim, config.ffn_hidden)
         self.dropout = nn.Dropout(config.dropout)
+        self.text_modulation: nn.Linear | None = None
+        if config.pooled_text:
+            self.text_modulation = nn.Linear(config.dim, 6 * config.dim, bias=False)
 
     def reset_parameters(self) -> None:
         """Start with closed gates: the block is the identity (arXiv 2212.09748, adaLN-Zero)."""
         nn.init.zeros_(self.modulation)
+        if self.text_modulation is not None:
+            nn.init.zeros_(self.text_modulation.weight)
 
     def forward(
         self,
@@ -188,6 +196,7 @@ class Block(nn.Module):
         rotary: Tensor,
         memory_mask: Tensor | None,
         frame_mask: Tensor | None,
+        pooled: Tensor | None,
     ) -> Tensor:
         """Run the block.
 
@@ -198,11 +207,15 @@ class Block(nn.Module):
             rotary: `(2, frames, head_dim / 2)`.
             memory_mask: `(batch, tokens)`, bool, or None.
             frame_mask: `(batch, frames)`, bool, or None.
+            pooled: `(batch, dim)`: the text as a whole, in models that are modulated by it.
 
         Returns:
             `(batch, frames, dim)`.
         """
-        parts = (self.modulation + time)[:, :, None].unbind(1)
+        modulation = self.modulation + time
+        if self.text_modulation is not None and pooled is not None:
+            modulation = modulation + self.text_modulation(pooled).view_as(time)
+        parts = modulation[:, :, None].unbind(1)
         attention, feed_forward = Modulation(*parts[:3]), Modulation(*parts[3:])
         y = attention.apply(self.self_attention_norm(x))
         y = self.dropout(self.self_attention(y, rotary, frame_mask))
@@ -255,6 +268,7 @@ class DiffusionTransformer(nn.Module):
         memory: Tensor,
         memory_mask: Tensor | None = None,
         frame_mask: Tensor | None = None,
+        pooled: Tensor | None = None,
     ) -> Tensor:
         """Evaluate the transformer.
 
@@ -264,6 +278,7 @@ class DiffusionTransformer(nn.Module):
             memory: `(batch, tokens, dim)`.
             memory_mask: `(batch, tokens)`, bool, with at least one True per item, or None.
             frame_mask: `(batch, frames)`, bool, or None.
+            pooled: `(batch, dim)`: the text as a whole, in models that are modulated by it.
 
         Returns:
             `(batch, frames, out_channels)`.
@@ -274,7 +289,7 @@ class DiffusionTransformer(nn.Module):
         modulation = self.time_modulation(F.silu(embedded)).reshape(-1, 6, self.config.dim)
         rotary = rotary_table(x.shape[1], self.config.head_dim, self.config.rope_theta, x.device)
         for block in self.blocks:
-            x = block(x, modulation, memory, rotary, memory_mask, frame_mask)
+            x = block(x, modulation, memory, rotary, memory_mask, frame_mask, pooled)
         shift, scale = (self.final_modulation + embedded[:, None])[:, :, None].unbind(1)
         y: Tensor = self.output(self.final_norm(x) * (1 + scale) + shift)
         return y

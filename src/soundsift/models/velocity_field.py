@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from soundsift.config import VelocityFieldConfig
 from soundsift.models.conditioning import AnchorEmbedding, VideoEmbedding
@@ -50,12 +51,15 @@ class PreparedConditioning:
             text.
         text_mask: `(batch, tokens)`, bool, at least one True per item; None: every token counts.
         frame_mask: `(batch, frames)`, bool; None: every frame counts.
+        pooled: `(batch, dim)`: the text as a whole, zero where there is none; None for models that
+            are not modulated by it.
     """
 
     frames: Tensor
     text: Tensor | None
     text_mask: Tensor | None
     frame_mask: Tensor | None
+    pooled: Tensor | None
 
 
 class VelocityField(nn.Module):
@@ -76,6 +80,9 @@ class VelocityField(nn.Module):
         self.noisy_projection = nn.Linear(2 * config.latent_channels, dim, bias=False)
         self.context_projection = nn.Linear(config.context_channels, dim)
         self.text_projection = nn.Linear(config.transformer.text_dim, dim)
+        self.pooled_projection: nn.Linear | None = None
+        if config.transformer.pooled_text:
+            self.pooled_projection = nn.Linear(config.transformer.text_dim, dim, bias=False)
         self.anchors = AnchorEmbedding(config.anchor_count, config.anchor_dim, dim)
         self.video = None if config.video_dim is None else VideoEmbedding(config.video_dim, dim)
         self.transformer = DiffusionTransformer(config.transformer)
@@ -85,9 +92,15 @@ class VelocityField(nn.Module):
         """Draw fresh weights throughout: closed gates in the blocks, zero velocity."""
         for child in self.children():
             child.apply(_reset)  # children before their parents, who zero some of what they drew
-        for layer in (self.noisy_projection, self.context_projection, self.text_projection):
-            scaled_normal_(layer.weight)
-            if layer.bias is not None:
+        for layer in (
+            self.noisy_projection,
+            self.context_projection,
+            self.text_projection,
+            self.pooled_projection,
+        ):
+            if layer is not None:
+                scaled_normal_(layer.weight)
+            if layer is not None and layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 
     def prepare(self, conditioning: Conditioning) -> PreparedConditioning:
@@ -124,7 +137,24 @@ class VelocityField(nn.Module):
         _check_shape("anchors", anchors, context.shape[:2])
         frames = frames + self.anchors(anchors)
         text, text_mask = self._prepare_text(conditioning)
-        return PreparedConditioning(frames, text, text_mask, _drop_full(conditioning.frame_mask))
+        return PreparedConditioning(
+            frames,
+            text,
+            text_mask,
+            _drop_full(conditioning.frame_mask),
+            self._pool_text(conditioning),
+        )
+
+    def _pool_text(self, conditioning: Conditioning) -> Tensor | None:
+        """Embed the mean of each item's tokens, scaled to a mean square of 1."""
+        if self.pooled_projection is None or conditioning.text is None:
+            return None
+        text, mask = conditioning.text, conditioning.text_mask
+        if mask is not None:
+            text = text * mask[..., None]
+        # Of a sum over tokens only the direction is kept, so their number does not matter.
+        direction = functional.normalize(text.sum(dim=1), dim=-1) * text.shape[-1] ** 0.5
+        return functional.silu(self.pooled_projection(direction))
 
     def _unmarked(self, context: Tensor, frame_mask: Tensor | None) -> Tensor:
         """Frame ids of a prompt without spans, `(batch, frames)`."""
@@ -181,7 +211,12 @@ class VelocityField(nn.Module):
         time = time.expand(noisy.shape[0])
         x = prompt.frames + self.noisy_projection(noisy)
         y: Tensor = self.transformer(
-            x, time, self.memory(prompt.text, time), prompt.text_mask, prompt.frame_mask
+            x,
+            time,
+            self.memory(prompt.text, time),
+            prompt.text_mask,
+            prompt.frame_mask,
+            prompt.pooled,
         )
         return y.to(noisy.dtype)
 

@@ -7,11 +7,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from soundsift.audio import atomic_file, ensure_writable, write
+from soundsift.audio import ensure_writable, write
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,10 @@ class Separation:
         overwrite: bool = False,
         stems: Sequence[str] = ("target", "residual"),
     ) -> dict[str, Path]:
-        """Write `NAME.STEM.wav` for each stem and `NAME.json` with the settings.
+        """Write `NAME.STEM.wav` for each stem, and the settings.
+
+        Those go to `NAME.json` beside a target, else to `NAME.STEM.json`, so that removing a sound
+        and lifting it out can share a folder.
 
         Args:
             folder: made if missing.
@@ -74,21 +78,26 @@ class Separation:
         for path in paths.values():
             ensure_writable(path, overwrite=overwrite)
         waves = {"target": self.target, "residual": self.residual, "without": self.residual}
-        for stem in stems:
-            write(
-                paths[stem], waves[stem], self.sample_rate, self.sample_format, overwrite=overwrite
-            )
         record = self.settings | {
             "sample_rate": self.sample_rate,
             "target_level_db": round(self.target_level_db, 2),
             "files": {stem: paths[stem].name for stem in stems},
         }
-        with atomic_file(paths["settings"], overwrite=overwrite) as out:
-            out.write((json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+        folder.mkdir(parents=True, exist_ok=True)
+        # All are written before any gets its name: a full disk leaves nothing behind.
+        with TemporaryDirectory(prefix=".soundsift-", dir=folder) as hidden:
+            for stem in stems:
+                part = Path(hidden) / paths[stem].name
+                write(part, waves[stem], self.sample_rate, self.sample_format)
+            text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+            (Path(hidden) / paths["settings"].name).write_text(text, encoding="utf-8")
+            for path in paths.values():
+                (Path(hidden) / path.name).replace(path)
         return paths
 
 
 def output_paths(folder: Path, name: str, stems: Sequence[str]) -> dict[str, Path]:
     """Where `Separation.save` writes, so that it can be checked before the work is done."""
     paths = {stem: folder / f"{name}.{stem}.wav" for stem in stems}
-    return paths | {"settings": folder / f"{name}.json"}
+    settings = f"{name}.json" if "target" in stems else f"{name}.{stems[0]}.json"
+    return paths | {"settings": folder / settings}

@@ -114,8 +114,9 @@ def load_training_config(path: Path) -> TrainingConfig:
         raise SoundsiftError(f"{path}: no such file; expected a training configuration in YAML.")
     try:
         return TrainingConfig.model_validate(yaml.safe_load(path.read_text()))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SoundsiftError(f"{path}: not valid YAML: {error}") from error
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise SoundsiftError(f"{path}: cannot be read as YAML: {reason}") from error
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()

@@ -17,7 +17,7 @@ from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.prompts import Span
 from soundsift.training.batches import Batch, encode_queries
 from soundsift.training.config import TrainingConfig
-from soundsift.training.loss import heard_ratio_db
+from soundsift.training.loss import heard_ratio_db, scale_invariant_ratio_db
 
 _SECONDS = 6.0
 _AT_A_TIME = 16
@@ -84,8 +84,12 @@ class Validation:
                     **joined,
                 )
                 mask = self.codec.cell_mask(predict(field, batch, self.text))
-                before = heard_ratio_db(torch.ones_like(mask), batch)
-                gains = (heard_ratio_db(mask, batch) - before).tolist()
+                before, after = (
+                    scale_invariant_ratio_db(m, batch) for m in (torch.ones_like(mask), mask)
+                )
+                gains = torch.where(
+                    batch.present, after - before, heard_ratio_db(mask, batch)
+                ).tolist()
                 for (name, kind, _, _), gain in zip(part, gains, strict=True):
                     found.setdefault(name, []).append(gain)
                     if name == "text":

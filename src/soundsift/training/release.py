@@ -1,0 +1,57 @@
+"""Turn a run into a model that ships: half-size weights, the learning curve, and where the sound came from.
+
+    python -m soundsift.training.release configs/default.yaml src/soundsift/weights/default
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+
+from soundsift.checkpoints.folder import load_config, load_weights, save_model
+from soundsift.data.bank import Bank, Clip
+from soundsift.training.config import TrainingConfig, load_training_config
+from soundsift.training.plot import plot_metrics
+
+
+def release(config: TrainingConfig, folder: Path) -> None:
+    """Write a run's averaged weights, learning curve and provenance to a model folder.
+
+    Args:
+        config: the run.
+        folder: where the model goes: `config.yaml`, `model.safetensors` with matrices in bfloat16,
+            `learning-curve.png` and `provenance.md`.
+    """
+    model = config.run / "model"
+    save_model(folder, load_config(model), load_weights(model), torch.bfloat16)
+    plot_metrics(config.run / "metrics.jsonl", config.run / "metrics.png")
+    shutil.copyfile(config.run / "metrics.png", folder / "learning-curve.png")
+    bank = Bank(config.bank, ("train", "validation", "test"))
+    (folder / "provenance.md").write_text(provenance(bank.clips))
+
+
+def provenance(clips: list[Clip]) -> str:
+    """A Markdown table: every package, its clips and hours per use, its licences."""
+    rows: dict[str, dict[str, list[Clip]]] = defaultdict(lambda: defaultdict(list))
+    for clip in clips:
+        rows[clip.package][clip.split].append(clip)
+    lines = [
+        "| package | train clips | train hours | validation clips | test clips | licences |",
+        "|---|--:|--:|--:|--:|---|",
+    ]
+    for package, splits in sorted(rows.items()):
+        hours = sum(clip.seconds for clip in splits["train"]) / 3600
+        terms = next(clip.licence for part in splits.values() for clip in part)
+        counts = [len(splits[name]) for name in ("train", "validation", "test")]
+        lines.append(
+            f"| {package} | {counts[0]} | {hours:.2f} | {counts[1]} | {counts[2]} | {terms} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    release(load_training_config(Path(sys.argv[1])), Path(sys.argv[2]))

@@ -1,0 +1,240 @@
+"""Scenes and queries: the same for the same number, and true to what is said of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundsift.data.bank import Bank, active_level_db
+from soundsift.data.captions import GROUPS
+from soundsift.data.scenes import Scene, SceneConfig, SceneGenerator
+
+SECONDS = 2.0
+PLAIN = {"speed": 0.0, "equaliser": 0.0, "band_limit": 0.0, "damage": 0.0, "room": 0.0}
+
+
+def generator(folder: Path, seed: int = 0, **law: object) -> SceneGenerator:
+    return SceneGenerator(Bank(folder), SceneConfig.model_validate(law), seed)
+
+
+def scenes(made: SceneGenerator, count: int) -> list[tuple[Scene, np.random.Generator]]:
+    drawn = []
+    for number in range(count):
+        rng = made.rng(number)
+        drawn.append((made.scene(rng, SECONDS), rng))
+    return drawn
+
+
+def names(scene: Scene) -> list[str]:
+    return [source.clip.concept for source in scene.sources]
+
+
+def test_a_number_and_a_seed_decide_everything(bank_folder: Path) -> None:
+    """Also when other scenes were drawn in between, and from a bank opened anew."""
+    drawn = []
+    for _ in range(2):
+        made = generator(bank_folder, seed=5)
+        scenes(made, 3)
+        rng = made.rng(17)
+        scene = made.scene(rng, SECONDS)
+        drawn.append((scene, [made.query(scene, rng) for _ in range(5)]))
+    (first, asked), (again, asked_again) = drawn
+    assert names(first) == names(again)
+    assert np.array_equal(first.stems, again.stems)
+    assert asked == asked_again
+
+
+def test_other_numbers_and_seeds_give_other_scenes(bank_folder: Path) -> None:
+    made, other = generator(bank_folder, seed=5), generator(bank_folder, seed=6)
+    mixes = [g.scene(g.rng(n), SECONDS).stems.sum(0) for g, n in ((made, 1), (made, 2), (other, 1))]
+    assert not np.allclose(mixes[0], mixes[1])
+    assert not np.allclose(mixes[0], mixes[2])
+
+
+def test_stems_have_the_length_asked_for_and_are_heard(bank_folder: Path) -> None:
+    for scene, _ in scenes(generator(bank_folder), 30):
+        assert scene.stems.shape == (len(scene.sources), round(SECONDS * 48_000))
+        assert scene.stems.dtype == np.float32
+        assert np.isfinite(scene.stems).all()
+        assert (np.abs(scene.stems).max(axis=1) > 1e-3).all()
+
+
+def test_target_and_rest_add_up_to_the_mixture(bank_folder: Path) -> None:
+    made = generator(bank_folder)
+    for scene, rng in scenes(made, 20):
+        query = made.query(scene, rng)
+        others = [s.wave for i, s in enumerate(scene.sources) if i not in query.targets]
+        whole = query.target(scene.stems) + sum(others, np.zeros_like(scene.stems[0]))
+        assert np.allclose(whole, scene.stems.sum(0), atol=1e-6)
+
+
+def test_the_number_of_sources_follows_its_law(bank_folder: Path) -> None:
+    drawn = scenes(generator(bank_folder, source_counts=(0.0, 0.5, 0.5, 0.0), **PLAIN), 60)
+    counts = [len(scene.sources) for scene, _ in drawn]
+    assert set(counts) == {2, 3}
+    assert 15 < counts.count(2) < 45
+
+
+def test_levels_differ_by_the_offset_at_most(bank_folder: Path) -> None:
+    made = generator(bank_folder, source_counts=(0.0, 0.0, 0.5, 0.5))
+    largest = 0.0
+    for scene, _ in scenes(made, 40):
+        levels = [active_level_db(source.wave) for source in scene.sources]
+        largest = max(largest, max(levels) - min(levels))
+    assert 8 < largest < 15.5  # the level is set from every fourth sample
+
+
+def test_no_sound_is_in_a_scene_twice(bank_folder: Path) -> None:
+    made = generator(bank_folder, source_counts=(0.0, 0.0, 0.0, 1.0), **PLAIN)
+    met = set()
+    for scene, _ in scenes(made, 60):
+        assert len(set(names(scene))) == len(scene.sources)
+        met.add(frozenset(names(scene)))
+        # Music already contains instruments: a prompt for one would be ambiguous.
+        kinds = {source.clip.kind for source in scene.sources}
+        assert not kinds >= {"music", "instrument"}
+    # Speakers and animals can be told from each other, so they may meet.
+    assert any({"man speaking", "woman speaking"} <= scene for scene in met)
+    assert any({"dog barking", "cat meowing"} <= scene for scene in met)
+
+
+def edited(folder: Path, to: Path, **changes: dict[str, object]) -> Path:
+    """A copy of the bank in which some concepts' clips are described otherwise."""
+    (to / "clips").symlink_to(folder / "clips")
+    lines = map(json.loads, (folder / "manifest.jsonl").read_text().splitlines())
+    changed = [line | changes.get(line["concept"].replace(" ", "_"), {}) for line in lines]
+    (to / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in changed))
+    return to
+
+
+def test_concepts_that_share_a_phrase_never_meet(bank_folder: Path, tmp_path: Path) -> None:
+    folder = edited(
+        bank_folder,
+        tmp_path,
+        dog_barking={"captions": ["dog barking", "animal noise"]},
+        cat_meowing={"captions": ["cat meowing", "animal noise"]},
+    )
+    law = {"kind_weights": {"effect": 1.0}, "source_counts": (0.0, 0.0, 0.0, 1.0), **PLAIN}
+    for scene, _ in scenes(generator(folder, **law), 40):
+        assert not {"dog barking", "cat meowing"} <= set(names(scene))
+
+
+def test_concepts_of_a_group_without_distinctions_never_meet(
+    bank_folder: Path, tmp_path: Path
+) -> None:
+    folder = edited(bank_folder, tmp_path, sword_clash={"groups": ["door", "impact"]})
+    law = {"kind_weights": {"effect": 1.0}, "source_counts": (0.0, 0.0, 0.0, 1.0), **PLAIN}
+    for scene, _ in scenes(generator(folder, **law), 40):
+        assert not {"door slam", "sword clash"} <= set(names(scene))
+
+
+def test_a_voice_speaks_with_one_voice(bank_folder: Path) -> None:
+    """All of a source's speech comes from one speaker's clips: here, from one of two pitches."""
+    made = generator(bank_folder, kind_weights={"speech": 1.0}, source_counts=(1, 0, 0, 0), **PLAIN)
+    for scene, _ in scenes(made, 20):
+        [source] = scene.sources
+        own = [c for c in made.bank.clips if c.speaker == source.clip.speaker]
+        pitches = [fundamental(made.bank.audio(c)) for c in own]
+        frames = source.wave[: len(source.wave) // 4800 * 4800].reshape(-1, 4800)
+        loudest = np.square(frames).mean(axis=1).max()
+        for frame in frames:
+            if np.square(frame).mean() > 0.5 * loudest and (np.abs(frame) > 0).mean() > 0.95:
+                assert min(abs(fundamental(frame) - pitch) for pitch in pitches) < 4
+
+
+def fundamental(wave: np.ndarray) -> float:
+    spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave)), 1 << 17))
+    return float(np.argmax(spectrum)) * 48_000 / (1 << 17)
+
+
+def test_the_sound_asked_for_is_named(bank_folder: Path) -> None:
+    made = generator(bank_folder, absent=0.0, group=0.0, drop_text=0.0)
+    for scene, rng in scenes(made, 30):
+        for wanted, source in enumerate(scene.sources):
+            query = made.query(scene, rng, wanted)
+            assert query.text in source.clip.captions
+            assert query.targets == (wanted,)
+            assert np.array_equal(query.target(scene.stems), source.wave)
+
+
+def test_every_phrasing_and_every_source_comes_up(bank_folder: Path) -> None:
+    made = generator(bank_folder, absent=0.0, group=0.0, drop_text=0.0, **PLAIN)
+    [(scene, rng)] = scenes(made, 1)
+    assert len(scene.sources) > 1
+    asked = {(query.text, query.targets) for query in (made.query(scene, rng) for _ in range(200))}
+    assert asked == {
+        (phrase, (i,)) for i, source in enumerate(scene.sources) for phrase in source.clip.captions
+    }
+
+
+def test_an_absent_sound_has_silence_for_an_answer_and_is_like_nothing_in_the_scene(
+    bank_folder: Path,
+) -> None:
+    made = generator(bank_folder, absent=1.0, group=1.0)
+    groups_of = {c.concept: set(c.groups) for c in made.bank.clips}
+    owner = {phrase: c.concept for c in made.bank.clips for phrase in c.captions}
+    for scene, rng in scenes(made, 40):
+        for _ in range(5):
+            query = made.query(scene, rng, favourite=0)
+            assert query.targets == ()
+            assert query.spans == ()
+            assert not query.target(scene.stems).any()
+            assert query.text is not None
+            for source in scene.sources:
+                assert query.text not in source.clip.captions
+                assert all(query.text not in GROUPS[group] for group in source.clip.groups)
+                if query.text in owner:
+                    assert not groups_of[owner[query.text]] & set(source.clip.groups)
+
+
+def test_a_group_is_all_of_its_sources(bank_folder: Path) -> None:
+    made = generator(
+        bank_folder,
+        source_counts=(0, 0, 0, 1),
+        absent=0.0,
+        group=1.0,
+        drop_text=0.0,
+        **PLAIN,
+    )
+    sizes = set()
+    for scene, rng in scenes(made, 60):
+        query = made.query(scene, rng)
+        [group] = [name for name, phrases in GROUPS.items() if query.text in phrases]
+        members = [i for i, s in enumerate(scene.sources) if group in s.clip.groups]
+        assert list(query.targets) == members
+        expected = sum(scene.sources[i].wave for i in members)
+        assert np.allclose(query.target(scene.stems), expected, atol=1e-6)
+        sizes.add(len(members))
+    assert {1, 2} <= sizes
+
+
+def test_conditions_are_withheld_as_often_as_asked_but_never_both(bank_folder: Path) -> None:
+    made = generator(bank_folder, absent=0.0, drop_text=0.3, drop_spans=0.5, **PLAIN)
+    queries = [made.query(scene, rng) for scene, rng in scenes(made, 60) for _ in range(10)]
+    assert all(query.text or query.spans for query in queries)
+    without_text = np.mean([query.text is None for query in queries])
+    without_spans = np.mean([not query.spans for query in queries])
+    assert without_text == pytest.approx(0.3, abs=0.07)
+    assert without_spans == pytest.approx(0.5 * 0.7, abs=0.08)
+
+
+def test_spans_mark_the_target_and_not_the_rest(bank_folder: Path) -> None:
+    made = generator(bank_folder, absent=0.0, drop_spans=0.0, **PLAIN)
+    for scene, rng in scenes(made, 30):
+        query = made.query(scene, rng)
+        target = query.target(scene.stems)
+        for span in query.spans:
+            assert 0 <= span.start < span.end <= SECONDS
+            inside = target[round(span.start * 48_000) : round(span.end * 48_000)]
+            share = np.square(inside).sum() / np.square(target).sum()
+            # Edges may be off by 0.1 s, so a little of the sound may stray into its pauses.
+            assert share > 0.01 if span.positive else share < 0.6
+
+
+def test_augmentation_changes_the_sound_of_the_same_scene(bank_folder: Path) -> None:
+    plain = generator(bank_folder, **PLAIN)
+    for effect in PLAIN:
+        made = generator(bank_folder, **(PLAIN | {effect: 1.0}))
+        pairs = [(g.scene(g.rng(2), SECONDS)) for g in (plain, made)]
+        assert not np.allclose(*(scene.sources[0].wave for scene in pairs), atol=1e-3), effect

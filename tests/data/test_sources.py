@@ -1,0 +1,124 @@
+"""Finding sound files in unpacked packages, and fetching only what we may."""
+
+import io
+import os
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from soundsift.data.sources import fetch, licence, packages, source_files
+from soundsift.errors import SoundsiftError
+
+
+def put(file: Path, data: bytes) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    return file
+
+
+def zipped(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name.replace("__", "/").replace("_", "."), data)
+    return buffer.getvalue()
+
+
+def cat(*sounds: tuple[bytes, bytes]) -> bytes:
+    """OpenTTD's container; the highest bit of an offset is a flag."""
+    head, body = b"", b""
+    for title, data in sounds:
+        offset = 8 * len(sounds) + len(body)
+        head += struct.pack("<II", offset | 0x80000000, len(data))
+        body += bytes([len(title)]) + title + data
+    return head + body
+
+
+def test_sound_files_are_found_in_folders_and_archives_in_a_stable_order(tmp_path: Path) -> None:
+    root = tmp_path / "packages" / "khangman"
+    put(root / "b/loud.WAV", b"wav")
+    put(root / "a.ogg", b"ogg")
+    put(root / "readme.txt", b"text")
+    put(root / "more.zip", zipped(z_ogg=b"last", inner__a_wav=b"first", notes_txt=b"no"))
+    put(root / "broken.zip", b"no archive")
+    put(root / "sounds.cat", cat((b"Bell\0", b"RIFF")))
+    (root / "linked.ogg").symlink_to(root / "a.ogg")
+    found = list(source_files(tmp_path, "khangman"))
+    assert {f.path: f.read() for f in found} == {
+        "a.ogg": b"ogg",
+        "b/loud.WAV": b"wav",
+        "more.zip!inner/a.wav": b"first",
+        "more.zip!z.ogg": b"last",
+    }
+    assert [f.path for f in found] == [f.path for f in source_files(tmp_path, "khangman")]
+    assert all(f.package == "khangman" for f in found)
+
+
+def test_openttds_container_is_taken_apart(tmp_path: Path) -> None:
+    data = cat((b"Bell\0", b"RIFF-one"), (b'"Cow / Ox" by me\0', b"RIFF-second"))
+    put(tmp_path / "packages/openttd-opensfx/x/opensfx.cat", data)
+    found = {f.path: f.read() for f in source_files(tmp_path, "openttd-opensfx")}
+    assert found == {
+        "x/opensfx.cat!00 Bell": b"RIFF-one",
+        "x/opensfx.cat!01 Cow  or  Ox": b"RIFF-second",
+    }
+
+
+def test_the_licences_of_a_package_are_named_once_each(tmp_path: Path) -> None:
+    text = b"Files: *\nLicense: GPL-2+\n\nFiles: a\nLicense: CC0-1.0\n\nLicense: GPL-2+\n Text...\n"
+    put(tmp_path / "packages/khangman/usr/share/doc/khangman/copyright", text)
+    assert licence(tmp_path, "khangman") == "GPL-2+, CC0-1.0"
+
+
+def test_licences_told_in_prose_are_found(tmp_path: Path) -> None:
+    text = b"Free under the terms of the GNU General\nPublic License, see GPL-2, or CC-BY-SA-4.0."
+    put(tmp_path / "packages/khangman/usr/share/doc/khangman/copyright", text)
+    assert licence(tmp_path, "khangman") == "GNU General Public License, GPL-2, CC-BY-SA-4.0"
+
+
+def test_a_licence_that_cannot_be_read_is_pointed_to(tmp_path: Path) -> None:
+    assert licence(tmp_path, "khangman") == "see its copyright file"
+    put(tmp_path / "packages/khangman/usr/share/doc/khangman/copyright", b"Free as in \xff beer.")
+    assert licence(tmp_path, "khangman") == "see its copyright file"
+
+
+def test_only_listed_packages_are_fetched(tmp_path: Path) -> None:
+    with pytest.raises(SoundsiftError, match=r"some-music, other: not in the list"):
+        fetch(tmp_path, ["khangman", "some-music", "other"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_fetching_needs_debians_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SoundsiftError, match="apt-get not found"):
+        fetch(tmp_path, ["khangman"])
+
+
+def test_fetching_unpacks_keeps_what_is_there_and_names_what_will_not_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tools, bank = tmp_path / "tools", tmp_path / "bank"
+    apt = put(tools / "apt-get", b'#!/bin/sh\n[ "$2" = gltron ] || : > "$2_1_all.deb"\n')
+    dpkg = put(tools / "dpkg-deb", b'#!/bin/sh\nmkdir -p "$3" && echo "$2" > "$3/from"\n')
+    for tool in (apt, dpkg):
+        tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    kept = put(bank / "packages/kapman/from", b"earlier")
+    put(bank / "packages/khangman.partial/half", b"interrupted")
+
+    fetch(bank, ["khangman", "gltron", "kapman"])
+
+    fresh = bank / "packages/khangman"
+    assert [f.name for f in fresh.iterdir()] == ["from"]
+    assert "khangman_1_all.deb" in (fresh / "from").read_text()
+    assert kept.read_bytes() == b"earlier"
+    assert sorted(f.name for f in (bank / "packages").iterdir()) == ["kapman", "khangman"]
+    assert "gltron" in capsys.readouterr().out
+
+
+def test_the_list_names_what_the_packages_hold() -> None:
+    known = packages()
+    assert known["fillets-ng-data-nl"].startswith("speech")
+    assert all(isinstance(holds, str) and holds for holds in known.values())

@@ -1,0 +1,96 @@
+"""Lives of training runs, each in a process of its own, for `test_trainer`.
+
+    lives.py CONFIG.yaml END [CONFIG.yaml END]...
+
+END says how a life comes to its end: `done` (the run is finished), `step N` (killed within step N,
+between the optimiser and the running average, with half a line of metrics written), `save N` (killed
+with the first checkpoint after step N half written), `later S` (killed from outside, S seconds after
+its first checkpoint).
+Processes are forked from one that has imported all there is to import. The text encoder is
+replaced by a small one.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import matplotlib.backends.backend_agg
+import matplotlib.figure  # noqa: F401  (each life would import it anew)
+import torch
+
+from soundsift.training import checkpoint, trainer
+from soundsift.training.config import TrainingConfig, load_training_config
+
+
+class SmallEncoder:
+    """Stands in for the text encoder: a few numbers per phrase."""
+
+    def encode_batch(self, phrases: list[str | None]) -> tuple[torch.Tensor, torch.Tensor]:
+        states = torch.zeros(len(phrases), 2, 384)
+        for i, phrase in enumerate(phrases):
+            for k, letter in enumerate((phrase or "").encode()):
+                states[i, k % 2, letter % 384] += 1
+        present = torch.tensor([phrase is not None for phrase in phrases])
+        return states, present[:, None].expand(-1, 2)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def live(config: TrainingConfig, end: str) -> None:
+    how, _, number = end.partition(" ")
+    trainer.TextEncoder = SmallEncoder
+    if how == "step":
+        update = checkpoint.RunningAverage.update
+
+        def deadly_update(self: checkpoint.RunningAverage, module: torch.nn.Module) -> None:
+            if self.updates + 1 == int(number):
+                with (config.run / "metrics.jsonl").open("a") as out:
+                    out.write('{"step": 40, "lo')
+                die()
+            update(self, module)
+
+        checkpoint.RunningAverage.update = deadly_update
+    elif how == "save":
+        save = torch.save
+
+        def deadly_save(state: dict[str, object], file: object) -> None:
+            save(state, file)
+            if state["step"] >= int(number):
+                file.truncate(file.tell() // 2)
+                file.flush()
+                die()
+
+        torch.save = deadly_save
+    trainer.train(config)
+
+
+def begin(config: TrainingConfig, end: str) -> int:
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        live(config, end)
+        code = 0
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    for path, how in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+        settings = load_training_config(Path(path))
+        process = begin(settings, how)
+        if how.startswith("later"):
+            while not (settings.run / "checkpoint.pt").exists():
+                time.sleep(0.005)
+            time.sleep(float(how.split()[1]))
+            os.kill(process, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        if status != (0 if how == "done" else -signal.SIGKILL):
+            sys.exit(f"{path} {how}: {status}")

@@ -1,0 +1,173 @@
+"""Batches: the same for the same number, whoever makes them, and with true energies."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from soundsift.data.scenes import Query
+from soundsift.models.mel_codec import MelCodec, fold
+from soundsift.training.batches import Batch, Batches, batch_loader, encode_queries
+from soundsift.training.config import TrainingConfig
+
+Make = Callable[..., TrainingConfig]
+
+
+def tensors(batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    for field in fields(batch):
+        value = getattr(batch, field.name)
+        if isinstance(value, Tensor):
+            yield field.name, value
+
+
+def assert_same(first: Batch, second: Batch) -> None:
+    assert first.phrases == second.phrases
+    for (name, one), (_, other) in zip(tensors(first), tensors(second), strict=True):
+        assert torch.equal(one, other), name
+
+
+def test_a_number_decides_a_batch(make_config: Make) -> None:
+    """Whatever was made before, and in a sequence opened anew."""
+    batches, again = (Batches(make_config(), "train") for _ in range(2))
+    for number in (3, 0, 7):
+        first = batches[number]
+    assert_same(first, again[7])
+
+
+def test_other_numbers_splits_and_seeds_give_other_batches(make_config: Make) -> None:
+    law = {"batch": {"seconds": (1.0,), "frames": 100, "queries": 2}}
+    config = make_config(**law)
+    reference = Batches(config, "train")[1]
+    others = (
+        Batches(config, "train")[2],
+        Batches(config, "validation")[1],
+        Batches(make_config(**law, seed=4), "train")[1],
+    )
+    for other in others:
+        assert reference.context.shape == other.context.shape
+        assert not torch.allclose(reference.context, other.context)
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_processes_share_the_batch_of_one(make_config: Make, world: int) -> None:
+    """Five scenes do not divide evenly: the shares make up for it."""
+    config = make_config(batch={"seconds": (0.4,), "frames": 100, "queries": 2})
+    whole = Batches(config, "train")[4]
+    parts = [Batches(config, "train", rank, world)[4] for rank in range(world)]
+    assert len(whole.phrases) == 10
+    assert sum(part.share for part in parts) == pytest.approx(world)
+    for rank, part in enumerate(parts):
+        mine = [2 * s + q for s in range(rank, 5, world) for q in range(2)]
+        assert part.phrases == [whole.phrases[i] for i in mine]
+        assert part.share == pytest.approx(len(mine) * world / 10)
+        for (name, one), (_, all_) in zip(tensors(part), tensors(whole), strict=True):
+            assert torch.equal(one, all_[mine]), name
+
+
+def test_one_process_has_all_of_every_batch(make_config: Make) -> None:
+    assert Batches(make_config(), "train")[0].share == 1.0
+
+
+def test_every_process_has_a_scene_even_if_they_are_long(make_config: Make) -> None:
+    config = make_config(batch={"seconds": (2.0,), "frames": 50, "queries": 2})
+    assert [len(Batches(config, "train", r, 3)[0].phrases) for r in range(3)] == [2, 2, 2]
+
+
+def test_long_scenes_come_in_smaller_batches(make_config: Make) -> None:
+    config = make_config(batch={"seconds": (0.4, 1.0, 2.0), "frames": 100, "queries": 2})
+    batches = Batches(config, "train")
+    sizes = {batches[i].context.shape[:2] for i in range(12)}
+    assert sizes == {(10, 10), (4, 25), (2, 50)}
+
+
+@pytest.mark.parametrize("targets", [(0,), (1, 2), (0, 1, 2), ()])
+def test_the_energies_agree_with_the_target_itself(
+    make_config: Make, targets: tuple[int, ...]
+) -> None:
+    config = make_config(scenes={"source_counts": (0, 0, 1, 0)})
+    codec = MelCodec(config.model.codec)
+    generator = Batches(config, "train").generator
+    scene = next(
+        drawn
+        for drawn in (generator.scene(generator.rng(n), 1.0) for n in range(20))
+        if len(drawn.sources) == 3
+    )
+    query = Query("noise", (), targets)
+    found = {k: v[0] for k, v in encode_queries(codec, scene, [query]).items()}
+
+    mixture = codec.spectrum(torch.from_numpy(scene.stems.sum(0)))
+    target = codec.spectrum(torch.from_numpy(query.target(scene.stems)))
+    power = codec.filters @ mixture.abs().square()
+    own = codec.filters @ target.abs().square()
+    rest = codec.filters @ (mixture - target).abs().square()
+    cross = codec.filters @ (mixture * target.conj()).real
+    total = power.sum()
+    scale = float(power.max() / total)
+    assert torch.allclose(found["mixture_energy"], power / total, atol=1e-5 * scale)
+    assert torch.allclose(found["cross_energy"], cross / total, atol=1e-5 * scale)
+    assert float(found["target_energy"]) == pytest.approx(float(own.sum() / total), rel=1e-4)
+    assert bool(found["present"]) == bool(targets)
+    # Where the mixture can be heard, the latents are the shares of target and rest.
+    latents = torch.cat([codec.shares(a[None], b[None]) for a, b in ((own, rest), (rest, own))], -1)
+    loud = fold((power > 1e-4 * power.max())[None], codec.config.subframes)[0].repeat(1, 2)
+    assert loud.float().mean() > 0.2
+    assert torch.allclose(found["latents"][loud], latents[0][loud], atol=0.02)
+
+
+def test_the_level_of_a_scene_is_not_to_be_relied_on(make_config: Make) -> None:
+    """The context is offset at random; the answers are not."""
+    generator = Batches(make_config(), "train").generator
+    codec = MelCodec(make_config().model.codec)
+    scene = generator.scene(generator.rng(0), 1.0)
+    plain, louder = (
+        encode_queries(codec, scene, [Query(None, (), (0,))], level_db=level) for level in (0, 6)
+    )
+    assert torch.allclose(louder["context"], plain["context"] + 0.3, atol=1e-6)
+    assert torch.equal(louder["latents"], plain["latents"])
+
+
+def test_queries_that_learn_the_mean_are_free_of_noise(make_config: Make) -> None:
+    batches = Batches(make_config(loss={"mean_share": 0.5}), "train")
+    mean = queries = 0
+    for number in range(8):
+        batch = batches[number]
+        queries += len(batch.phrases)
+        for time, noise in zip(batch.time, batch.noise, strict=True):
+            assert (time == 0) == (not noise.any())
+            mean += int(time == 0)
+            if time > 0:
+                assert float(noise.std()) == pytest.approx(1.0, abs=0.1)
+    assert 0.3 < mean / queries < 0.7
+
+
+def test_every_source_is_asked_for_before_any_is_twice(make_config: Make) -> None:
+    config = make_config(
+        scenes={"source_counts": (0, 1, 0, 0), "absent": 0, "group": 0, "drop_text": 0}
+    )
+    batches = Batches(config, "train")
+    for number in range(10):
+        _, phrases = batches.scene(number, 0.6)
+        scene = batches.generator.scene(batches.generator.rng(number), 0.6)
+        owners = [{i for i, s in enumerate(scene.sources) if p in s.clip.captions} for p in phrases]
+        assert set.union(*owners) == set(range(len(scene.sources)))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_loader_goes_on_where_it_is_told(make_config: Make, workers: int) -> None:
+    batches = Batches(make_config(steps=8), "train")
+    loaded = list(batch_loader(batches, 5, workers))
+    assert len(loaded) == 3
+    for number, batch in enumerate(loaded, start=5):
+        assert_same(batch, batches[number])
+
+
+def test_loading_leaves_the_random_numbers_of_training_alone(make_config: Make) -> None:
+    batches = Batches(make_config(steps=2), "train")
+    before = torch.get_rng_state()
+    np_before = np.random.get_state()[1].copy()  # noqa: NPY002
+    list(batch_loader(batches, 0, 0))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert np.array_equal(np.random.get_state()[1], np_before)  # noqa: NPY002
