@@ -19,7 +19,9 @@ def test_states_are_those_of_transformers() -> None:
     theirs = BertModel.from_pretrained(get_model_path()).eval()
     tokens = torch.tensor([encoder.tokenizer.encode("a dog barking at night").ids])
     expected = theirs(tokens).last_hidden_state[0]
-    torch.testing.assert_close(encoder.encode("a dog barking at night"), expected, atol=2e-5, rtol=0)
+    torch.testing.assert_close(
+        encoder.encode("a dog barking at night"), expected, atol=2e-5, rtol=0
+    )
 
 
 def test_a_batch_is_its_phrases_one_by_one() -> None:
@@ -34,7 +36,7 @@ def test_a_batch_is_its_phrases_one_by_one() -> None:
 
 def test_padding_does_not_change_a_phrase() -> None:
     encoder = TextEncoder()
-    tokens = torch.tensor([encoder.tokenizer.encode("dog barking").ids + [0, 0, 0]])
+    tokens = torch.tensor([[*encoder.tokenizer.encode("dog barking").ids, 0, 0, 0]])
     padded = encoder.model(tokens, tokens != 0)[0, :4]
     torch.testing.assert_close(padded, encoder.encode("dog barking"), atol=1e-5, rtol=1e-4)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from soundsift.data import gus, midi
+from soundsift.data.composing import compose
 from soundsift.data.midi import Note
 
 RATE = 48_000
@@ -78,7 +79,7 @@ def write_gus(folder: Path, mode: int = 0b1100101) -> Path:
 @pytest.mark.parametrize("program", [*range(128), None])
 def test_composed_phrases_are_playable(program: int | None) -> None:
     for seed in range(5):
-        notes = midi.compose(np.random.default_rng(seed), 6, program)
+        notes = compose(np.random.default_rng(seed), 6, program)
         assert notes
         assert all(0 <= note.start < 6 and note.duration > 0 for note in notes)
         assert all(0 <= note.pitch <= 127 and 1 <= note.velocity <= 127 for note in notes)
@@ -87,20 +88,20 @@ def test_composed_phrases_are_playable(program: int | None) -> None:
 
 def test_phrases_stay_within_the_range_of_the_instrument() -> None:
     for seed in range(50):
-        pitches = [note.pitch for note in midi.compose(np.random.default_rng(seed), 6, 40)]
+        pitches = [note.pitch for note in compose(np.random.default_rng(seed), 6, 40)]
         assert min(pitches) >= 55
         assert max(pitches) <= 93
 
 
 def test_composing_is_repeatable_and_varied() -> None:
-    first, again, other = (midi.compose(np.random.default_rng(s), 6, 0) for s in (1, 1, 2))
+    first, again, other = (compose(np.random.default_rng(s), 6, 0) for s in (1, 1, 2))
     assert first == again
     assert first != other
 
 
 def test_a_single_drum_is_struck_alone() -> None:
     for seed in range(10):
-        notes = midi.compose(np.random.default_rng(seed), 6, None, drum=38)
+        notes = compose(np.random.default_rng(seed), 6, None, drum=38)
         assert {note.pitch for note in notes} == {38}
 
 

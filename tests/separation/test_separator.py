@@ -11,8 +11,7 @@ from soundsift.checkpoints.folder import save_model
 from soundsift.config import SeparatorConfig
 from soundsift.models.velocity_field import VelocityField
 from soundsift.prompts import Span
-from soundsift.separation.separator import Separator
-from soundsift.separation.separator import as_recording, make_prompt
+from soundsift.separation.separator import Separator, as_recording, make_prompt
 
 CONFIG = SeparatorConfig.model_validate(
     {
@@ -97,9 +96,7 @@ def test_level_does_not_matter(separator: Separator) -> None:
 def test_longer_than_a_window(separator: Separator) -> None:
     mixture = noise(1, 48_000 * 23)
     fractions: list[float] = []
-    result = separator.separate(
-        mixture, sample_rate=48_000, text="hiss", progress=fractions.append
-    )
+    result = separator.separate(mixture, sample_rate=48_000, text="hiss", progress=fractions.append)
     assert result.target.shape == mixture.shape
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
@@ -114,9 +111,7 @@ def test_progress_may_stop_the_run(separator: Separator) -> None:
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
-def test_files_add_up_to_the_last_bit(
-    separator: Separator, tmp_path: Path, subtype: str
-) -> None:
+def test_files_add_up_to_the_last_bit(separator: Separator, tmp_path: Path, subtype: str) -> None:
     source = tmp_path / "mix.wav"
     soundfile.write(source, noise(2, 30_000).T, 44_100, subtype=subtype)
     result = separator.separate(source, text="hiss", spans=[Span(0.1, 0.3)])

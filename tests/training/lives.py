@@ -3,9 +3,9 @@
     lives.py CONFIG.yaml END [CONFIG.yaml END]...
 
 END says how a life comes to its end: `done` (the run is finished), `step N` (killed within step N,
-between the optimiser and the running average, with half a line of metrics written), `save N` (killed
-with the first checkpoint after step N half written), `later S` (killed from outside, S seconds after
-its first checkpoint).
+between the optimiser and the running average, with half a line of metrics written), `save N`
+(killed with the first checkpoint from step N on half written), `later S` (killed from outside, S
+seconds after its first checkpoint).
 Processes are forked from one that has imported all there is to import. The text encoder is
 replaced by a small one.
 """

@@ -53,7 +53,7 @@ def test_nothing_in_a_checkpoint_is_executed(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"step": Trap()}, tmp_path / "checkpoint.pt")
-    with pytest.raises(Exception, match="(?i)weights"):
+    with pytest.raises(Exception, match=r"(?i)weights"):
         load_checkpoint(tmp_path / "checkpoint.pt")
     assert not Path("trapped").exists()
 

@@ -57,7 +57,7 @@ def test_what_is_written_is_what_is_read(
     [
         ("", "dictionary"),
         ("[1, 2]", "dictionary"),
-        ("steps: [", "not valid YAML"),
+        ("steps: [", "read as YAML"),
         (MINIMAL + "speed: 3\n", "speed"),
         (MINIMAL + "optimiser: {learning_rate: 3}\n", "optimiser.learning_rate"),
         (MINIMAL + "scenes: {rooms: 1}\n", "scenes.rooms"),

@@ -13,7 +13,13 @@ from soundsift.data.scenes import Query, Scene, Source
 from soundsift.models.mel_codec import MelCodec
 from soundsift.training.batches import Batch, encode_queries
 from soundsift.training.config import LossConfig
-from soundsift.training.loss import flow_term, heard_ratio_db, training_loss
+from soundsift.training.loss import (
+    flow_term,
+    heard_ratio_db,
+    heard_term,
+    scale_invariant_ratio_db,
+    training_loss,
+)
 
 RATE = 48_000
 FLOOR = 10**-2.5  # of the mixture's energy: errors below that no longer count
@@ -101,6 +107,29 @@ def test_leaving_everything_out_scores_nothing() -> None:
     )
 
 
+def test_the_scale_invariant_ratio_does_not_mind_the_level() -> None:
+    batch = batch_of(scene(noise(2, 200, 800, 1), noise(2, 5000, 12000, 2)), (0,))
+    mask = CODEC.cell_mask(batch.latents)
+    full, half = (float(scale_invariant_ratio_db(m, batch)) for m in (mask, mask / 2))
+    assert full == pytest.approx(half, abs=1e-3)
+    assert full == pytest.approx(float(heard_ratio_db(mask, batch)), abs=1.5)
+    # Of two sounds as loud as each other the mixture is half the one: correlation 1/2, 0 dB.
+    everything = float(scale_invariant_ratio_db(torch.ones_like(mask), batch))
+    assert everything == pytest.approx(0.0, abs=0.5)
+
+
+def test_silence_scores_best_where_the_sound_is_absent_and_badly_where_it_is_present() -> None:
+    mixed = scene(noise(2, 200, 800, 1), noise(2, 5000, 12000, 2))
+    present, absent = batch_of(mixed, (0,)), batch_of(mixed, ())
+    right = CODEC.cell_mask(present.latents)
+    nothing, everything = torch.zeros_like(right), torch.ones_like(right)
+    assert heard_term(nothing, absent) < heard_term(right, absent) < heard_term(everything, absent)
+    assert heard_term(right, present) < heard_term(everything, present)
+    assert heard_term(everything, present) < heard_term(nothing, present)
+    # The mixture as it is lies at 0 dB.
+    assert float(heard_term(everything, absent)) == pytest.approx(0.0, abs=0.01)
+
+
 def test_the_flow_term_is_zero_at_the_right_answer_alone() -> None:
     batch = batch_of(scene(noise(2, 200, 800, 1), noise(2, 5000, 12000, 2)), (0,), ())
     assert float(flow_term(CODEC, batch.latents, batch)) == 0.0
@@ -127,8 +156,8 @@ def test_the_terms_are_weighted_and_summed() -> None:
     predicted = smooth_latents(batch.latents.shape[1], 0).expand(2, -1, -1)
     losses = training_loss(CODEC, predicted, batch, LossConfig(flow=2.0, heard=3.0))
     assert float(losses.flow) == pytest.approx(float(flow_term(CODEC, predicted, batch)))
-    ratio = heard_ratio_db(CODEC.cell_mask(predicted), batch)
-    assert float(losses.heard) == pytest.approx(-float(ratio.mean()) / 10)
+    heard = heard_term(CODEC.cell_mask(predicted), batch)
+    assert float(losses.heard) == pytest.approx(float(heard))
     assert float(losses.total) == pytest.approx(2 * float(losses.flow) + 3 * float(losses.heard))
 
 

@@ -53,6 +53,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+_GROUP_PHRASES = frozenset(phrase for phrases in GROUPS.values() for phrase in phrases)
+
+
 @dataclass(frozen=True)
 class Concept:
     """One kind of sound that can be told from others by ear.
@@ -136,4 +139,6 @@ def _add_concept(rules: Rules, name: str, entry: dict[str, Any]) -> None:
             raise ValueError(f"concept {name!r} is both {known.kind} and {kind}")
         groups = tuple(dict.fromkeys(known.groups + groups))
         phrases = tuple(dict.fromkeys(known.phrases + phrases))
+    # What names a whole group ("speech") must not mean one of its members.
+    phrases = tuple(p for p in phrases if p not in _GROUP_PHRASES)
     rules.concepts[name] = Concept(name, kind, groups, phrases)

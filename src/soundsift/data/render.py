@@ -17,6 +17,7 @@ from tqdm import tqdm
 from soundsift.data import gus, midi
 from soundsift.data.bank import SAMPLE_RATE, condition, index_entry, write_index
 from soundsift.data.captions import Rules, load_rules
+from soundsift.data.composing import compose
 
 _SECONDS = 7.0
 _DRUM_KIT = "drum beat"
@@ -97,15 +98,15 @@ def plan(font: Font, rules: Rules, bank: Path, rng: np.random.Generator) -> Iter
         if not font.plays(program):
             continue
         for i in range(font.stems):
-            notes = tuple(midi.compose(rng, _SECONDS, program))
+            notes = tuple(compose(rng, _SECONDS, program))
             yield Stem(f"program {program:03d}/phrase {i:03d}", concept, program, notes)
     if font.plays(None):
         for note, concept in sorted(rules.drum_notes.items()):
             for i in range(max(2, font.stems // 3)):
-                notes = tuple(midi.compose(rng, _SECONDS, None, note))
+                notes = tuple(compose(rng, _SECONDS, None, note))
                 yield Stem(f"drum {note:03d}/phrase {i:03d}", concept, None, notes)
         for i in range(font.stems * 4):
-            notes = tuple(midi.compose(rng, _SECONDS, None))
+            notes = tuple(compose(rng, _SECONDS, None))
             yield Stem(f"drum kit/phrase {i:03d}", _DRUM_KIT, None, notes)
     played: dict[int | None, int] = {}
     files = sorted((bank / "packages").glob("*/usr/share/games/openttd/**/*.mid"))

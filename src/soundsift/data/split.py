@@ -57,7 +57,8 @@ def split_of(package: str, path: str, kind: str) -> tuple[str, str]:
         speaker = f"{package}:{path}"
     if package in TEST_PACKAGES:
         return "test", speaker
-    whole = found is not None and package not in _NEVER_TEST
+    # Speech by nobody in particular goes by its folder: most likely that is one voice.
+    whole = (found is not None or kind == "speech") and package not in _NEVER_TEST
     key = speaker if whole else f"{package}/{path}"
     draw = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) % 100
     if draw < _TEST_PERCENT:

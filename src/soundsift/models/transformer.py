@@ -229,8 +229,6 @@ class Block(nn.Module):
 class DiffusionTransformer(nn.Module):
     """From embedded frames, flow time and the prompt's memory to a velocity.
 
-    To read a hidden state in training (alignment loss), put a forward hook on one of `blocks`.
-
     Args:
         config: The sizes.
     """
@@ -269,6 +267,7 @@ class DiffusionTransformer(nn.Module):
         memory_mask: Tensor | None = None,
         frame_mask: Tensor | None = None,
         pooled: Tensor | None = None,
+        taps: list[Tensor] | None = None,
     ) -> Tensor:
         """Evaluate the transformer.
 
@@ -279,6 +278,7 @@ class DiffusionTransformer(nn.Module):
             memory_mask: `(batch, tokens)`, bool, with at least one True per item, or None.
             frame_mask: `(batch, frames)`, bool, or None.
             pooled: `(batch, dim)`: the text as a whole, in models that are modulated by it.
+            taps: receives every block's output, `(batch, frames, dim)`, for losses on them.
 
         Returns:
             `(batch, frames, out_channels)`.
@@ -290,6 +290,8 @@ class DiffusionTransformer(nn.Module):
         rotary = rotary_table(x.shape[1], self.config.head_dim, self.config.rope_theta, x.device)
         for block in self.blocks:
             x = block(x, modulation, memory, rotary, memory_mask, frame_mask, pooled)
+            if taps is not None:
+                taps.append(x)
         shift, scale = (self.final_modulation + embedded[:, None])[:, :, None].unbind(1)
         y: Tensor = self.output(self.final_norm(x) * (1 + scale) + shift)
         return y

@@ -189,7 +189,11 @@ class VelocityField(nn.Module):
         return waves if text is None else text + waves
 
     def forward(
-        self, noisy: Tensor, time: Tensor, prompt: Conditioning | PreparedConditioning
+        self,
+        noisy: Tensor,
+        time: Tensor,
+        prompt: Conditioning | PreparedConditioning,
+        taps: list[Tensor] | None = None,
     ) -> Tensor:
         """Evaluate the field.
 
@@ -197,6 +201,7 @@ class VelocityField(nn.Module):
             noisy: `(batch, frames, 2 * latent_channels)`: noisy target and residual latents.
             time: `(batch,)`, or one number for the whole batch, from 0 (noise) to 1 (data).
             prompt: What is known; prepare it once if it is used more than once.
+            taps: receives every block's output, `(batch, frames, dim)`, for losses on them.
 
         Returns:
             `(batch, frames, 2 * latent_channels)`, in the type of `noisy`.
@@ -217,6 +222,7 @@ class VelocityField(nn.Module):
             prompt.text_mask,
             prompt.frame_mask,
             prompt.pooled,
+            taps,
         )
         return y.to(noisy.dtype)
 

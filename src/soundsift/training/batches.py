@@ -22,6 +22,7 @@ from soundsift.data.scenes import Query, Scene, SceneGenerator
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import frame_anchors
 from soundsift.training.config import TrainingConfig
+from soundsift.training.tagging import concept_indices
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Batch:
         noise: `(B, T, 2 * latent_channels)`.
         share: what a mean over these queries counts in the mean over processes; 1 unless the
             processes that share a batch have unequal parts of it.
+        sounds: `(B, T, concepts)`, bool: which concepts are heard in a frame, asked for or not.
     """
 
     phrases: list[str | None]
@@ -54,10 +56,15 @@ class Batch:
     time: Tensor
     noise: Tensor
     share: float = 1.0
+    sounds: Tensor | None = None
 
 
 def encode_queries(
-    codec: MelCodec, scene: Scene, queries: list[Query], level_db: float = 0.0
+    codec: MelCodec,
+    scene: Scene,
+    queries: list[Query],
+    level_db: float = 0.0,
+    concepts: dict[str, int] | None = None,
 ) -> dict[str, Tensor]:
     """Analyse a scene once and lay out every query's right answer.
 
@@ -66,9 +73,10 @@ def encode_queries(
         scene: the scene.
         queries: what is asked of it.
         level_db: added to the context's level, so that the model does not rely on it.
+        concepts: numbers of the concepts, if what is heard is to be told.
 
     Returns:
-        The tensors of `Batch` from `context` to `present`.
+        The tensors of `Batch` from `context` to `present`, and `sounds` if `concepts` is given.
     """
     waves = torch.from_numpy(scene.stems)
     stems = codec.spectrum(waves)
@@ -79,6 +87,7 @@ def encode_queries(
     total = power.sum().clamp(min=1e-12)
     mixture = stems.sum(0)[None, None]
     context = codec.context(waves.sum(0)[None, None], mixture)[0] + level_db / 20.0
+    extra = {} if concepts is None else {"sounds": _heard(scene, pairs, concepts, len(context))}
     rows: dict[str, list[Tensor]] = {}
     for query in queries:
         chosen = torch.zeros(count)
@@ -96,10 +105,25 @@ def encode_queries(
             "cross_energy": cross / total,
             "target_energy": own.sum() / total,
             "present": torch.tensor(bool(query.targets)),
+            **extra,
         }
         for name, tensor in row.items():
             rows.setdefault(name, []).append(tensor)
     return {name: torch.stack(tensors) for name, tensors in rows.items()}
+
+
+def _heard(scene: Scene, pairs: Tensor, concepts: dict[str, int], frames: int) -> Tensor:
+    """Which concepts are heard in a frame `(T, concepts)`, by their sources' energies.
+
+    Heard is what lies within 40 dB of its own loudest frame and 30 dB of the frame's mixture.
+    """
+    energy = torch.einsum("iibs->is", pairs).reshape(len(pairs), frames, -1).sum(-1)
+    loudest = energy.max(dim=1, keepdim=True).values
+    active = (energy > 1e-4 * loudest) & (energy > 1e-3 * energy.sum(0)) & (loudest > 0)
+    sounds = torch.zeros(frames, len(concepts), dtype=torch.bool)
+    for source, row in zip(scene.sources, active, strict=True):
+        sounds[:, concepts[source.clip.concept]] |= row
+    return sounds
 
 
 class Batches(Dataset[Batch]):
@@ -117,6 +141,7 @@ class Batches(Dataset[Batch]):
             Bank(config.bank, (split,)), config.scenes, config.seed + (split != "train")
         )
         self.codec = MelCodec(config.model.codec)
+        self.concepts = concept_indices(self.generator.bank) if config.loss.alignment else None
 
     def __len__(self) -> int:
         return self.config.steps
@@ -145,7 +170,7 @@ class Batches(Dataset[Batch]):
             self.generator.query(scene, rng, int(asked[i % len(asked)]))
             for i in range(self.config.batch.queries)
         ]
-        tensors = encode_queries(self.codec, scene, queries, float(rng.normal(0, 3)))
+        tensors = encode_queries(self.codec, scene, queries, float(rng.normal(0, 3)), self.concepts)
         tensors["time"], tensors["noise"] = self._noise(tensors["latents"].shape, rng)
         return tensors, [query.text for query in queries]
 

@@ -25,7 +25,7 @@ class BatchConfig(_Strict):
         queries: questions asked of every scene.
     """
 
-    seconds: tuple[float, ...] = (4.0, 6.0, 10.0)
+    seconds: tuple[float, ...] = (2.5, 2.5, 4.0, 8.0)
     frames: int = Field(default=2400, gt=0)
     queries: int = Field(default=3, gt=0)
 
@@ -36,6 +36,8 @@ class LossConfig(_Strict):
     Attributes:
         flow: flow-matching term, on the latents.
         heard: signal-to-noise ratio of the decoded target.
+        alignment: what a middle block knows of all sounds (`soundsift.training.tagging`).
+        alignment_block: which block that is, counted from 0.
         mean_share: share of queries trained at t = 0 without noise, where the right answer is the
             mean.
         sigma_min: s of the path.
@@ -43,7 +45,9 @@ class LossConfig(_Strict):
 
     flow: float = 1.0
     heard: float = 1.0
-    mean_share: float = Field(default=0.75, ge=0, le=1)
+    alignment: float = Field(default=0.1, ge=0)
+    alignment_block: int = Field(default=2, ge=0)
+    mean_share: float = Field(default=0.8, ge=0, le=1)
     sigma_min: float = 1e-5
 
 

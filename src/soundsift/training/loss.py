@@ -16,6 +16,7 @@ from torch import Tensor
 from soundsift.models.mel_codec import MelCodec, fold
 from soundsift.training.batches import Batch
 from soundsift.training.config import LossConfig
+from soundsift.training.tagging import alignment_term
 
 #: Errors this far below the mixture no longer count: they would drown the examples that still sound
 #: wrong.
@@ -30,21 +31,29 @@ class Losses:
     total: Tensor
     flow: Tensor
     heard: Tensor
+    alignment: Tensor
 
 
-def training_loss(codec: MelCodec, predicted: Tensor, batch: Batch, config: LossConfig) -> Losses:
+def training_loss(
+    codec: MelCodec, predicted: Tensor, tags: Tensor | None, batch: Batch, config: LossConfig
+) -> Losses:
     """Loss of a prediction of the clean latents.
 
     Args:
         codec: for its ratio mask.
         predicted: `(B, T, 2 * latent_channels)`, float32.
+        tags: logits of what is heard `(B, T, concepts)`, or None without the alignment term.
         batch: the right answers.
         config: weights of the terms.
     """
     flow = flow_term(codec, predicted, batch)
-    mask = codec.cell_mask(predicted)
-    heard = heard_term(mask, batch)
-    return Losses(config.flow * flow + config.heard * heard, flow.detach(), heard.detach())
+    heard = heard_term(codec.cell_mask(predicted), batch)
+    total = config.flow * flow + config.heard * heard
+    alignment = predicted.new_zeros(())
+    if tags is not None and batch.sounds is not None:
+        alignment = alignment_term(tags, batch.sounds)
+        total = total + config.alignment * alignment
+    return Losses(total, flow.detach(), heard.detach(), alignment.detach())
 
 
 def flow_term(codec: MelCodec, predicted: Tensor, batch: Batch) -> Tensor:

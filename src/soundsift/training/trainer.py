@@ -17,6 +17,7 @@ from tqdm import tqdm
 from soundsift.allocator import keep_memory
 from soundsift.checkpoints.folder import load_weights, save_model
 from soundsift.checkpoints.minilm import TextEncoder
+from soundsift.data.bank import Bank
 from soundsift.flow import as_data
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
@@ -25,6 +26,7 @@ from soundsift.training.checkpoint import RunningAverage, load_checkpoint, save_
 from soundsift.training.config import OptimiserConfig, TrainingConfig
 from soundsift.training.loss import training_loss
 from soundsift.training.plot import plot_metrics
+from soundsift.training.tagging import TaggedField, Tagger, concept_embeddings
 from soundsift.training.validation import Validation, noisy_latents, predict
 
 _LOG_EVERY = 20
@@ -66,8 +68,13 @@ class Trainer:
         self.field = VelocityField(config.model.field)
         if config.start_from is not None:
             self.field.load_state_dict(load_weights(config.start_from))
+        tagger = None
+        if config.loss.alignment:
+            embeddings = concept_embeddings(Bank(config.bank), self.text)
+            tagger = Tagger(config.model.field.transformer.dim, embeddings)
+        self.model = TaggedField(self.field, tagger, config.loss.alignment_block)
         self.average = RunningAverage(self.field, config.optimiser.ema)
-        self.optimiser = make_optimiser(self.field, config.optimiser)
+        self.optimiser = make_optimiser(self.model, config.optimiser)
         self.step, self.seconds, self.heard_seconds = 0, 0.0, 0.0
         self.sums: dict[str, float] = {}  # of the terms since the last line of metrics
         self._resume()
@@ -76,9 +83,9 @@ class Trainer:
             for block in self.field.transformer.blocks:
                 block.compile(dynamic=True)
         self.parallel: nn.Module = (
-            DistributedDataParallel(self.field, find_unused_parameters=True)
+            DistributedDataParallel(self.model, find_unused_parameters=True)
             if world > 1
-            else self.field
+            else self.model
         )
 
     def run(self, until: int) -> None:
@@ -118,26 +125,30 @@ class Trainer:
         rate = learning_rate(self.step, config.steps, config.optimiser)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        output = predict(self.parallel, batch, self.text)
+        output, tags = predict(self.parallel, batch, self.text)
         clean = as_data(
-            output, config.model.prediction, noisy_latents(batch), batch.time, config.loss.sigma_min
+            output.float(),
+            config.model.prediction,
+            noisy_latents(batch),
+            batch.time,
+            config.loss.sigma_min,
         )
-        losses = training_loss(self.codec, clean, batch, config.loss)
+        losses = training_loss(self.codec, clean, tags, batch, config.loss)
         # Processes average their gradients: unequal parts of a batch must count by their size.
         share = batch.share
         (losses.total * share).backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.field.parameters(), config.optimiser.clip)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.optimiser.clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.average.update(self.field)
         queries, frames = batch.context.shape[:2]
         self.heard_seconds += self.world / share * queries * frames / 25.0
-        parts = [losses.total.detach() * share, losses.flow * share, losses.heard * share, norm]
-        terms = torch.stack(parts)
+        parts = [losses.total.detach(), losses.flow, losses.heard, losses.alignment]
+        terms = torch.stack([*(part * share for part in parts), norm])
         if self.world > 1:
             distributed.all_reduce(terms)
             terms /= self.world
-        names = ("loss", "flow", "heard", "gradient")
+        names = ("loss", "flow", "heard", "alignment", "gradient")
         return dict(zip(names, terms.tolist(), strict=True)) | {"rate": rate}
 
     def _averaged(self) -> VelocityField:
@@ -163,7 +174,7 @@ class Trainer:
             "seconds": self.seconds,
             "heard_seconds": self.heard_seconds,
             "sums": self.sums,
-            "field": self.field.state_dict(),
+            "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "random": torch.get_rng_state(),
@@ -180,7 +191,7 @@ class Trainer:
         self.step, self.seconds = state["step"], state["seconds"]
         self.heard_seconds = state["heard_seconds"]
         self.sums = state.get("sums", {})
-        self.field.load_state_dict(state["field"])
+        self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])

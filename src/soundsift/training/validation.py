@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from soundsift.checkpoints.minilm import TextEncoder
 from soundsift.data.bank import Bank
@@ -18,6 +21,8 @@ from soundsift.prompts import Span
 from soundsift.training.batches import Batch, encode_queries
 from soundsift.training.config import TrainingConfig
 from soundsift.training.loss import heard_ratio_db, scale_invariant_ratio_db
+
+T = TypeVar("T")
 
 _SECONDS = 6.0
 _AT_A_TIME = 16
@@ -83,7 +88,7 @@ class Validation:
                     share=1.0,
                     **joined,
                 )
-                mask = self.codec.cell_mask(predict(field, batch, self.text))
+                mask = self.codec.cell_mask(predict(field, batch, self.text).float())
                 before, after = (
                     scale_invariant_ratio_db(m, batch) for m in (torch.ones_like(mask), mask)
                 )
@@ -98,13 +103,13 @@ class Validation:
         return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def predict(field: torch.nn.Module, batch: Batch, text: TextEncoder) -> torch.Tensor:
-    """The field's output `(B, T, 2 * latent_channels)` at the batch's times.
-
-    In bfloat16 where that is exact enough.
+def predict(
+    model: Callable[[Tensor, Tensor, Conditioning], T], batch: Batch, text: TextEncoder
+) -> T:
+    """What a model says to a batch at its times, in bfloat16 where that is exact enough.
 
     Args:
-        field: a `VelocityField`, possibly wrapped for several processes.
+        model: a `VelocityField` or `TaggedField`, possibly wrapped for several processes.
         batch: queries with times and noise.
         text: encoder of the phrases.
     """
@@ -113,10 +118,9 @@ def predict(field: torch.nn.Module, batch: Batch, text: TextEncoder) -> torch.Te
         context=batch.context, text=states, text_mask=mask, anchors=batch.anchors
     )
     with torch.autocast(batch.context.device.type, torch.bfloat16):
-        output: torch.Tensor = field(noisy_latents(batch), batch.time, conditioning)
-    return output.float()
+        return model(noisy_latents(batch), batch.time, conditioning)
 
 
-def noisy_latents(batch: Batch) -> torch.Tensor:
-    """Where a batch's latents stand on the path at its times, `(B, T, 2 * latent_channels)`."""
+def noisy_latents(batch: Batch) -> Tensor:
+    """Where a batch's latents stand on the path, `(B, T, 2 * latent_channels)`."""
     return interpolate(batch.noise, batch.latents, batch.time)
