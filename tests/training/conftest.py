@@ -50,7 +50,7 @@ def make_config(
             "validate_every": 30,
             "validation_scenes": 2,
             "batch": {"seconds": (0.4, 0.6), "frames": 60, "queries": 2},
-            "loss": {"mean_share": 0.5},
+            "loss": {"mean_share": 0.5, "alignment_block": 0},
             "optimiser": {"rate": 3e-3, "warmup": 5},
             "model": model,
         }

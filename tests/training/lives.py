@@ -27,11 +27,14 @@ from soundsift.training.config import TrainingConfig, load_training_config
 class SmallEncoder:
     """Stands in for the text encoder: a few numbers per phrase."""
 
+    def encode(self, phrase: str) -> torch.Tensor:
+        states = torch.zeros(2, 384)
+        for k, letter in enumerate(phrase.encode()):
+            states[k % 2, letter % 384] += 1
+        return states
+
     def encode_batch(self, phrases: list[str | None]) -> tuple[torch.Tensor, torch.Tensor]:
-        states = torch.zeros(len(phrases), 2, 384)
-        for i, phrase in enumerate(phrases):
-            for k, letter in enumerate((phrase or "").encode()):
-                states[i, k % 2, letter % 384] += 1
+        states = torch.stack([self.encode(phrase or "") for phrase in phrases])
         present = torch.tensor([phrase is not None for phrase in phrases])
         return states, present[:, None].expand(-1, 2)
 

@@ -19,7 +19,7 @@ model:
   codec: {}
   field:
     context_channels: 384
-    transformer: {dim: 64, heads: 2, layers: 1, ffn_hidden: 96, text_dim: 384}
+    transformer: {dim: 64, heads: 2, layers: 3, ffn_hidden: 96, text_dim: 384}
 """
 
 

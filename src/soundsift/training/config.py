@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from soundsift.config import SeparatorConfig
 from soundsift.data.scenes import SceneConfig
@@ -105,6 +105,16 @@ class TrainingConfig(_Strict):
     batch: BatchConfig = BatchConfig()
     loss: LossConfig = LossConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
+
+    @model_validator(mode="after")
+    def _block_exists(self) -> TrainingConfig:
+        layers = self.model.field.transformer.layers
+        if self.loss.alignment and self.loss.alignment_block >= layers:
+            raise ValueError(
+                f"loss.alignment_block is {self.loss.alignment_block}, but the model has {layers} "
+                "blocks, counted from 0"
+            )
+        return self
 
 
 def load_training_config(path: Path) -> TrainingConfig:

@@ -35,16 +35,20 @@ class Losses:
 
 
 def training_loss(
-    codec: MelCodec, predicted: Tensor, tags: Tensor | None, batch: Batch, config: LossConfig
+    codec: MelCodec,
+    predicted: Tensor,
+    batch: Batch,
+    config: LossConfig,
+    tags: Tensor | None = None,
 ) -> Losses:
     """Loss of a prediction of the clean latents.
 
     Args:
         codec: for its ratio mask.
         predicted: `(B, T, 2 * latent_channels)`, float32.
-        tags: logits of what is heard `(B, T, concepts)`, or None without the alignment term.
         batch: the right answers.
         config: weights of the terms.
+        tags: logits of what is heard `(B, T, concepts)`, or None without the alignment term.
     """
     flow = flow_term(codec, predicted, batch)
     heard = heard_term(codec.cell_mask(predicted), batch)

@@ -133,7 +133,7 @@ class Trainer:
             batch.time,
             config.loss.sigma_min,
         )
-        losses = training_loss(self.codec, clean, tags, batch, config.loss)
+        losses = training_loss(self.codec, clean, batch, config.loss, tags)
         # Processes average their gradients: unequal parts of a batch must count by their size.
         share = batch.share
         (losses.total * share).backward()  # type: ignore[no-untyped-call]
