@@ -39,6 +39,7 @@ def save_model(
     }
     partial = folder / (WEIGHTS + ".partial")
     save_file(stored, partial)
+    partial.chmod(0o644)  # it comes readable by its owner alone
     partial.replace(folder / WEIGHTS)
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
     partial = folder / (CONFIG + ".partial")
