@@ -15,19 +15,19 @@ OUT = Path("demo-output")
 #: What is asked of the bundled recording: name of the result, text, spans.
 REQUESTS: tuple[tuple[str, str | None, tuple[Span, ...]], ...] = (
     ("voice-by-text", "woman speaking", ()),
-    ("dog-by-text", "dog barking", ()),
-    ("dog-by-span", None, (Span(1.6, 2.1), Span(4.6, 5.1), Span(6.5, 7.0))),
+    ("cow-by-text", "cow mooing", ()),
+    ("cow-by-span", None, (Span(1.5, 3.5), Span(6.5, 8.5))),
     ("music-by-text", "background music", ()),
 )
 
 
 def main() -> None:
     """Run every request, print what it did, write stems and pictures to `demo-output/`."""
-    recording = Path(str(resources.files("soundsift") / "assets" / "street.flac"))
+    recording = Path(str(resources.files("soundsift") / "assets" / "farm.flac"))
     began = time.perf_counter()
     separator = soundsift.load()
     print(f"model {separator.config.name} loaded in {time.perf_counter() - began:.1f} s")
-    print(f"recording: {recording.name}, a woman calling, a dog and music, 10 s, stereo\n")
+    print(f"recording: {recording.name}, a woman calling, a cow and music, 10 s, stereo\n")
     for name, text, spans in REQUESTS:
         began = time.perf_counter()
         result = separator.separate(recording, text=text, spans=spans)
