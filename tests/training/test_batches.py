@@ -130,7 +130,7 @@ def test_the_level_of_a_scene_is_not_to_be_relied_on(make_config: Make) -> None:
 
 
 def test_queries_that_learn_the_mean_are_free_of_noise(make_config: Make) -> None:
-    batches = Batches(make_config(loss={"mean_share": 0.5}), "train")
+    batches = Batches(make_config(), "train")
     mean = queries = 0
     for number in range(8):
         batch = batches[number]
