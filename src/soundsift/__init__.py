@@ -21,23 +21,35 @@ if TYPE_CHECKING:
 __all__ = ["SoundsiftError", "__version__", "load"]
 
 
-def load(model: str | Path = "default", device: str | None = None) -> Separator:
+def load(
+    model: str | Path = "default",
+    device: str | None = None,
+    precision: str = "auto",
+    mark: int | None = None,
+) -> Separator:
     """Load a model.
 
     Args:
-        model: `default`, which comes with the package, or a model folder.
+        model: `default`, which comes with the package; a model's folder; or the name of a released
+            model in the Hub's cache, such as `facebook/sam-audio-small`.
         device: cuda, mps or cpu; the best that is there unless given.
+        precision: of the network's products: float32, bfloat16 or auto, which is bfloat16 where
+            the hardware multiplies it.
+        mark: hide inaudible marks in the stems, drawn from this seed, as the decoder of the
+            released models was published to do; None, the default, hides none.
 
     Raises:
-        SoundsiftError: if the model or the device is not there, or the model is damaged.
+        SoundsiftError: if the model, the device or the precision is not there, or the model is
+            damaged.
     """
     # Imported here, so that `import soundsift` and `soundsift --help` don't wait for PyTorch.
     from soundsift.allocator import keep_memory
     from soundsift.checkpoints.find import find_model
-    from soundsift.checkpoints.folder import load_field
-    from soundsift.devices import pick_device
+    from soundsift.checkpoints.load import build_networks
+    from soundsift.devices import pick_device, pick_dtype
     from soundsift.separation.separator import Separator
 
     keep_memory()
-    config, field = load_field(find_model(model))
-    return Separator(config, field, pick_device(device))
+    where = pick_device(device)
+    dtype = pick_dtype(where, precision)
+    return Separator(*build_networks(find_model(model), where, dtype, mark))

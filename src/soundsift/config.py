@@ -4,6 +4,7 @@ The released SAM Audio models and the ones trained here are instances of the sam
 `VelocityFieldConfig`; the former are listed in `soundsift.checkpoints.released`.
 """
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -88,6 +89,58 @@ class VelocityFieldConfig(_Strict):
         return self
 
 
+class PeVisionConfig(_Strict):
+    """Sizes of the image tower, `soundsift.models.pe_vision` (arXiv 2504.13181).
+
+    Attributes:
+        image_size: Side in pixels of the square that pictures are squashed into.
+        patch_size: Side in pixels of a patch; each becomes one token.
+        width: Width of the residual stream.
+        heads: Attention heads; `width / heads` must be a multiple of 4, since rotary embeddings
+            turn pairs of channels in two directions.
+        layers: Number of blocks.
+        ffn_hidden: Hidden width of the feed-forward layers.
+        pool_heads: Heads of the attention that reads the tokens out.
+        out_dim: Channels of the result.
+        norm_eps: Added to the variance in every layer norm.
+        rope_theta: Base of the rotary wavelengths.
+    """
+
+    image_size: int = Field(gt=0)
+    patch_size: int = Field(gt=0)
+    width: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    layers: int = Field(gt=0)
+    ffn_hidden: int = Field(gt=0)
+    pool_heads: int = Field(gt=0)
+    out_dim: int = Field(gt=0)
+    norm_eps: float = Field(default=1e-5, gt=0)
+    rope_theta: float = Field(default=10000.0, gt=0)
+
+    @model_validator(mode="after")
+    def _sizes_divide(self) -> "PeVisionConfig":
+        if self.image_size % self.patch_size:
+            raise ValueError(
+                f"image_size {self.image_size} must be a multiple of patch_size {self.patch_size}"
+            )
+        if self.width % (4 * self.heads) or self.width % self.pool_heads:
+            raise ValueError(
+                f"width {self.width} must split into {self.heads} heads of a multiple of 4 "
+                f"channels, and into {self.pool_heads} heads"
+            )
+        return self
+
+    @property
+    def grid(self) -> int:
+        """Patches along a side of the picture."""
+        return self.image_size // self.patch_size
+
+    @property
+    def head_dim(self) -> int:
+        """Channels per attention head."""
+        return self.width // self.heads
+
+
 class MelCodecConfig(_Strict):
     """Constants of the default model's codec, `soundsift.models.mel_codec`.
 
@@ -125,6 +178,66 @@ class MelCodecConfig(_Strict):
         return self.latent_channels + self.detail_bands * self.detail_subframes
 
 
+class DacVaeConfig(_Strict):
+    """Sizes of the released models' codec, `soundsift.models.dac_vae`; the defaults are theirs.
+
+    Attributes:
+        encoder_dim: Channels at the full sample rate; every block of the encoder doubles them.
+        encoder_rates: By how much each block of the encoder divides the rate.
+        latent_dim: Channels between encoder, bottleneck and decoder.
+        decoder_dim: Channels at the latents' rate; every block of the decoder halves them.
+        decoder_rates: By how much each block of the decoder multiplies the rate; four, since the
+            mark has as many stages.
+        codebook_dim: Numbers per latent frame.
+        sample_rate: In Hz.
+    """
+
+    encoder_dim: int = Field(default=64, gt=0)
+    encoder_rates: tuple[int, ...] = (2, 8, 10, 12)
+    latent_dim: int = Field(default=1024, gt=0)
+    decoder_dim: int = Field(default=1536, gt=0)
+    decoder_rates: tuple[int, int, int, int] = (12, 10, 8, 2)
+    codebook_dim: int = Field(default=128, gt=0)
+    sample_rate: int = Field(default=48_000, gt=0)
+
+    @model_validator(mode="after")
+    def _rates_agree(self) -> "DacVaeConfig":
+        if min(self.encoder_rates + self.decoder_rates) < 2:
+            raise ValueError("every rate of the codec must be 2 or more")
+        if math.prod(self.encoder_rates) != math.prod(self.decoder_rates):
+            raise ValueError(
+                f"encoder_rates {self.encoder_rates} and decoder_rates {self.decoder_rates} "
+                "must have the same product"
+            )
+        # Four blocks halve it; the mark's layers have a third of the channels, and half of those.
+        if self.decoder_dim % 96:
+            raise ValueError(f"decoder_dim is {self.decoder_dim}, expected a multiple of 96")
+        return self
+
+    @property
+    def samples_per_frame(self) -> int:
+        """Samples that one latent frame stands for, 1920."""
+        return math.prod(self.encoder_rates)
+
+    @property
+    def frame_rate(self) -> float:
+        """Latent frames a second, 25."""
+        return self.sample_rate / self.samples_per_frame
+
+    @property
+    def latent_channels(self) -> int:
+        """Numbers per latent frame and stem, 128."""
+        return self.codebook_dim
+
+    @property
+    def context_channels(self) -> int:
+        """Numbers per frame that the released velocity fields get to see of the mixture, 512.
+
+        Twice as many zeros as a latent has channels, then the mixture's latent twice.
+        """
+        return 4 * self.codebook_dim
+
+
 class SeparatorConfig(_Strict):
     """A whole model: codec, prediction and transformer.
 
@@ -133,13 +246,22 @@ class SeparatorConfig(_Strict):
         codec: Constants of its codec.
         prediction: Whether the network's output is the velocity or the clean latents
             (`soundsift.flow`).
+        text_encoder: Whose token states the field reads.
         field: Sizes of the velocity field.
+        vision: Sizes of the image tower, of models with a video branch.
+        window_seconds: Length of the windows that longer recordings are cut into: what the model
+            was trained on.
+        overlap_seconds: How much two windows that follow each other share.
     """
 
     name: str
-    codec: MelCodecConfig
+    codec: MelCodecConfig | DacVaeConfig
     prediction: Literal["velocity", "data"] = "velocity"
+    text_encoder: Literal["minilm", "t5-base"] = "minilm"
     field: VelocityFieldConfig
+    vision: PeVisionConfig | None = None
+    window_seconds: float = Field(default=10.0, gt=0)
+    overlap_seconds: float = Field(default=2.5, ge=0)
 
     @model_validator(mode="after")
     def _codec_fits_field(self) -> "SeparatorConfig":
@@ -153,3 +275,74 @@ class SeparatorConfig(_Strict):
                 f"context channels, the field {field.latent_channels} and {field.context_channels}"
             )
         return self
+
+
+class MelSeparatorConfig(SeparatorConfig):
+    """A model of the kind that is trained here, whose codec has no weights."""
+
+    codec: MelCodecConfig
+
+
+
+class AudioTransformerConfig(_Strict):
+    """Sizes of an audio transformer of the PE-AV family (arXiv 2512.19687).
+
+    Attributes:
+        dim: Width of the residual stream.
+        heads: Attention heads; `dim / heads` must be even, as rotary embeddings turn pairs.
+        layers: Number of blocks.
+        ffn_hidden: Hidden width of the gated feed-forward layers.
+        norm_eps: Added to the mean square in every RMS norm.
+        rope_theta: Base of the rotary wavelengths.
+    """
+
+    dim: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    layers: int = Field(gt=0)
+    ffn_hidden: int = Field(gt=0)
+    norm_eps: float = Field(default=1e-5, gt=0)
+    rope_theta: float = Field(default=20000.0, gt=0)
+
+    @model_validator(mode="after")
+    def _heads_divide_dim(self) -> "AudioTransformerConfig":
+        if self.dim % (2 * self.heads):
+            raise ValueError(f"dim {self.dim} must split into {self.heads} heads of even width")
+        return self
+
+
+class PeAFrameConfig(_Strict):
+    """Sizes of PE-A-Frame, which predicts when a described sound is heard (arXiv 2512.19687).
+
+    Attributes:
+        audio: Sizes of the audio transformer.
+        latent_channels: Channels of the codec's latents.
+        text_dim: Width of the text encoder's state.
+        embedding_dim: Width of the space in which frames and phrases meet.
+    """
+
+    audio: AudioTransformerConfig
+    latent_channels: int = Field(default=128, gt=0)
+    text_dim: int = Field(default=1024, gt=0)
+    embedding_dim: int = Field(default=1024, gt=0)
+
+
+class JudgeConfig(_Strict):
+    """Sizes of SAM Audio Judge (arXiv 2512.18099, section 6); the defaults are the published ones.
+
+    Attributes:
+        audio: Sizes of the transformer that mixture and separated sound each go through.
+        fusion: Sizes of the transformer that compares them, knowing the phrase.
+        latent_channels: Channels of the codec's latents.
+        text_dim: Width of the text encoder's state.
+        bottleneck_dim: Channels in which both sounds and the phrase are brought together.
+    """
+
+    audio: AudioTransformerConfig = AudioTransformerConfig(
+        dim=1792, heads=14, layers=28, ffn_hidden=4800
+    )
+    fusion: AudioTransformerConfig = AudioTransformerConfig(
+        dim=192, heads=3, layers=6, ffn_hidden=512
+    )
+    latent_channels: int = Field(default=128, gt=0)
+    text_dim: int = Field(default=1024, gt=0)
+    bottleneck_dim: int = Field(default=256, gt=0)

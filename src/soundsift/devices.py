@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
 
 import torch
 
@@ -27,6 +28,35 @@ def pick_device(wanted: str | None = None) -> torch.device:
             f"device {wanted!r} is not available here; expected one of {', '.join(available)}."
         )
     return torch.device(wanted)
+
+
+Precision = Literal["auto", "float32", "bfloat16"]
+"""How products are computed; everything else is float32 in any case."""
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def pick_dtype(device: torch.device, wanted: str = "auto") -> torch.dtype:
+    """The type that a velocity field's products run in.
+
+    float16 is not offered: it overflows at 65504, which no weights of ours have been tried for, and
+    float32 is right wherever bfloat16 does not pay.
+
+    Args:
+        device: where to compute.
+        wanted: a `Precision`. "auto" takes bfloat16 where the hardware multiplies it. It may be
+            asked for elsewhere too: slower than float32 there, in half of the memory.
+
+    Raises:
+        SoundsiftError: if the precision asked for is unknown.
+    """
+    if wanted == "auto":
+        return torch.bfloat16 if bfloat16_pays(device) else torch.float32
+    if wanted not in _DTYPES:
+        raise SoundsiftError(
+            f"precision {wanted!r} is unknown; expected one of auto, {', '.join(_DTYPES)}."
+        )
+    return _DTYPES[wanted]
 
 
 def bfloat16_pays(device: torch.device) -> bool:

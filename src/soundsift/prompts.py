@@ -1,15 +1,21 @@
 """What the user asks for: a phrase, and spans of time where the sound is or is not heard."""
 
+from __future__ import annotations
+
 import math
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from soundsift.errors import SoundsiftError
+
+if TYPE_CHECKING:
+    from soundsift.video import VisualPrompt
 
 NULL, POSITIVE, NEGATIVE, PAD = 0, 1, 2, 3
 """Anchor ids per frame: not marked, sound heard, not heard, beyond the clip's end in a batch."""
@@ -64,7 +70,7 @@ class Span:
         return f"{_seconds(self.start)}-{_seconds(self.end)}"
 
     @classmethod
-    def parse(cls, text: str, positive: bool = True) -> "Span":
+    def parse(cls, text: str, positive: bool = True) -> Span:
         """Read a span as people write it.
 
         Args:
@@ -107,12 +113,13 @@ class Span:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What to lift out of a recording, in one or both ways.
+    """What to lift out of a recording, in one or several ways.
 
     Attributes:
         text: a short noun or verb phrase; lowercased, in Unicode's composed form, white space
             collapsed; None if empty.
         spans: in the order given; where two overlap, the later one wins.
+        visual: where the object is in the accompanying video; for models with a video branch.
 
     Raises:
         SoundsiftError: the text is over 200 characters, or has neither a letter nor a digit.
@@ -120,6 +127,7 @@ class Prompt:
 
     text: str | None = None
     spans: tuple[Span, ...] = ()
+    visual: VisualPrompt | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", normalise_text(self.text))
@@ -135,9 +143,10 @@ class Prompt:
             duration: length of the recording in seconds.
 
         Raises:
-            SoundsiftError: there is neither text nor span, or a span lies outside the recording.
+            SoundsiftError: there is neither text nor span nor region, or a span lies outside the
+                recording.
         """
-        if self.text is None and not self.spans:
+        if self.text is None and not self.spans and self.visual is None:
             raise SoundsiftError(
                 "the prompt is empty: a text such as 'dog barking', or a span such as 1.2-2.5, "
                 "was expected."

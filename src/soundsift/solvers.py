@@ -9,6 +9,9 @@
 
 No solver evaluates a field at t = 1, where a network that predicts data gives no usable velocity.
 Heun's method would: its last step up to t = 1 is Euler's, which costs no order (arXiv 2206.00364).
+
+A solver is a list of evaluations, each with what follows from it. That acts on every frame by
+itself, so a long recording can go through it piece by piece (`soundsift.separation.trajectory`).
 """
 
 from collections.abc import Callable
@@ -24,13 +27,23 @@ Field = Callable[[Tensor, Tensor], Tensor]
 
 Solver = Literal["euler", "midpoint", "heun", "adams-bashforth"]
 
+State = tuple[Tensor, ...]
+"""Where the field is evaluated next, then what the method remembers; all of one shape."""
+
 
 @dataclass(frozen=True)
-class _Past:
-    """What a multistep method remembers of the step before."""
+class Evaluation:
+    """One evaluation of the field, and the state that follows from it.
 
-    velocity: Tensor
-    length: float
+    Attributes:
+        time: When the field is evaluated.
+        advance: From the state before, and the velocity at its first tensor, to the state after.
+        ends_step: Whether a step ends here.
+    """
+
+    time: float
+    advance: Callable[[State, Tensor], State]
+    ends_step: bool = True
 
 
 def solve(
@@ -58,21 +71,39 @@ def solve(
         ValueError: If `steps` is below 1, `solver` is not known, or `times` has another length or
             does not rise.
     """
-    if solver not in _STEPS:
-        raise ValueError(f"unknown solver {solver!r}, expected one of {', '.join(_STEPS)}")
-    step = _STEPS[solver]
-    x, past = noise, None
-    grid = _grid(steps, times)
     dtype = torch.promote_types(noise.dtype, torch.float32)
+    state: State = (noise,)
+    done = 0
+    for evaluation in schedule(steps, solver, times):
+        time = torch.tensor(evaluation.time, dtype=dtype, device=noise.device)
+        state = evaluation.advance(state, field(state[0], time))
+        if evaluation.ends_step:
+            done += 1
+            if callback is not None:
+                callback(done, state[0])
+    return state[0]
 
-    def evaluate(x: Tensor, time: float) -> Tensor:
-        return field(x, torch.tensor(time, dtype=dtype, device=noise.device))
 
-    for done, (start, end) in enumerate(pairwise(grid), start=1):
-        x, past = step(evaluate, x, start, end, past)
-        if callback is not None:
-            callback(done, x)
-    return x
+def schedule(
+    steps: int, solver: Solver = "midpoint", times: Tensor | None = None
+) -> list[Evaluation]:
+    """The evaluations that a solver makes, in order.
+
+    Args:
+        steps: Number of steps, at least 1.
+        solver: The method.
+        times: `(steps + 1,)`, rising, where steps begin and end; evenly from 0 to 1 unless given.
+
+    Returns:
+        Evaluations; the first takes the state `(noise,)`, the last gives `(data,)`.
+
+    Raises:
+        ValueError: If `steps` is below 1, `solver` is not known, or `times` has another length or
+            does not rise.
+    """
+    if solver not in _SCHEDULES:
+        raise ValueError(f"unknown solver {solver!r}, expected one of {', '.join(_SCHEDULES)}")
+    return _SCHEDULES[solver](_grid(steps, times))
 
 
 def evaluations(solver: Solver, steps: int) -> int:
@@ -85,7 +116,7 @@ def evaluations(solver: Solver, steps: int) -> int:
     Returns:
         The number of evaluations.
     """
-    return {"midpoint": 2 * steps, "heun": 2 * steps - 1}.get(solver, steps)
+    return len(schedule(steps, solver))
 
 
 def _grid(steps: int, times: Tensor | None) -> list[float]:
@@ -99,48 +130,61 @@ def _grid(steps: int, times: Tensor | None) -> list[float]:
     return grid
 
 
-# A field whose time is a plain number.
-_Evaluate = Callable[[Tensor, float], Tensor]
+def _euler(grid: list[float]) -> list[Evaluation]:
+    return [_euler_step(start, end - start) for start, end in pairwise(grid)]
 
 
-def _euler(
-    field: _Evaluate, x: Tensor, start: float, end: float, _past: _Past | None
-) -> tuple[Tensor, _Past]:
-    velocity = field(x, start)
-    return x + (end - start) * velocity, _Past(velocity, end - start)
+def _euler_step(start: float, length: float) -> Evaluation:
+    return Evaluation(start, lambda state, velocity: (state[0] + length * velocity,))
 
 
-def _midpoint(
-    field: _Evaluate, x: Tensor, start: float, end: float, _past: _Past | None
-) -> tuple[Tensor, _Past]:
-    half = (end - start) / 2
-    velocity = field(x + half * field(x, start), start + half)
-    return x + (end - start) * velocity, _Past(velocity, end - start)
+def _midpoint(grid: list[float]) -> list[Evaluation]:
+    def step(start: float, length: float) -> list[Evaluation]:
+        half = length / 2
+        return [
+            Evaluation(start, lambda x, velocity: (x[0] + half * velocity, x[0]), False),
+            Evaluation(start + half, lambda x, velocity: (x[1] + length * velocity,)),
+        ]
+
+    return [part for start, end in pairwise(grid) for part in step(start, end - start)]
 
 
-def _heun(
-    field: _Evaluate, x: Tensor, start: float, end: float, past: _Past | None
-) -> tuple[Tensor, _Past]:
-    if end >= 1:
-        return _euler(field, x, start, end, past)
-    first = field(x, start)
-    velocity = (first + field(x + (end - start) * first, end)) / 2
-    return x + (end - start) * velocity, _Past(velocity, end - start)
+def _heun(grid: list[float]) -> list[Evaluation]:
+    def step(start: float, end: float) -> list[Evaluation]:
+        length = end - start
+        if end >= 1:
+            return [_euler_step(start, length)]
+        return [
+            Evaluation(start, lambda x, v: (x[0] + length * v, x[0], v), False),
+            Evaluation(end, lambda x, v: (x[1] + length * ((x[2] + v) / 2),)),
+        ]
+
+    return [part for start, end in pairwise(grid) for part in step(start, end)]
 
 
-def _adams_bashforth(
-    field: _Evaluate, x: Tensor, start: float, end: float, past: _Past | None
-) -> tuple[Tensor, _Past]:
-    if past is None:
-        return _euler(field, x, start, end, past)
-    velocity, length = field(x, start), end - start
-    # The line through this velocity and the one before, at the step's middle; steps may differ.
-    middle = velocity + length / (2 * past.length) * (velocity - past.velocity)
-    return x + length * middle, _Past(velocity, length)
+def _adams_bashforth(grid: list[float]) -> list[Evaluation]:
+    def step(start: float, length: float, before: float | None, last: bool) -> Evaluation:
+        def advance(state: State, velocity: Tensor) -> State:
+            middle = velocity
+            if before is not None:
+                # The line through this velocity and the one before, at the step's middle; steps may
+                # differ in length.
+                middle = velocity + length / (2 * before) * (velocity - state[1])
+            x = state[0] + length * middle
+            return (x,) if last else (x, velocity)
+
+        return Evaluation(start, advance)
+
+    lengths = [end - start for start, end in pairwise(grid)]
+    return [
+        step(start, length, before, last=i == len(lengths) - 1)
+        for i, (start, length, before) in enumerate(
+            zip(grid, lengths, [None, *lengths], strict=False)
+        )
+    ]
 
 
-_Step = Callable[[_Evaluate, Tensor, float, float, _Past | None], tuple[Tensor, _Past]]
-_STEPS: dict[str, _Step] = {
+_SCHEDULES: dict[str, Callable[[list[float]], list[Evaluation]]] = {
     "euler": _euler,
     "midpoint": _midpoint,
     "heun": _heun,

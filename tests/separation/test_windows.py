@@ -1,40 +1,66 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
-from soundsift.separation.windows import Windows
+from soundsift.separation.windows import Layout, Window
+
+LAYOUTS = {
+    "overlapping": Layout.overlapping(250, 60),
+    "chunks": Layout.chunks(250, 12),
+    "trailing": Layout.trailing(150, 25, 20, 5),
+    "one frame": Layout.overlapping(1, 0),
+}
 
 
-@pytest.mark.parametrize("frames", [1, 249, 250, 251, 400, 437, 5000])
-def test_windows_cover_everything_and_overlap_enough(frames: int) -> None:
-    windows = Windows.cut(frames, 250, 60)
-    assert windows.starts[0] == 0
-    assert windows.starts[-1] + windows.length == frames
-    for first, second in zip(windows.starts, windows.starts[1:], strict=False):
-        assert first < second <= first + 250 - 60
+def windows_of(layout: Layout, frames: int) -> list[Window]:
+    return list(layout.windows(lambda wanted: min(wanted, frames)))
 
 
-def test_merging_what_was_gathered_changes_nothing() -> None:
-    windows = Windows.cut(777, 250, 60)
-    sequence = torch.randn(1, 777, 4)
-    torch.testing.assert_close(windows.merge(windows.gather(sequence)), sequence)
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("frames", [1, 24, 49, 50, 51, 249, 250, 251, 400, 437, 1000])
+def test_every_frame_counts(name: str, frames: int) -> None:
+    layout = LAYOUTS[name]
+    windows = windows_of(layout, frames)
+    weights = torch.zeros(frames)
+    for window in windows:
+        assert 0 <= window.start <= window.first < window.stop <= window.end <= frames
+        assert window.length <= layout.length
+        weights[window.start : window.end] += window.weights()
+    assert weights.min() > 0
+    assert layout.count(frames) == len(windows)
+    for before, after in pairwise(windows):
+        assert before.start <= after.start and before.first < after.first
+        assert before.stop >= after.first, "a gap"
 
 
-def test_each_window_counts_most_in_its_middle() -> None:
-    windows = Windows.cut(400, 250, 100)
-    parts = torch.stack([torch.full((250, 1), float(i)) for i in range(len(windows.starts))])
-    merged = windows.merge(parts)[0, :, 0]
-    assert merged[0] == 0 and merged[-1] == 1
-    assert torch.all(merged.diff() >= 0)
-    assert merged[200].item() == pytest.approx(0.5, abs=0.02)
+def test_windows_come_as_soon_as_their_frames_are_there() -> None:
+    read = 0
+
+    def known(wanted: int) -> int:
+        nonlocal read
+        read = max(read, min(wanted, 10_000))
+        return read
+
+    for window in Layout.trailing(150, 25, 20, 5).windows(known):
+        # One more, to know whether this is the end.
+        assert read <= window.end + 1
+        if window.end < 10_000:
+            assert window.end - window.stop == 20, "frames that it only looks at"
 
 
-def test_a_fused_field_sees_every_window_once_whatever_the_batch() -> None:
-    windows = Windows.cut(1000, 250, 60)
+def test_the_last_window_is_as_long_as_the_others() -> None:
+    windows = windows_of(Layout.overlapping(250, 60), 700)
+    assert [w.length for w in windows] == [250] * len(windows)
+    assert windows[-1].end == 700
 
-    def field(noisy: torch.Tensor, time: torch.Tensor, part: slice) -> torch.Tensor:
-        starts = torch.tensor(windows.starts[part], dtype=torch.float32)
-        return noisy * time + starts[:, None, None]
 
-    x, time = torch.randn(1, 1000, 2), torch.tensor(0.5)
-    one_by_one = windows.fuse(field, at_a_time=1)(x, time)
-    torch.testing.assert_close(windows.fuse(field, at_a_time=8)(x, time), one_by_one)
+def test_overlapping_windows_count_most_in_their_middle() -> None:
+    weights = Window(0, 250, 0, 250, 125).weights()
+    assert torch.all(weights[:125].diff() > 0) and torch.all(weights[125:].diff() < 0)
+
+
+def test_trailing_windows_answer_for_their_newest_frames_only() -> None:
+    window = windows_of(Layout.trailing(150, 25, 20, 5), 1000)[20]
+    weights = window.weights()
+    assert (weights > 0).sum() == 30 and weights[-20:].max() == 0

@@ -4,7 +4,9 @@ The codec's and the vision encoder's weights, which the same file holds, are pas
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -70,68 +72,117 @@ _LAYER_PARTS = {
 }
 
 
-def convert_velocity_field(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+class LazyWeights(Mapping[str, Tensor]):
+    """Weights by name, each made when it is asked for, so that a file need not fit into memory.
+
+    Args:
+        makers: what makes each.
+    """
+
+    def __init__(self, makers: Mapping[str, Callable[[], Tensor]]) -> None:
+        self._makers = makers
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._makers[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+def convert_velocity_field(state_dict: Mapping[str, Tensor]) -> LazyWeights:
     """Rename and rearrange a released checkpoint's weights for `VelocityField`.
 
     Args:
         state_dict: Weights under the released names; codec and vision are passed over.
 
     Returns:
-        Weights for `VelocityField.load_state_dict`, strict.
+        Weights for `VelocityField.load_state_dict`, strict; each is arranged when it is read.
 
     Raises:
         SoundsiftError: If a name is not known or one is missing.
     """
-    weights: dict[str, Tensor] = {}
-    transformer: dict[str, Tensor] = {}
-    for name, tensor in state_dict.items():
-        if name.startswith(_OTHER_PARTS) or name.startswith("proj."):
+    makers: dict[str, Callable[[], Tensor]] = {}
+    for name in state_dict:
+        if name.startswith((*_OTHER_PARTS, "proj.", "transformer.")):
             continue
-        if name.startswith("transformer."):
-            transformer[name.removeprefix("transformer.")] = tensor
-        else:
-            weights[_rename(name, _RENAMES)] = tensor
-    try:
-        projection = state_dict["proj.weight"]
-        noisy_channels = state_dict["transformer.output.weight"].shape[0]
-        weights["context_projection.bias"] = state_dict["proj.bias"]
-    except KeyError as error:
-        raise SoundsiftError(f"the checkpoint has no weight {error}, which SAM Audio has") from None
+        makers[_rename(name, _RENAMES)] = partial(state_dict.__getitem__, name)
+    for part in ("proj.weight", "proj.bias", "transformer.output.weight"):
+        if part not in state_dict:
+            raise SoundsiftError(f"the checkpoint has no weight {part!r}, which SAM Audio has")
+    noisy_channels = state_dict["transformer.output.weight"].shape[0]
+    makers["context_projection.bias"] = partial(state_dict.__getitem__, "proj.bias")
     # Input channels are the noisy stems, then the context.
-    weights["noisy_projection.weight"] = projection[:, :noisy_channels].contiguous()
-    weights["context_projection.weight"] = projection[:, noisy_channels:].contiguous()
-    if "video.projection.weight" in weights:  # a convolution of width 1
-        weights["video.projection.weight"] = weights["video.projection.weight"].squeeze(-1)
-    for name, tensor in convert_transformer(transformer).items():
-        weights[f"transformer.{name}"] = tensor
-    return weights
+    makers["noisy_projection.weight"] = lambda: (
+        state_dict["proj.weight"][:, :noisy_channels].contiguous()
+    )
+    makers["context_projection.weight"] = lambda: (
+        state_dict["proj.weight"][:, noisy_channels:].contiguous()
+    )
+    video = makers.get("video.projection.weight")
+    if video is not None:  # a convolution of width 1
+        makers["video.projection.weight"] = lambda: video().squeeze(-1)
+    for name, maker in _transformer_makers(state_dict, "transformer.").items():
+        makers[f"transformer.{name}"] = maker
+    return LazyWeights(makers)
 
 
-def convert_transformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def convert_transformer(state_dict: Mapping[str, Tensor]) -> LazyWeights:
     """Rename and rearrange the weights of the transformer alone, for `DiffusionTransformer`.
 
     Args:
         state_dict: Weights under the released names, without the prefix `transformer.`.
 
     Returns:
-        Weights for `DiffusionTransformer.load_state_dict`, strict.
+        Weights for `DiffusionTransformer.load_state_dict`, strict; each is arranged when it is
+        read.
 
     Raises:
         SoundsiftError: If a name is not known.
     """
-    weights = {_rename(name, _TRANSFORMER_RENAMES): tensor for name, tensor in state_dict.items()}
-    for name in [name for name in weights if name.endswith(".wq.weight")]:
+    return LazyWeights(_transformer_makers(state_dict, ""))
+
+
+def _transformer_makers(
+    state_dict: Mapping[str, Tensor], prefix: str
+) -> dict[str, Callable[[], Tensor]]:
+    released = {
+        _rename(name.removeprefix(prefix), _TRANSFORMER_RENAMES): name
+        for name in state_dict
+        if name.startswith(prefix)
+    }
+    makers: dict[str, Callable[[], Tensor]] = {
+        name: partial(state_dict.__getitem__, theirs) for name, theirs in released.items()
+    }
+    for name in [name for name in released if name.endswith(".wq.weight")]:
         attention = name.removesuffix(".wq.weight")
-        head_dim = weights[f"{attention}.query_norm.weight"].shape[0]
+        head_dim = state_dict[released[f"{attention}.query_norm.weight"]].shape[0]
         query, key, value = (
-            _heads_first(weights.pop(f"{attention}.w{part}.weight"), head_dim) for part in "qkv"
+            _HeadsFirst(makers.pop(f"{attention}.w{part}.weight"), head_dim) for part in "qkv"
         )
         if attention.endswith(".self_attention"):
-            weights[f"{attention}.qkv.weight"] = torch.cat((query, key, value))
+            makers[f"{attention}.qkv.weight"] = partial(_joined, query, key, value)
         else:
-            weights[f"{attention}.query.weight"] = query
-            weights[f"{attention}.key_value.weight"] = torch.cat((key, value))
-    return weights
+            makers[f"{attention}.query.weight"] = query
+            makers[f"{attention}.key_value.weight"] = partial(_joined, key, value)
+    return makers
+
+
+def _joined(*parts: Callable[[], Tensor]) -> Tensor:
+    return torch.cat([part() for part in parts])
+
+
+@dataclass(frozen=True)
+class _HeadsFirst:
+    """A weight with its rows reordered from `(head_dim, heads)`, as released, to ours."""
+
+    weight: Callable[[], Tensor]
+    head_dim: int
+
+    def __call__(self) -> Tensor:
+        return _heads_first(self.weight(), self.head_dim)
 
 
 def _heads_first(weight: Tensor, head_dim: int) -> Tensor:

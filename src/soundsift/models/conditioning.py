@@ -30,7 +30,11 @@ class AnchorEmbedding(nn.Module):
 
     def __init__(self, count: int, width: int, dim: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(count + 1, width, padding_idx=count)
+        weight = torch.empty(count + 1, width)
+        # On the meta device there is nothing to draw, and drawing would import half of PyTorch.
+        self.embedding = nn.Embedding(
+            count + 1, width, padding_idx=count, _weight=weight if weight.is_meta else None
+        )
         self.projection = nn.Linear(width, dim, bias=False)
         self.gate = nn.Parameter(torch.zeros(1))
 

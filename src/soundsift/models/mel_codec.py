@@ -51,13 +51,20 @@ def mel_filters(bands: int, bins: int, sample_rate: int, lowest: float) -> Tenso
 class MelCodec(nn.Module):
     """Waves to mixture features and energy shares, and back by a ratio mask. No learned parameters.
 
+    A `soundsift.models.codec.Codec`: one estimate serves all channels.
+
     Args:
         config: the codec's constants.
     """
 
+    adds_up = True
+    #: None, as the level of a window as a whole is taken out of its features.
+    context_margin: int | None = None
+
     def __init__(self, config: MelCodecConfig) -> None:
         super().__init__()
         self.config = config
+        self.sample_rate = config.sample_rate
         self.samples_per_frame = config.sample_rate // config.frame_rate
         self.hop = self.samples_per_frame // config.subframes
         self.filters: Tensor
@@ -69,6 +76,21 @@ class MelCodec(nn.Module):
             bins = window // 2 + 1
             matrix = mel_filters(bands, bins, config.sample_rate, config.lowest_hertz)
             self.register_buffer(name, matrix, persistent=False)
+
+    def downmixed(self) -> MelCodec:
+        """Itself: it makes one estimate for all channels anyway."""
+        return self
+
+    def rows(self, channels: int) -> int:  # noqa: ARG002
+        """Estimates that a mixture needs: one, for all its channels."""
+        return 1
+
+    @property
+    def stems_margin(self) -> int:
+        """Frames around those decoded that act on them."""
+        # A sample hears spectra within half a window, these the samples within another half; and
+        # the mask's cells are interpolated with their neighbours.
+        return -(-self.config.window // self.samples_per_frame) + 2
 
     def frames(self, samples: int) -> int:
         """Latent frames that cover so many samples."""
@@ -171,6 +193,10 @@ class MelCodec(nn.Module):
         # share.
         nepers = self.config.floor_db / 2.0 * math.log(10.0) / 10.0
         return unfold(torch.sigmoid((target - residual) * nepers), self.config.subframes)
+
+    def stems(self, latents: Tensor, mixture: Tensor) -> Tensor:
+        """Targets `(P, 1, C, N)` of latents `(P, T, 2 * 128)` and one mixture `(1, C, N)`."""
+        return self.decode(latents, mixture.expand(latents.shape[0], -1, -1))[:, None]
 
     def decode(self, latents: Tensor, mixture: Tensor) -> Tensor:
         """The target's wave: the mixture filtered by the mask that the latents describe.

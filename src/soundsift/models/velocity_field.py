@@ -86,7 +86,8 @@ class VelocityField(nn.Module):
         self.anchors = AnchorEmbedding(config.anchor_count, config.anchor_dim, dim)
         self.video = None if config.video_dim is None else VideoEmbedding(config.video_dim, dim)
         self.transformer = DiffusionTransformer(config.transformer)
-        self.reset_parameters()
+        if not self.noisy_projection.weight.is_meta:
+            self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw fresh weights throughout: closed gates in the blocks, zero velocity."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from soundsift.errors import SoundsiftError
+from soundsift.flow import Prediction
 from soundsift.solvers import Solver, evaluations
 
 
@@ -32,21 +33,33 @@ class Preset:
         return evaluations(self.solver, self.steps)
 
 
-#: For the default model all three are the same: more evaluations and other placements of the frames
-#: were measured, and gave less or nothing (docs/experiments.md).
+#: For models that predict data, as the default one. All three are the same: more evaluations and
+#: other placements of the frames were measured, and gave less or nothing (docs/experiments.md).
 PRESETS: dict[str, Preset] = {
     "draft": Preset("the mean answer, in one evaluation", "euler", 1, 0.0),
     "standard": Preset("as draft: more evaluations don't help this model yet", "euler", 1, 0.0),
     "best": Preset("as draft: more evaluations don't help this model yet", "euler", 1, 0.0),
 }
 
+#: For models that predict the velocity, as the released ones, which answer with samples.
+GENERATIVE_PRESETS: dict[str, Preset] = {
+    "draft": Preset("4 midpoint steps, 8 evaluations", "midpoint", 4, 1.0),
+    "standard": Preset("the authors' 16 midpoint steps, 32 evaluations", "midpoint", 16, 1.0),
+    "best": Preset("as standard: the paper found no more to gain", "midpoint", 16, 1.0),
+}
 
-def find_preset(name: str) -> Preset:
+
+def find_preset(name: str, prediction: Prediction = "data") -> Preset:
     """The preset of that name.
+
+    Args:
+        name: draft, standard or best.
+        prediction: what the model's network predicts.
 
     Raises:
         SoundsiftError: if there is none.
     """
-    if name not in PRESETS:
-        raise SoundsiftError(f"preset {name!r} is unknown; expected one of {', '.join(PRESETS)}.")
-    return PRESETS[name]
+    presets = PRESETS if prediction == "data" else GENERATIVE_PRESETS
+    if name not in presets:
+        raise SoundsiftError(f"preset {name!r} is unknown; expected one of {', '.join(presets)}.")
+    return presets[name]

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from fractions import Fraction
+from itertools import tee
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from soundsift.audio import Recording, complement, read, resample
-from soundsift.checkpoints.minilm import TextEncoder
+from soundsift.audio import Recording, complement, quantise, read
+from soundsift.audio.streams import cut, resampled
 from soundsift.config import SeparatorConfig
-from soundsift.devices import autocast
 from soundsift.errors import SoundsiftError
-from soundsift.flow import as_velocity
-from soundsift.models.mel_codec import MelCodec
-from soundsift.models.velocity_field import Conditioning, PreparedConditioning, VelocityField
-from soundsift.prompts import Prompt, Span, frame_anchors
+from soundsift.models.codec import Codec
+from soundsift.prompts import Prompt, Span
+from soundsift.separation.along import Networks, Plan, Wanted, stems_along
 from soundsift.separation.presets import Preset, find_preset
 from soundsift.separation.result import Separation
-from soundsift.separation.windows import Windows
-from soundsift.solvers import solve
+from soundsift.separation.track import Track
+from soundsift.separation.windows import Layout
+from soundsift.solvers import schedule
 from soundsift.version import __version__
 
-#: The default model was trained on up to ten seconds; longer recordings are cut into windows of
-#: that.
-WINDOW_SECONDS, OVERLAP_SECONDS = 10.0, 2.5
+if TYPE_CHECKING:
+    from soundsift.video import VisualPrompt
 
 SpanLike = Span | tuple[float, float] | str
 Source = str | Path | np.ndarray | Recording
+
+
+#: Samples of a recording that flow together.
+_BLOCK_SECONDS = 1.0
 
 
 class Separator:
@@ -39,17 +44,12 @@ class Separator:
 
     Args:
         config: the model's configuration.
-        field: its velocity field, in eval mode.
-        device: where to compute.
+        networks: its parts.
     """
 
-    def __init__(self, config: SeparatorConfig, field: VelocityField, device: torch.device) -> None:
-        self.config, self.device = config, device
-        self.field = field.to(device)
-        self.codec = MelCodec(config.codec).to(device)
-        self.text = TextEncoder(device)
+    def __init__(self, config: SeparatorConfig, networks: Networks) -> None:
+        self.config, self.networks = config, networks
 
-    @torch.inference_mode()
     def separate(
         self,
         source: Source,
@@ -58,8 +58,10 @@ class Separator:
         text: str | None = None,
         spans: Sequence[SpanLike] = (),
         not_spans: Sequence[SpanLike] = (),
+        visual: VisualPrompt | None = None,
         preset: str = "standard",
         seed: int | None = 0,
+        consistent: bool = False,
         progress: Callable[[float], None] | None = None,
     ) -> Separation:
         """Lift a sound out of a recording.
@@ -72,8 +74,11 @@ class Separator:
             spans: when it is heard: `Span`, (start, end) in seconds, or "1.2-2.5".
             not_spans: when it is not heard; where spans overlap, the later in `[*spans,
                 *not_spans]` wins.
+            visual: where the object can be seen in the video, for models that look.
             preset: draft, standard or best.
             seed: of the starting noise; None draws one.
+            consistent: of a model that generates its stems, take a mask on the mixture that they
+                guide, so that target and residual add up to it. The default model's always do.
             progress: called with the fraction done, 0 to 1; an exception that it raises stops the
                 work.
 
@@ -83,94 +88,174 @@ class Separator:
         Raises:
             SoundsiftError: for a recording, prompt or preset that cannot be used.
         """
+        prompt = replace(make_prompt(text, spans, not_spans), visual=visual)
+        return self.separate_many(
+            source,
+            [prompt],
+            sample_rate=sample_rate,
+            preset=preset,
+            seed=seed,
+            consistent=consistent,
+            progress=progress,
+        )[0]
+
+    def separate_many(
+        self,
+        source: Source,
+        prompts: Sequence[Prompt | str],
+        *,
+        sample_rate: int | None = None,
+        preset: str = "standard",
+        seed: int | None = 0,
+        consistent: bool = False,
+        progress: Callable[[float], None] | None = None,
+    ) -> list[Separation]:
+        """Lift several sounds out of a recording, which is analysed once.
+
+        Args:
+            source: as for `separate`.
+            prompts: what to lift out, each a phrase or a `Prompt`.
+            sample_rate: in Hz, of samples given as an array.
+            preset: draft, standard or best.
+            seed: of the starting noise, which all share; None draws one.
+            consistent: as for `separate`.
+            progress: called with the fraction done, 0 to 1; an exception that it raises stops the
+                work.
+
+        Returns:
+            For each prompt, target and residual at the input's rate, channels and exact length.
+
+        Raises:
+            SoundsiftError: for a recording, prompt or preset that cannot be used, or no prompt.
+        """
         report = progress or _silent
-        chosen = find_preset(preset)
-        prompt = make_prompt(text, spans, not_spans)
+        chosen = find_preset(preset, self.config.prediction)
+        asked = [make_prompt(p) if isinstance(p, str) else p for p in prompts]
+        if not asked:
+            raise SoundsiftError("there is no prompt; a text such as 'dog barking' was expected.")
         recording = as_recording(source, sample_rate)
-        prompt.check(recording.duration)
+        for prompt in asked:
+            prompt.check(recording.duration)
         if seed is None:
             seed = int(torch.seed() % 2**31)
         report(0.0)
-        wave = self._to_codec_rate(recording)
-        latents = self._solve(wave, prompt, chosen, seed, report)
-        target = self._decode(latents, wave, recording)
-        target, residual = complement(recording.samples, target, recording.sample_format)
+        networks = self.networks.consistent() if consistent else self.networks
+        wanted = [Wanted(prompt, self._seen(prompt, recording)) for prompt in asked]
+        stems = self._stems(networks, recording, wanted, self._plan(chosen, seed), report)
         report(1.0)
-        return Separation(
-            mixture=recording.samples,
-            target=target,
-            residual=residual,
-            sample_rate=recording.sample_rate,
-            sample_format=recording.sample_format,
-            settings=self._settings(recording, prompt, preset, chosen, seed),
-        )
+        return [
+            Separation(
+                mixture=recording.samples,
+                target=own[0],
+                residual=own[1],
+                sample_rate=recording.sample_rate,
+                sample_format=recording.sample_format,
+                settings=self._settings(recording, prompt, preset, chosen, seed)
+                | {"consistent": networks.codec.adds_up},
+            )
+            for prompt, own in zip(asked, stems, strict=True)
+        ]
 
-    def _to_codec_rate(self, recording: Recording) -> Tensor:
-        rate = self.config.codec.sample_rate
-        samples = resample(recording.samples, recording.sample_rate, rate)
-        return torch.from_numpy(samples).to(self.device)[None]
+    def _seen(self, prompt: Prompt, recording: Recording) -> Tensor | None:
+        """What the video shows of the object, `(latent frames, video_dim)`."""
+        if prompt.visual is None:
+            return None
+        if self.networks.tower is None:
+            raise SoundsiftError(
+                f"the model {self.config.name} has no eyes; text or spans were expected, or a "
+                "model with a video branch, such as facebook/sam-audio-small."
+            )
+        # Imported here: most separations don't look.
+        from soundsift.video import pair_by_time, video_features
 
-    def _solve(
+        frames = self._frames(recording)
+        pairs = pair_by_time(prompt.visual.frames(recording.path), frames)
+        return video_features(self.networks.tower(), pairs, frames)
+
+    def _frames(self, recording: Recording) -> int:
+        """Latent frames that cover a recording."""
+        codec = self.networks.codec
+        seconds = Fraction(recording.samples.shape[1], recording.sample_rate)
+        return int(-(-seconds * codec.sample_rate // codec.samples_per_frame))
+
+    def _stems(
         self,
-        wave: Tensor,
-        prompt: Prompt,
-        preset: Preset,
-        seed: int,
+        networks: Networks,
+        recording: Recording,
+        wanted: Sequence[Wanted],
+        plan: Plan,
         report: Callable[[float], None],
-    ) -> Tensor:
-        """Latents of both stems `(1, T, 2 * latent_channels)` for a wave `(1, C, N)`."""
-        codec = self.config.codec
-        frames = self.codec.frames(wave.shape[-1])
-        windows = Windows.cut(
-            frames,
-            round(WINDOW_SECONDS * codec.frame_rate),
-            round(OVERLAP_SECONDS * codec.frame_rate),
-        )
-        prepared = [
-            self._prepare(wave, prompt, windows, part) for part in _batches(len(windows.starts))
-        ]
+    ) -> np.ndarray:
+        """All prompts' targets and residuals, `(prompts, 2, channels, samples)`."""
+        total = plan.layout.count(self._frames(recording)) * len(plan.evaluations)
+        done = 0
 
-        def field(noisy: Tensor, time: Tensor, part: slice) -> Tensor:
-            with autocast(self.device):
-                output = self.field(noisy, time, prepared[part.start // _AT_A_TIME])
-            return as_velocity(output.float(), self.config.prediction, noisy, time)
+        def advance(windows: int) -> None:
+            nonlocal done
+            done += windows
+            report(min(0.99, done / total))
 
-        noise = _noise(frames, self.config.field.latent_channels, seed).to(self.device)
-        return solve(
-            windows.fuse(field, _AT_A_TIME),
-            noise * preset.temperature,
-            preset.steps,
-            preset.solver,
-            callback=lambda step, _: report(0.1 + 0.7 * step / preset.steps),
+        size = max(1, round(_BLOCK_SECONDS * recording.sample_rate))
+        blocks = self._along(
+            networks, cut(recording.samples, size), recording, wanted, plan, advance
+        )
+        stems = np.empty((len(wanted), 2, *recording.samples.shape), np.float32)
+        start = 0
+        for block in blocks:
+            stems[..., start : start + block.shape[-1]] = block
+            start += block.shape[-1]
+        return stems
+
+    def _plan(self, preset: Preset, seed: int) -> Plan:
+        config = self.config
+        codec = self.networks.codec
+        frame_rate = codec.sample_rate / codec.samples_per_frame
+        return Plan(
+            evaluations=schedule(preset.steps, preset.solver),
+            layout=Layout.overlapping(
+                round(config.window_seconds * frame_rate),
+                round(config.overlap_seconds * frame_rate),
+            ),
+            temperature=preset.temperature,
+            seed=seed,
         )
 
-    def _prepare(
-        self, wave: Tensor, prompt: Prompt, windows: Windows, part: slice
-    ) -> PreparedConditioning:
-        """Everything about some windows that does not change from one evaluation to the next."""
-        size = self.codec.samples_per_frame
-        starts = windows.starts[part]
-        contexts = [
-            self.codec.context(wave[..., s * size : (s + windows.length) * size]) for s in starts
-        ]
-        anchors = torch.from_numpy(
-            frame_anchors(prompt.spans, windows.frames, self.config.codec.frame_rate)
+    @torch.inference_mode()
+    def _along(
+        self,
+        networks: Networks,
+        blocks: Iterator[np.ndarray],
+        recording: Recording,
+        wanted: Sequence[Wanted],
+        plan: Plan,
+        advance: Callable[[int], None],
+    ) -> Iterator[np.ndarray]:
+        """Targets and residuals at the recording's rate, `(prompts, 2, channels, samples)`."""
+        rate = recording.sample_rate
+        own_rate = networks.codec.sample_rate
+        original, heard = tee(blocks)
+        waves = (
+            torch.from_numpy(piece).to(self.networks.device)[None]
+            for piece in resampled(heard, rate, own_rate)
         )
-        marked = torch.stack([anchors[s : s + windows.length] for s in starts]).to(self.device)
-        states, mask = self.text.encode_batch([prompt.text] * len(starts))
-        conditioning = Conditioning(
-            context=torch.cat(contexts), text=states, text_mask=mask, anchors=marked
-        )
-        with autocast(self.device):
-            return self.field.prepare(conditioning)
+        shape: list[int] = []
 
-    def _decode(self, latents: Tensor, wave: Tensor, recording: Recording) -> np.ndarray:
-        """The target at the recording's rate and length, `(channels, samples)`."""
-        target = self.codec.decode(latents, wave)[0].cpu().numpy()
-        samples = recording.samples.shape[1]
-        return resample(
-            target, self.config.codec.sample_rate, recording.sample_rate, length=samples
-        )
+        def flat() -> Iterator[np.ndarray]:
+            for piece in stems_along(networks, waves, wanted, plan, advance):
+                shape[:] = piece.shape[:3]
+                yield piece.flatten(0, 2).cpu().numpy()
+
+        pieces = (torch.from_numpy(p) for p in resampled(flat(), own_rate, rate))
+        stems, start = Track(pieces, dim=-1), 0
+        for block in original:
+            end = start + block.shape[1]
+            part = stems.part(start, end)
+            part = part.reshape(*shape, part.shape[-1])
+            # The resampler may end a sample early.
+            part = functional.pad(part, (0, block.shape[1] - part.shape[-1]))
+            yield _finish(networks.codec, block, part.numpy(), recording.sample_format)
+            stems.forget(end)
+            start = end
 
     def _settings(
         self, recording: Recording, prompt: Prompt, name: str, preset: Preset, seed: int
@@ -223,28 +308,19 @@ def as_recording(source: Source, sample_rate: int | None = None) -> Recording:
     return Recording(samples, sample_rate)
 
 
-#: Windows that go through the network together.
-_AT_A_TIME = 8
+def _finish(codec: Codec, mixture: np.ndarray, stems: np.ndarray, sample_format: str) -> np.ndarray:
+    """Both stems `(prompts, 2, channels, samples)` as the recording's format holds them."""
+    if not codec.adds_up:
+        return quantise(stems, sample_format)
+    pairs = [complement(mixture, own[0], sample_format) for own in stems]
+    return np.stack([np.stack(pair) for pair in pairs])
 
 
 def _silent(_: float) -> None:
     pass
 
 
-def _batches(count: int) -> list[slice]:
-    return [slice(i, i + _AT_A_TIME) for i in range(0, count, _AT_A_TIME)]
-
-
 def _as_span(span: SpanLike, positive: bool) -> Span:
     if isinstance(span, Span):
         return span
     return Span.parse(span, positive) if isinstance(span, str) else Span(*span, positive)
-
-
-def _noise(frames: int, latent_channels: int, seed: int) -> Tensor:
-    """Starting noise `(1, frames, 2 * latent_channels)`.
-
-    Drawn on the CPU, so that a seed means the same on every device.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(1, frames, 2 * latent_channels, generator=generator)

@@ -1,76 +1,102 @@
-"""Long recordings as overlapping windows that agree at every solver step: multi-diffusion.
+"""How a recording is cut into windows, while it is still being read.
 
-After arXiv 2302.08113 and arXiv 2512.18099, section 3. There is one noise and one trajectory for
-the whole recording. At every evaluation each window is asked for its velocity, and where windows
-overlap their answers are averaged with triangular weights.
+All times are latent frames. A window sees the frames from `start` to `end`; its answer counts from
+`first` to `stop`, with weights that rise and fall over `ramp` frames. Where windows overlap, their
+answers are averaged by these weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-#: A window's velocity: (noisy `(windows, frames, channels)`, time, slice of windows) -> the same
-#: shape as noisy.
-WindowField = Callable[[Tensor, Tensor, slice], Tensor]
+
+@dataclass(frozen=True)
+class Window:
+    """One window: what it sees, and where its answer counts.
+
+    Attributes:
+        start, end: the frames that it sees, half-open.
+        first, stop: the frames for which its answer counts, half-open.
+        ramp: frames over which its weight rises and falls.
+    """
+
+    start: int
+    end: int
+    first: int
+    stop: int
+    ramp: int
+
+    @property
+    def length(self) -> int:
+        """Frames that it sees."""
+        return self.end - self.start
+
+    def weights(self, device: torch.device | None = None) -> Tensor:
+        """How much its answer counts at each frame that it sees, `(length,)`, 0 to 1."""
+        position = torch.arange(self.start, self.end, device=device, dtype=torch.float32) + 0.5
+        inside = torch.minimum(position - self.first, self.stop - position)
+        return (inside / self.ramp).clamp(0, 1)
 
 
 @dataclass(frozen=True)
-class Windows:
-    """How a recording is cut: windows of one length, the last one flush with the end.
+class Layout:
+    """A rule for windows.
 
     Attributes:
-        frames: latent frames of the recording.
-        length: frames per window.
-        starts: first frame of each.
+        length: frames that a window sees; fewer where the recording is shorter, or has just begun.
+        hop: frames from one window's end to the next one's.
+        used: frames of a window for which its answer counts.
+        lookahead: frames at a window's end that it sees only to understand those before.
+        ramp: frames over which its weight rises and falls.
     """
 
-    frames: int
     length: int
-    starts: tuple[int, ...]
+    hop: int
+    used: int
+    lookahead: int
+    ramp: int
 
     @classmethod
-    def cut(cls, frames: int, length: int, overlap: int) -> Windows:
-        """Cut into windows that share at least `overlap` frames; one window if it all fits."""
-        if frames <= length:
-            return cls(frames, frames, (0,))
-        hop = length - overlap
-        count = -(-(frames - length) // hop) + 1
-        # Spread evenly, so that the last window is not a sliver.
-        starts = tuple(round(i * (frames - length) / (count - 1)) for i in range(count))
-        return cls(frames, length, starts)
+    def overlapping(cls, length: int, overlap: int) -> Layout:
+        """Windows that share `overlap` frames, weighted triangularly: multi-diffusion's."""
+        return cls(length, length - overlap, length, 0, max(1, length // 2))
 
-    def gather(self, sequence: Tensor) -> Tensor:
-        """Cut a sequence `(1, frames, ...)` into `(windows, length, ...)`."""
-        return torch.cat([sequence[:, s : s + self.length] for s in self.starts])
+    @classmethod
+    def chunks(cls, length: int, fade: int) -> Layout:
+        """Windows side by side, crossfaded where they meet; what others do, for comparison."""
+        return cls(length, length - fade, length, 0, fade)
 
-    def merge(self, parts: Tensor) -> Tensor:
-        """Average `(windows, length, channels)`, triangularly weighted: `(1, frames, channels)`."""
-        if len(self.starts) == 1:
-            return parts
-        ramp = torch.arange(self.length, device=parts.device, dtype=parts.dtype) + 0.5
-        weight = torch.minimum(ramp, self.length - ramp)[:, None]
-        total = parts.new_zeros(self.frames, parts.shape[-1])
-        weights = parts.new_zeros(self.frames, 1)
-        for start, part in zip(self.starts, parts, strict=True):
-            total[start : start + self.length] += part * weight
-            weights[start : start + self.length] += weight
-        return (total / weights)[None]
+    @classmethod
+    def trailing(cls, length: int, hop: int, lookahead: int, ramp: int) -> Layout:
+        """Windows that look back: each answers for its newest frames only, for live sound."""
+        return cls(length, hop, hop + ramp, lookahead, ramp)
 
-    def fuse(self, field: WindowField, at_a_time: int = 8) -> Callable[[Tensor, Tensor], Tensor]:
-        """A velocity for the whole recording from one per window.
+    def windows(self, known: Callable[[int], int]) -> Iterator[Window]:
+        """Windows in order, each as soon as its frames are there.
 
         Args:
-            field: velocities of some of the windows.
-            at_a_time: windows per call, which bounds the memory.
+            known: reads on until so many frames of the recording are known, or it ends, and returns
+                how many are.
         """
+        end = min(self.length, self.used + self.lookahead)
+        begun = False
+        while True:
+            there = known(end + 1)
+            last = there <= end
+            if last:
+                end = there
+            start = max(0, end - self.length)
+            first = max(start, end - self.lookahead - self.used) if begun else start
+            yield Window(start, end, first, end if last else end - self.lookahead, self.ramp)
+            if last:
+                return
+            begun = True
+            end += self.hop
 
-        def fused(x: Tensor, time: Tensor) -> Tensor:
-            noisy = self.gather(x)
-            chosen = [slice(i, i + at_a_time) for i in range(0, len(self.starts), at_a_time)]
-            return self.merge(torch.cat([field(noisy[part], time, part) for part in chosen]))
-
-        return fused
+    def count(self, frames: int) -> int:
+        """Windows that a recording of so many frames is cut into."""
+        return sum(1 for _ in self.windows(lambda wanted: min(wanted, frames)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from soundsift.config import SeparatorConfig
+from soundsift.config import MelSeparatorConfig
 from soundsift.data.scenes import SceneConfig
 from soundsift.errors import SoundsiftError
 
@@ -100,7 +100,7 @@ class TrainingConfig(_Strict):
     validation_scenes: int = Field(default=96, gt=0)
     checkpoint_minutes: float = Field(default=3.0, gt=0)
     start_from: Path | None = None
-    model: SeparatorConfig
+    model: MelSeparatorConfig
     scenes: SceneConfig = SceneConfig()
     batch: BatchConfig = BatchConfig()
     loss: LossConfig = LossConfig()

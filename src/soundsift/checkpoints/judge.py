@@ -1,0 +1,173 @@
+"""Load the released SAM Audio Judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from soundsift.checkpoints.hub import (
+    TOKENIZER,
+    fill,
+    find_folder,
+    read_config,
+    read_tokenizer,
+    read_weights,
+)
+from soundsift.checkpoints.modernbert import PhraseEncoder, load_modernbert, modernbert_config
+from soundsift.checkpoints.pe_audio import (
+    audio_transformer_config,
+    convert_audio_transformer,
+    rename,
+    split,
+)
+from soundsift.config import JudgeConfig
+from soundsift.errors import SoundsiftError
+from soundsift.models.judge import Judge, Scores
+
+JUDGE = "facebook/sam-audio-judge"
+AUTHORS_BRANCH = "sam_audio"
+CODEC = "audio_codec."
+"""Beginning of the names of the judge's own DAC-VAE, encoder and bottleneck."""
+
+_TEXT = "text_model."
+_TRANSFORMERS = {"transformer.": "transformer.", "finetune_transformer.": "fusion."}
+_RENAMES: tuple[tuple[str, str], ...] = (
+    (r"(mean|std)", r"\1"),
+    (r"data_proj\.(.*)", r"input.\1"),
+    (r"cat_audio_proj\.(.*)", r"pair_projection.\1"),
+    (r"text_proj1\.(.*)", r"text_input.\1"),
+    (r"text_proj2\.(.*)", r"text_projection.\1"),
+    (r"layer_norm\.(.*)", r"text_norm.\1"),
+    (r"proj_audio_and_text\.(.*)", r"prompted_projection.\1"),
+    (r"finetune_data_proj\.(.*)", r"fusion_input.\1"),
+    (r"head\.(.*)", r"output.\1"),
+)
+
+
+class ReleasedJudge:
+    """The judge with its text encoder.
+
+    Args:
+        model: the judge, in eval mode.
+        text: encodes the phrases.
+    """
+
+    def __init__(self, model: Judge, text: PhraseEncoder) -> None:
+        self.model, self.text = model, text
+
+    @torch.no_grad()
+    def score(
+        self,
+        mixture: Tensor,
+        separated: Tensor,
+        phrases: list[str],
+        mask: Tensor | None = None,
+    ) -> Scores:
+        """Score separations.
+
+        Args:
+            mixture: `(batch, frames, 128)`, or a batch of one for candidates that all came from
+                it: the mean of DAC-VAE.
+            separated: `(batch, frames, 128)`.
+            phrases: one per item, or one for all.
+            mask: `(batch, frames)`, bool, True where a frame counts, or None.
+
+        Returns:
+            Scores of the batch, from 1 to 5.
+
+        Raises:
+            ValueError: if mixture and separated sound differ in length.
+        """
+        weight = self.model.input.weight
+        text = self.text.encode(phrases).to(weight.device)
+        pair = [latents.to(weight.device, weight.dtype) for latents in (mixture, separated)]
+        mask = None if mask is None else mask.to(weight.device)
+        scores: Scores = self.model(*pair, text, mask)
+        return scores
+
+
+def load_judge(
+    model: str | Path = JUDGE,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> ReleasedJudge:
+    """Load the judge with its text encoder, without its codec.
+
+    Args:
+        model: folder with `config.json`, weights and `tokenizer.json`, or a name in the Hub's
+            cache.
+        device: where it computes.
+        dtype: of its weights.
+
+    Raises:
+        SoundsiftError: if a file is missing or damaged, or weights and configuration disagree.
+    """
+    folder = find_folder(model, revision=AUTHORS_BRANCH, gated=True)
+    config = read_config(folder)
+    weights = read_weights(folder, passed_over=(CODEC,), dtype=dtype)
+    with torch.device("meta"):
+        network = Judge(judge_config(config, folder))
+    fill(network, convert_judge(weights), folder)
+    text = load_modernbert(
+        config.get("text_model") or {},
+        split(weights, _TEXT),
+        config.get("nth_text_layer", 22),
+        folder,
+        dtype,
+        device,
+    )
+    # The branch with the weights may lack the tokenizer, which the main one has.
+    has_tokenizer = (folder / TOKENIZER).is_file() or Path(model).expanduser().is_dir()
+    words = folder if has_tokenizer else find_folder(model, TOKENIZER, gated=True)
+    encoder = PhraseEncoder(read_tokenizer(words), text, device)
+    return ReleasedJudge(network.to(device).eval().requires_grad_(False), encoder)
+
+
+def convert_judge(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename and join released weights for `Judge`.
+
+    Passed over are the text encoder's, which is Transformers' own, and the codec's: with `CODEC`
+    taken off their names, those are a DAC-VAE's.
+
+    Args:
+        state_dict: weights by their released names.
+
+    Returns:
+        Weights for `Judge.load_state_dict`, strict.
+
+    Raises:
+        SoundsiftError: if a name is not known.
+    """
+    weights: dict[str, Tensor] = {}
+    for theirs, ours in _TRANSFORMERS.items():
+        converted = convert_audio_transformer(split(state_dict, theirs))
+        weights |= {ours + name: tensor for name, tensor in converted.items()}
+    for name, tensor in state_dict.items():
+        if not name.startswith((_TEXT, CODEC, *_TRANSFORMERS)):
+            weights[rename(name, _RENAMES)] = tensor
+    return weights
+
+
+def judge_config(config: Mapping[str, Any], source: str | Path) -> JudgeConfig:
+    """The network's sizes, from a `config.json`.
+
+    Raises:
+        SoundsiftError: if it is not the configuration of a judge.
+    """
+    try:
+        return JudgeConfig(
+            audio=audio_transformer_config(config.get("transformer") or {}),
+            fusion=audio_transformer_config(config.get("finetune_transformer") or {}),
+            latent_channels=(config.get("audio_codec") or {}).get("codebook_dim", 128),
+            text_dim=modernbert_config(config.get("text_model") or {}).hidden_size,
+            bottleneck_dim=config.get("bottleneck_dim", 256),
+        )
+    except (AttributeError, TypeError, ValidationError) as error:
+        raise SoundsiftError(
+            f"{source}: not a configuration of SAM Audio Judge: {error}."
+        ) from error

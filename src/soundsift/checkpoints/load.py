@@ -1,0 +1,147 @@
+"""From a model's folder to networks, ready to run; only those that separation needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from soundsift.checkpoints.dac_vae import convert_dac_vae
+from soundsift.checkpoints.folder import CONFIG, WEIGHTS, load_config
+from soundsift.checkpoints.hub import fill
+from soundsift.checkpoints.pe_vision import convert_pe_vision
+from soundsift.checkpoints.released import convert_velocity_field
+from soundsift.checkpoints.sam_audio import map_checkpoint, read_released_config
+from soundsift.checkpoints.weights_file import WeightsFile
+from soundsift.config import DacVaeConfig, MelCodecConfig, PeVisionConfig, SeparatorConfig
+from soundsift.errors import SoundsiftError
+from soundsift.models.codec import Codec
+from soundsift.models.dac_vae import DacVae
+from soundsift.models.dac_vae_tiles import optimise_for_inference
+from soundsift.models.inference import InferenceField
+from soundsift.models.mel_codec import MelCodec
+from soundsift.models.pe_vision import PeVision
+from soundsift.models.watermark import draw_message
+from soundsift.models.waveform_codec import WaveformCodec
+from soundsift.precision import restored
+from soundsift.separation.along import Networks, TextEncoder
+
+#: Beside the weights, in models that bring their text encoder along.
+TEXT_ENCODER = "text_encoder"
+CODEC_WEIGHTS, TOWER_WEIGHTS = "codec.safetensors", "vision.safetensors"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A model on disk, its weights by component and under our names.
+
+    Attributes:
+        config: what it looks like.
+        field: weights of the velocity field.
+        codec: weights of the codec; empty if it has none.
+        tower: reads the weights of the image tower; None if there is none.
+    """
+
+    config: SeparatorConfig
+    field: Mapping[str, Tensor]
+    codec: Mapping[str, Tensor]
+    tower: Callable[[], Mapping[str, Tensor]] | None = None
+
+
+def open_parts(folder: Path) -> Parts:
+    """Open a model: a folder of ours, or a released one as it comes.
+
+    Raises:
+        SoundsiftError: if something is missing or damaged.
+    """
+    if not (folder / CONFIG).is_file() and (folder / "config.json").is_file():
+        config, checkpoint = read_released_config(folder), map_checkpoint(folder)
+        return Parts(
+            config,
+            convert_velocity_field(checkpoint),
+            convert_dac_vae(checkpoint),
+            partial(convert_pe_vision, checkpoint),
+        )
+    config = load_config(folder)
+    codec: Mapping[str, Tensor] = {}
+    if isinstance(config.codec, DacVaeConfig):
+        codec = WeightsFile(folder / CODEC_WEIGHTS)
+    tower = None
+    if config.vision is not None:
+        tower = partial(WeightsFile, folder / TOWER_WEIGHTS)
+    return Parts(config, restored(WeightsFile(folder / WEIGHTS)), codec, tower)
+
+
+def build_networks(
+    folder: Path, device: torch.device, dtype: torch.dtype, mark: int | None = None
+) -> tuple[SeparatorConfig, Networks]:
+    """Build a model's networks and fill them.
+
+    Args:
+        folder: of the model.
+        device: where to compute.
+        dtype: of the velocity field's products.
+        mark: seed of the marks to hide in stems, of models whose decoder can; None hides none.
+
+    Raises:
+        SoundsiftError: if something is missing or damaged, or weights and configuration disagree.
+    """
+    parts = open_parts(folder)
+    config = parts.config
+    try:
+        field = InferenceField(config.field, parts.field, dtype, device)
+    except (KeyError, RuntimeError) as error:
+        raise SoundsiftError(f"{folder}: weights and configuration disagree: {error}") from error
+    codec = _build_codec(config.codec, parts.codec, folder, device, mark)
+    text = _build_text_encoder(config, folder, device)
+    tower = None
+    if parts.tower is not None and config.vision is not None:
+        tower = partial(_build_tower, config.vision, parts.tower, folder, device)
+    return config, Networks(field, config.prediction, codec, text, device, tower)
+
+
+def _build_tower(
+    config: PeVisionConfig,
+    weights: Callable[[], Mapping[str, Tensor]],
+    folder: Path,
+    device: torch.device,
+) -> PeVision:
+    with torch.device("meta"):
+        tower = PeVision(config)
+    read = weights()
+    fill(tower, {name: read[name].to(device, torch.float32) for name in read}, folder)
+    return tower.eval().requires_grad_(False)
+
+
+def _build_codec(
+    config: MelCodecConfig | DacVaeConfig,
+    weights: Mapping[str, Tensor],
+    folder: Path,
+    device: torch.device,
+    mark: int | None,
+) -> Codec:
+    if isinstance(config, MelCodecConfig):
+        return MelCodec(config).to(device)
+    with torch.device("meta"):
+        vae: nn.Module = DacVae(config)
+    fill(vae, {name: weights[name].to(device, torch.float32) for name in weights}, folder)
+    assert isinstance(vae, DacVae)
+    optimise_for_inference(vae.eval().requires_grad_(False))
+    messages = None if mark is None else draw_message(mark, 2).to(device)
+    return WaveformCodec(vae, messages=messages)
+
+
+def _build_text_encoder(config: SeparatorConfig, folder: Path, device: torch.device) -> TextEncoder:
+    # Imported here: each asks for libraries that the other does not need.
+    if config.text_encoder == "minilm":
+        from soundsift.checkpoints.minilm import TextEncoder as MiniLMTextEncoder
+
+        return MiniLMTextEncoder(device)
+    from soundsift.checkpoints.t5 import T5TextEncoder
+
+    own = folder / TEXT_ENCODER
+    return T5TextEncoder(own if own.is_dir() else config.text_encoder, device)

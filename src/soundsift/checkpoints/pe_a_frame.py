@@ -1,0 +1,184 @@
+"""Load the released span predictor, PE-A-Frame.
+
+The Hub has each size in two layouts: the authors' own, on the branch `perception_models`, and that
+of the Transformers library, on `main`. Both are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from soundsift.checkpoints.hub import fill, find_folder, read_config, read_tokenizer, read_weights
+from soundsift.checkpoints.modernbert import PhraseEncoder, load_modernbert, modernbert_config
+from soundsift.checkpoints.pe_audio import (
+    audio_transformer_config,
+    convert_audio_transformer,
+    rename,
+    split,
+)
+from soundsift.config import PeAFrameConfig
+from soundsift.errors import SoundsiftError
+from soundsift.models.pe_a_frame import PeAFrame
+
+LARGE = "facebook/pe-a-frame-large"
+"""The one that the released SAM Audio models name; `-small` and `-base` are about as good."""
+
+AUTHORS_BRANCH = "perception_models"
+
+# What there is in both layouts: the authors' name, then that of Transformers.
+_TRANSFORMER = ("audio_model.audio_transformer.", "audio_encoder.")
+_CODEC = (
+    "audio_model.dac_vae_encoder.",
+    "audio_encoder.embedder.dac_encoder.",
+    "audio_encoder.embedder.bottleneck.",
+)
+_TEXT = "text_model."
+_INPUT = r"(?:audio_model|audio_encoder\.embedder)\.data_proj"
+_RENAMES: tuple[tuple[str, str], ...] = (
+    (r"(?:logit|text_audio_logit)_(scale|bias)", r"\1"),
+    (rf"{_INPUT}\.(.*)", r"input.\1"),
+    (r"audio_head\.layer_norm\.(.*)", r"audio_norm.\1"),
+    (r"audio_head\.proj\.(.*)", r"audio_projection.\1"),
+    (r"text_(?:audio_)?head\.layer_norm\.(.*)", r"text_norm.\1"),
+    (r"text_(?:audio_)?head\.proj\.(.*)", r"text_projection.\1"),
+)
+
+
+class SpanPredictor:
+    """When a phrase's sound is heard, frame by frame.
+
+    Args:
+        model: PE-A-Frame, in eval mode.
+        text: encodes the phrases.
+    """
+
+    def __init__(self, model: PeAFrame, text: PhraseEncoder) -> None:
+        self.model, self.text = model, text
+
+    @torch.no_grad()
+    def probabilities(
+        self, latents: Tensor, phrases: list[str], mask: Tensor | None = None
+    ) -> Tensor:
+        """Say how likely each frame holds its item's sound.
+
+        `soundsift.separation.span_prediction.predict_spans` makes spans of a row.
+
+        Args:
+            latents: `(batch, frames, 128)`: the mean of DAC-VAE, as the separator gets it.
+            phrases: one per item.
+            mask: `(batch, frames)`, bool, True where a frame counts, or None.
+
+        Returns:
+            `(batch, frames)`, float32, from 0 to 1.
+        """
+        weight = self.model.input.weight
+        text = self.text.encode(phrases).to(weight.device)
+        latents = latents.to(weight.device, weight.dtype)
+        logits: Tensor = self.model(latents, text, None if mask is None else mask.to(weight.device))
+        return logits.sigmoid()
+
+
+def load_span_predictor(
+    model: str | Path = LARGE,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> SpanPredictor:
+    """Load PE-A-Frame with its text encoder, without its codec.
+
+    Args:
+        model: folder with `config.json`, weights and `tokenizer.json`, or a name in the Hub's
+            cache.
+        device: where it computes.
+        dtype: of its weights.
+
+    Raises:
+        SoundsiftError: if a file is missing or damaged, or weights and configuration disagree.
+    """
+    folder = _find(model)
+    config = read_config(folder)
+    network_config = pe_a_frame_config(config, folder)
+    weights = read_weights(folder, passed_over=_CODEC, dtype=dtype)
+    with torch.device("meta"):
+        network = PeAFrame(network_config)
+    fill(network, convert_pe_a_frame(weights), folder)
+    authors = "text_model" in config
+    text = load_modernbert(
+        config["text_model"] if authors else config["text_config"],
+        split(weights, _TEXT),
+        config.get("nth_text_layer", 22),
+        folder,
+        dtype,
+        device,
+        # Transformers' layout ends with the layer whose state is meant. The authors take that state
+        # from the middle of a longer model, before any norm.
+        final_norm=authors,
+    )
+    encoder = PhraseEncoder(read_tokenizer(folder), text, device)
+    return SpanPredictor(network.to(device).eval().requires_grad_(False), encoder)
+
+
+def _find(model: str | Path) -> Path:
+    try:
+        return find_folder(model, revision=AUTHORS_BRANCH)
+    except SoundsiftError:
+        return find_folder(model)  # its message names the branch that people get by default
+
+
+def convert_pe_a_frame(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename and join released weights for `PeAFrame`.
+
+    The text encoder's and the codec's are passed over: the one is Transformers' own, and latents
+    come from the separator's codec.
+
+    Args:
+        state_dict: weights by their names in either layout.
+
+    Returns:
+        Weights for `PeAFrame.load_state_dict`, strict.
+
+    Raises:
+        SoundsiftError: if a name is not known.
+    """
+    weights: dict[str, Tensor] = {}
+    transformer: dict[str, Tensor] = {}
+    for name, tensor in state_dict.items():
+        if name.startswith((_TEXT, *_CODEC)):
+            continue
+        prefix = next((prefix for prefix in _TRANSFORMER if name.startswith(prefix)), None)
+        if prefix is None or ".data_proj." in name:
+            weights[rename(name, _RENAMES)] = tensor
+        else:
+            transformer[name.removeprefix(prefix)] = tensor
+    converted = convert_audio_transformer(transformer)
+    return weights | {f"transformer.{name}": tensor for name, tensor in converted.items()}
+
+
+def pe_a_frame_config(config: Mapping[str, Any], source: str | Path) -> PeAFrameConfig:
+    """The network's sizes, from a `config.json` in either layout.
+
+    Raises:
+        SoundsiftError: if it is not the configuration of a PE-A-Frame.
+    """
+    try:
+        if "audio_model" in config:
+            audio = config["audio_model"].get("audio_transformer") or {}
+            codec = config["audio_model"].get("dac_vae_encoder") or {}
+            text = modernbert_config(config["text_model"])
+        else:
+            audio = config["audio_config"]
+            codec = audio.get("dac_config") or {}
+            text = modernbert_config(config["text_config"])
+        return PeAFrameConfig(
+            audio=audio_transformer_config(audio),
+            latent_channels=codec.get("codebook_dim", 128),
+            text_dim=text.hidden_size,
+            embedding_dim=config.get("output_dim", text.hidden_size),
+        )
+    except (KeyError, AttributeError, ValidationError) as error:
+        raise SoundsiftError(f"{source}: not a configuration of PE-A-Frame: {error}.") from error

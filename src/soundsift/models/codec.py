@@ -1,0 +1,71 @@
+"""What the separation needs of a codec, whichever it is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+
+class Codec(Protocol):
+    """Waves to what the velocity field sees of them, and the field's latents back to waves.
+
+    Shapes: P prompts, R rows per prompt (1 if one estimate serves all channels, else one per
+    channel), C channels, N samples, T latent frames, L latent channels.
+    """
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of its waves."""
+        ...
+
+    @property
+    def samples_per_frame(self) -> int:
+        """Samples per latent frame."""
+        ...
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether target and residual are the mixture; then the target alone is decoded."""
+        ...
+
+    @property
+    def context_margin(self) -> int | None:
+        """Frames on both sides that `context` must see beyond those asked for.
+
+        None if the context belongs to a window as a whole and is made for each anew.
+        """
+        ...
+
+    @property
+    def stems_margin(self) -> int:
+        """Frames on both sides that `stems` must see beyond those asked for."""
+        ...
+
+    def frames(self, samples: int) -> int:
+        """Latent frames that cover so many samples."""
+        ...
+
+    def downmixed(self) -> Codec:
+        """The same with one estimate for all channels, as far as it has a choice."""
+        ...
+
+    def rows(self, channels: int) -> int:
+        """Estimates that a mixture of so many channels needs."""
+        ...
+
+    def context(self, wave: Tensor) -> Tensor:
+        """What the field sees of a mixture `(1, C, N)`: `(R, T, context_channels)`."""
+        ...
+
+    def stems(self, latents: Tensor, mixture: Tensor) -> Tensor:
+        """Waves of stems.
+
+        Args:
+            latents: `(P * R, T, 2 * L)`, target then residual.
+            mixture: `(1, C, N)`.
+
+        Returns:
+            `(P, stems, C, N)`: the target, and the residual unless `adds_up`.
+        """
+        ...

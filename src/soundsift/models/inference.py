@@ -1,0 +1,456 @@
+"""The velocity field arranged for inference: the same numbers, several times faster.
+
+`VelocityField` is the definition, and what is trained. Here its weights are cast, joined and packed
+once, and its blocks are written to touch the frames as seldom as possible:
+
+- products run in the type asked for; the residual stream, norms, modulation and both ends of the
+  network stay in float32;
+- queries and keys hold their rotary pairs as two halves instead of side by side (the weights' rows
+  are permuted, which the products of queries and keys don't see), so that turning them is a few
+  passes over contiguous memory;
+- a norm's weight and the modulation's scale are one factor; of cross-attention, the weight of the
+  queries' norm is folded into the keys;
+- what depends on time and text but not on the frames (time's modulation, cross-attention's keys
+  and values) is computed for all times of a solver in one batch, and once for items that have the
+  same text, as the windows of a recording do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from soundsift.config import TransformerConfig, VelocityFieldConfig
+from soundsift.models.packed import PackedLinear
+from soundsift.models.rope import rotary_table
+from soundsift.models.velocity_field import Conditioning, PreparedConditioning, VelocityField
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the network needs to know of one time.
+
+    Attributes:
+        embedded: `(batch or 1, dim)`: time, embedded.
+        modulation: `(batch or 1, 6, dim)`: what time adds to every block's modulation.
+        keys_values: For each block, keys and values of cross-attention, each
+            `(texts, heads, tokens, head_dim)`; with a time per item, `(batch, ...)`.
+    """
+
+    embedded: Tensor
+    modulation: Tensor
+    keys_values: tuple[tuple[Tensor, Tensor], ...]
+
+
+@dataclass(frozen=True)
+class InferenceConditioning:
+    """A prompt prepared by `InferenceField.prepare`.
+
+    Attributes:
+        prepared: What does not depend on time. Its `text` holds every text once, `(texts, tokens,
+            dim)`; the rest is per item.
+        text_of: `(batch,)`, int64: which of the texts an item has; None: all have the only one.
+        pooled: For each block, `(batch, 6, dim)` that the text as a whole adds to the modulation;
+            empty for models that are not modulated by it.
+        moments: By flow time.
+    """
+
+    prepared: PreparedConditioning
+    text_of: Tensor | None
+    pooled: tuple[Tensor, ...]
+    moments: Mapping[float, Moment]
+
+    def items(self, of_texts: Tensor) -> Tensor:
+        """From `(texts, ...)` to `(batch, ...)`."""
+        if self.text_of is None:
+            return of_texts.expand(self.prepared.frames.shape[0], *of_texts.shape[1:])
+        return of_texts[self.text_of]
+
+
+class InferenceField:
+    """A velocity field that can only be evaluated. Called like `VelocityField`.
+
+    Args:
+        config: The sizes.
+        weights: As in `VelocityField.state_dict()`, of any floating type. Each is asked for once
+            and let go when it is arranged: a mapping that reads from a file keeps the peak of
+            memory near the arranged weights.
+        dtype: Type of the products in the blocks: float32, bfloat16 or float16.
+        device: Where to compute.
+
+    Raises:
+        KeyError: If a weight is missing.
+        RuntimeError: If weights don't fit the configuration, or there are some that it has not.
+    """
+
+    def __init__(
+        self,
+        config: VelocityFieldConfig,
+        weights: Mapping[str, Tensor],
+        dtype: torch.dtype,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.config, self.dtype, self.device = config, dtype, torch.device(device)
+        with torch.inference_mode():
+            shapes = _shapes(config)
+            source = _Source(weights, shapes, self.device)
+            self._temporal = _Temporal(source, dtype)
+            # A few tokens, once per time: float32 costs nothing here, and a third of the error.
+            self._memory = _SwiGLU(source, "transformer.memory_embedding", torch.float32)
+            self._blocks = [
+                _Block(source, f"transformer.blocks.{i}", config.transformer, dtype)
+                for i in range(config.transformer.layers)
+            ]
+            self._ends = _ends(config, source)
+            source.check_all_used()
+
+    @torch.inference_mode()
+    def prepare(
+        self, conditioning: Conditioning, times: Sequence[float] = ()
+    ) -> InferenceConditioning:
+        """Compute what stays the same from one evaluation to the next.
+
+        Args:
+            conditioning: What is known, as for `VelocityField.prepare`.
+            times: Flow times that the field will be asked for. Others work too, more slowly.
+        """
+        with self._no_autocast():
+            prepared = self._ends.prepare(_float(conditioning))
+            pooled: tuple[Tensor, ...] = ()
+            if prepared.pooled is not None:
+                pooled = tuple(block.pooled_modulation(prepared.pooled) for block in self._blocks)
+            text, text_of = _distinct(prepared.text)
+            moments = {}
+            if times:
+                # As they come back: solvers hand times over in float32.
+                asked = torch.tensor(sorted(set(times)), dtype=torch.float32)
+                found = self._moments(asked.to(self.device), text)
+                moments = dict(zip(asked.tolist(), found, strict=True))
+        return InferenceConditioning(replace(prepared, text=text), text_of, pooled, moments)
+
+    @torch.inference_mode()
+    def __call__(
+        self, noisy: Tensor, time: Tensor, prompt: Conditioning | InferenceConditioning
+    ) -> Tensor:
+        """Evaluate the field; see `VelocityField.forward` for shapes and errors."""
+        if isinstance(prompt, Conditioning):
+            prompt = self.prepare(prompt)
+        prepared = prompt.prepared
+        expected = (*prepared.frames.shape[:2], 2 * self.config.latent_channels)
+        if tuple(noisy.shape) != expected:
+            raise ValueError(f"noisy is {tuple(noisy.shape)}, expected {expected}")
+        with self._no_autocast():
+            return self._evaluate(noisy, time, prompt).to(noisy.dtype)
+
+    def _evaluate(self, noisy: Tensor, time: Tensor, prompt: InferenceConditioning) -> Tensor:
+        prepared = prompt.prepared
+        moment = self._moment(time, prompt)
+        x = prepared.frames + self._ends.noisy_projection(noisy.float())
+        x = self._temporal(x)
+        transformer = self._ends.transformer
+        rotary = _rotary(x.shape[1], self.config.transformer, self.device)
+        frame_mask = _key_mask(prepared.frame_mask)
+        text_mask = _key_mask(prepared.text_mask)
+        for i, block in enumerate(self._blocks):
+            modulation = moment.modulation
+            if prompt.pooled:
+                modulation = modulation + prompt.pooled[i]
+            keys, values = moment.keys_values[i]
+            if time.numel() == 1:
+                keys, values = prompt.items(keys), prompt.items(values)
+            x = block(x, modulation, (keys, values), rotary, frame_mask, text_mask)
+        shift, scale = (transformer.final_modulation + moment.embedded[:, None]).unbind(1)
+        factor = transformer.final_norm.weight * (1 + scale[:, None])
+        y = torch.addcmul(shift[:, None], _normed(x, self.config.transformer.norm_eps), factor)
+        output: Tensor = transformer.output(y)
+        return output
+
+    def _no_autocast(self) -> AbstractContextManager[object]:
+        # Types are settled here; callers that serve a VelocityField as well may be under autocast.
+        return torch.autocast(self.device.type, enabled=False)
+
+    def _moment(self, time: Tensor, prompt: InferenceConditioning) -> Moment:
+        time, text = time.float(), prompt.prepared.text
+        if time.numel() == 1:
+            known = prompt.moments.get(float(time))
+            return known or self._moments(time.reshape(1), text)[0]
+        # A time per item, as in training: no item shares its memory with another.
+        return self._conditions(time, None if text is None else prompt.items(text))
+
+    def _moments(self, times: Tensor, text: Tensor | None) -> list[Moment]:
+        """A moment for each of the times `(count,)`, for text `(texts, tokens, dim)`."""
+        count, texts = len(times), 1 if text is None else len(text)
+        # Texts vary fastest.
+        repeated = None if text is None else text.repeat(count, 1, 1)
+        whole = self._conditions(times, repeated, texts)
+        by_block = [
+            list(zip(keys.chunk(count), values.chunk(count), strict=True))
+            for keys, values in whole.keys_values
+        ]
+        return [
+            Moment(
+                whole.embedded[i : i + 1],
+                whole.modulation[i : i + 1],
+                tuple(parts[i] for parts in by_block),
+            )
+            for i in range(count)
+        ]
+
+    def _conditions(self, times: Tensor, text: Tensor | None, repeats: int = 1) -> Moment:
+        """A batch of times, each with `repeats` texts, as one moment."""
+        transformer = self._ends.transformer
+        embedded = transformer.embed_time(times)
+        modulation = transformer.time_modulation(F.silu(embedded))
+        memory = self._memory(self._ends.memory(text, times.repeat_interleave(repeats)))
+        return Moment(
+            embedded,
+            modulation.reshape(len(times), 6, -1),
+            tuple(block.keys_values(memory) for block in self._blocks),
+        )
+
+
+class _Source:
+    """Weights by name, each handed out once, checked against the shape expected."""
+
+    def __init__(
+        self, weights: Mapping[str, Tensor], shapes: Mapping[str, torch.Size], device: torch.device
+    ) -> None:
+        self.weights, self.shapes, self.device = weights, shapes, device
+        self.left = set(shapes)
+
+    def get(self, name: str, dtype: torch.dtype = torch.float32) -> Tensor:
+        weight = self.weights[name]
+        if weight.shape != self.shapes[name]:
+            raise RuntimeError(
+                f"{name} is {tuple(weight.shape)}, expected {tuple(self.shapes[name])}"
+            )
+        self.left.discard(name)
+        return weight.to(self.device, dtype)
+
+    def check_all_used(self) -> None:
+        unknown = set(self.weights) - set(self.shapes)
+        if unknown or self.left:
+            raise RuntimeError(f"unknown weights {sorted(unknown)}, unused {sorted(self.left)}")
+
+
+def _shapes(config: VelocityFieldConfig) -> dict[str, torch.Size]:
+    with torch.device("meta"):
+        return {name: w.shape for name, w in VelocityField(config).state_dict().items()}
+
+
+def _ends(config: VelocityFieldConfig, source: _Source) -> VelocityField:
+    """A velocity field in float32 without what is arranged here: blocks, memory, convolutions."""
+    with torch.device("meta"):
+        field = VelocityField(config)
+    transformer = field.transformer
+    transformer.blocks = torch.nn.ModuleList()
+    del transformer.memory_embedding, transformer.temporal
+    # Copies: a weight may be a view of a file, and would hold all of it.
+    weights = {name: source.get(name).clone() for name in field.state_dict()}
+    field.load_state_dict(weights, assign=True)
+    return field.eval().requires_grad_(False)
+
+
+class _SwiGLU:
+    def __init__(self, source: _Source, name: str, dtype: torch.dtype) -> None:
+        self.gate, self.up, self.down = (
+            PackedLinear(source.get(f"{name}.{part}.weight", dtype))
+            for part in ("gate", "up", "down")
+        )
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x = x.to(self.gate.dtype)
+        return self.down(self.up.times(x, self.gate(x, "swish")))
+
+
+class _Temporal:
+    """`TemporalResidual`, its convolutions as products with three frames side by side."""
+
+    def __init__(self, source: _Source, dtype: torch.dtype) -> None:
+        name = "transformer.temporal"
+        self.layers = []
+        for i in (1, 2):
+            # (out, in, tap) to (out, tap, in): a window of frames is contiguous in that order.
+            weight = source.get(f"{name}.conv{i}.weight", dtype).transpose(1, 2).flatten(1)
+            bias = source.get(f"{name}.conv{i}.bias").clone()
+            norm = [source.get(f"{name}.norm{i}.{part}").clone() for part in ("weight", "bias")]
+            self.layers.append((norm[0], norm[1], PackedLinear(weight), bias))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        y = x
+        for weight, bias, product, product_bias in self.layers:
+            y = F.layer_norm(y, y.shape[1:])  # over frames and channels
+            y = F.silu(torch.addcmul(bias, y, weight)).to(product.dtype)
+            y = F.pad(y, (0, 0, 1, 1))
+            windows = y.unfold(1, 3, 1).transpose(2, 3).flatten(2)
+            y = product(windows) + product_bias
+        return x + y
+
+
+class _Block:
+    def __init__(
+        self, source: _Source, name: str, config: TransformerConfig, dtype: torch.dtype
+    ) -> None:
+        self.dim, self.heads, self.head_dim = config.dim, config.heads, config.head_dim
+        self.eps, self.dtype = config.norm_eps, dtype
+
+        def vector(part: str) -> Tensor:
+            return source.get(f"{name}.{part}").clone()
+
+        def product(part: str) -> PackedLinear:
+            return PackedLinear(source.get(f"{name}.{part}.weight", dtype))
+
+        self.modulation = vector("modulation")
+        self.norms = vector("self_attention_norm.weight"), vector("feed_forward_norm.weight")
+        self.qkv = PackedLinear(
+            _halves_in_rows(
+                source.get(f"{name}.self_attention.qkv.weight", dtype),
+                2 * self.heads,
+                self.head_dim,
+            )
+        )
+        self.out = product("self_attention.out")
+        self.query, self.key_value = (
+            product("cross_attention.query"),
+            product("cross_attention.key_value"),
+        )
+        self.cross_out = product("cross_attention.out")
+        self.feed_forward = _SwiGLU(source, f"{name}.feed_forward", dtype)
+        self.self_norm = self.cross_norm = None
+        if config.qk_norm:
+            self.self_norm = torch.stack(
+                [_halves(vector(f"self_attention.{part}_norm.weight")) for part in ("query", "key")]
+            )
+            # Queries and keys meet in products only: their weights act as one, on the keys.
+            self.cross_norm = vector("cross_attention.query_norm.weight") * vector(
+                "cross_attention.key_norm.weight"
+            )
+        self.text_modulation: PackedLinear | None = None
+        if config.pooled_text:
+            self.text_modulation = PackedLinear(source.get(f"{name}.text_modulation.weight"))
+
+    def pooled_modulation(self, pooled: Tensor) -> Tensor:
+        """`(batch, dim)` to `(batch, 6, dim)`."""
+        assert self.text_modulation is not None
+        return self.text_modulation(pooled).reshape(-1, 6, self.dim)
+
+    def keys_values(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of cross-attention for memory `(batch, tokens, dim)`."""
+        joined = self._heads(self.key_value(memory), 2)
+        keys, values = joined.unbind(2)
+        if self.cross_norm is not None:
+            keys = (_normed(keys.float(), self.eps) * self.cross_norm).to(self.dtype)
+        return keys.transpose(1, 2), values.transpose(1, 2)
+
+    def __call__(
+        self,
+        x: Tensor,
+        time: Tensor,
+        keys_values: tuple[Tensor, Tensor],
+        rotary: tuple[Tensor, Tensor],
+        frame_mask: Tensor | None,
+        text_mask: Tensor | None,
+    ) -> Tensor:
+        """Change the frames `(batch, frames, dim)`, float32, in place."""
+        parts = (self.modulation + time)[:, :, None].unbind(1)
+        shift, scale, gate = parts[:3]
+        y = torch.addcmul(shift, _normed(x, self.eps), self.norms[0] * (1 + scale))
+        x.addcmul_(self._self_attention(y, rotary, frame_mask).float(), gate)
+        x.add_(self._cross_attention(x, keys_values, text_mask))
+        shift, scale, gate = parts[3:]
+        y = torch.addcmul(shift, _normed(x, self.eps), self.norms[1] * (1 + scale))
+        return x.addcmul_(self.feed_forward(y).float(), gate)
+
+    def _heads(self, x: Tensor, parts: int) -> Tensor:
+        """`(batch, positions, parts * dim)` to `(batch, positions, parts, heads, head_dim)`."""
+        return x.reshape(*x.shape[:2], parts, self.heads, self.head_dim)
+
+    def _self_attention(
+        self, x: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor | None
+    ) -> Tensor:
+        qkv = self._heads(self.qkv(x), 3)
+        pair = qkv[:, :, :2].float()
+        if self.self_norm is not None:
+            pair = _normed(pair, self.eps).mul_(self.self_norm[:, None])
+        query, key = _turn(pair, rotary).to(self.dtype).unbind(2)
+        return self.out(_attend(query, key, qkv[:, :, 2], mask))
+
+    def _cross_attention(
+        self, x: Tensor, keys_values: tuple[Tensor, Tensor], mask: Tensor | None
+    ) -> Tensor:
+        query = self._heads(self.query(x), 1)[:, :, 0]
+        if self.cross_norm is not None:
+            query = _normed(query.float(), self.eps).to(self.dtype)
+        keys, values = keys_values
+        out = F.scaled_dot_product_attention(query.transpose(1, 2), keys, values, attn_mask=mask)
+        return self.cross_out(out.transpose(1, 2).flatten(2))
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    """Attention on `(batch, frames, heads, head_dim)`, heads merged: `(batch, frames, dim)`."""
+    query, key, value = (part.transpose(1, 2) for part in (query, key, value))
+    out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    return out.transpose(1, 2).flatten(2)
+
+
+def _normed(x: Tensor, eps: float) -> Tensor:
+    """RMS norm over the last axis, without weight."""
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return x * torch.rsqrt(length.square_().mul_(1 / x.shape[-1]).add_(eps))
+
+
+def _rotary(frames: int, config: TransformerConfig, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Cosines and sines, each `(frames, 1, 1, head_dim / 2)`."""
+    table = rotary_table(frames, config.head_dim, config.rope_theta, device)
+    cos, sin = table[:, :, None, None].unbind(0)
+    return cos, sin
+
+
+def _turn(x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn `(..., frames, 2, heads, head_dim)`, whose pairs lie in two halves."""
+    cos, sin = rotary
+    first, second = x.chunk(2, dim=-1)
+    turned = torch.empty_like(x)
+    ahead, behind = turned.chunk(2, dim=-1)
+    torch.mul(first, cos, out=ahead).addcmul_(second, sin, value=-1)
+    torch.mul(second, cos, out=behind).addcmul_(first, sin)
+    return turned
+
+
+def _halves(vector: Tensor) -> Tensor:
+    """Bring the even channels to the front, then the odd ones."""
+    return torch.cat((vector[0::2], vector[1::2]))
+
+
+def _halves_in_rows(weight: Tensor, heads: int, head_dim: int) -> Tensor:
+    """The same with the rows of the first `heads` heads."""
+    turning = weight[: heads * head_dim].reshape(heads, head_dim // 2, 2, -1)
+    return torch.cat((turning.transpose(1, 2).flatten(0, 2), weight[heads * head_dim :]))
+
+
+def _key_mask(mask: Tensor | None) -> Tensor | None:
+    return None if mask is None else mask[:, None, None, :]
+
+
+def _float(conditioning: Conditioning) -> Conditioning:
+    """Prompts are embedded in float32, whatever the encoders computed in."""
+    text, video = conditioning.text, conditioning.video
+    return replace(
+        conditioning,
+        context=conditioning.context.float(),
+        text=None if text is None else text.float(),
+        video=None if video is None else video.float(),
+    )
+
+
+def _distinct(text: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    """Every text of a batch once, and which of them an item has; None if there is only one."""
+    if text is None or len(text) == 1:
+        return text, None
+    distinct, text_of = torch.unique(text, dim=0, return_inverse=True)
+    return distinct, None if len(distinct) == 1 else text_of

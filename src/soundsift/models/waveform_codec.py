@@ -1,0 +1,147 @@
+"""The released models' codec as the separation wants it: DAC-VAE, one row per channel.
+
+Its stems are generated, not cut out of the mixture: target and residual only nearly add up.
+`ConsistentCodec` makes them add up.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from soundsift.models.codec import Codec
+from soundsift.models.dac_vae import DacVae
+from soundsift.models.dac_vae_tiles import Layer, Stretch, decoder_chain, encoder_chain
+
+
+class WaveformCodec:
+    """A `soundsift.models.codec.Codec` around DAC-VAE (arXiv 2512.18099, section 3).
+
+    Args:
+        vae: the codec's network, in eval mode.
+        downmix: make one estimate, of the mean of the channels, instead of one per channel.
+        messages: `(2, 16)`, zeros and ones: marks to hide in targets and residuals, as the
+            published decoder does; None hides none.
+    """
+
+    adds_up = False
+
+    def __init__(self, vae: DacVae, downmix: bool = False, messages: Tensor | None = None) -> None:
+        self.vae, self.downmix, self.messages = vae, downmix, messages
+        self.sample_rate = vae.config.sample_rate
+        self.samples_per_frame = vae.config.samples_per_frame
+        self.context_margin: int | None = _margin(encoder_chain(vae), self.samples_per_frame, 1)
+        self.stems_margin = _margin(decoder_chain(vae), 1, self.samples_per_frame)
+
+    def downmixed(self) -> WaveformCodec:
+        """The same network with one estimate for all channels."""
+        return WaveformCodec(self.vae, True, self.messages)
+
+    def frames(self, samples: int) -> int:
+        """Latent frames that cover so many samples."""
+        return self.vae.frames(samples)
+
+    def rows(self, channels: int) -> int:
+        """Estimates that a mixture of so many channels needs."""
+        return 1 if self.downmix else channels
+
+    def context(self, wave: Tensor) -> Tensor:
+        """What the field sees of `(1, C, N)`: `(C, T, 4 * codebook_dim)`, or one row if downmixed.
+
+        A dead slot of zeros, then the mixture's latent twice, as the released weights expect.
+        """
+        if self.downmix:
+            wave = wave.mean(dim=1, keepdim=True)
+        latents = self.vae.encode(wave.transpose(0, 1))
+        zeros = torch.zeros_like(latents)
+        return torch.cat([zeros, zeros, latents, latents], dim=-1)
+
+    def stems(self, latents: Tensor, mixture: Tensor) -> Tensor:
+        """Targets and residuals, `(P, 2, C, N)`; see `soundsift.models.codec.Codec`."""
+        channels = 1 if self.downmix else mixture.shape[1]
+        messages = (None, None) if self.messages is None else self.messages.split(1)
+        # One after the other: a batch of them would take as long and more memory.
+        waves = [
+            self.vae.decode(stem, message)[..., : mixture.shape[-1]]
+            for row in latents
+            for stem, message in zip(row[None].chunk(2, dim=-1), messages, strict=True)
+        ]
+        together = torch.cat(waves, dim=1).reshape(-1, channels, 2, waves[0].shape[-1])
+        return together.transpose(1, 2)
+
+
+class ConsistentCodec:
+    """Stems that add up to the mixture: those of another codec guide a mask on it.
+
+    The mask is the target's share of the two stems' energies in a short-time Fourier transform
+    (Wiener's filter), so phase and spatial image are the mixture's own.
+
+    Args:
+        inner: a codec that decodes both stems.
+        window: length of the Fourier transform in samples.
+    """
+
+    adds_up = True
+
+    def __init__(self, inner: Codec, window: int = 2048) -> None:
+        self.inner, self.window = inner, window
+        self.sample_rate, self.samples_per_frame = inner.sample_rate, inner.samples_per_frame
+        self.context_margin = inner.context_margin
+        # A sample hears spectra within half a window, these the samples within another half.
+        self.stems_margin = inner.stems_margin + -(-window // inner.samples_per_frame)
+
+    def frames(self, samples: int) -> int:
+        """Latent frames that cover so many samples."""
+        return self.inner.frames(samples)
+
+    def downmixed(self) -> ConsistentCodec:
+        """The same with one estimate for all channels."""
+        return ConsistentCodec(self.inner.downmixed(), self.window)
+
+    def rows(self, channels: int) -> int:
+        """Estimates that a mixture of so many channels needs."""
+        return self.inner.rows(channels)
+
+    def context(self, wave: Tensor) -> Tensor:
+        """What the field sees of the mixture; see `soundsift.models.codec.Codec`."""
+        return self.inner.context(wave)
+
+    def stems(self, latents: Tensor, mixture: Tensor) -> Tensor:
+        """Targets, `(P, 1, C, N)`; see `soundsift.models.codec.Codec`."""
+        energies = self._spectra(self.inner.stems(latents, mixture)).abs().square()
+        # Where both are silent, the sound is none of the target's.
+        share = energies[:, 0] / (energies.sum(dim=1) + 1e-10)
+        masked = self._spectra(mixture) * share
+        wave = torch.istft(
+            masked.flatten(0, -3),
+            self.window,
+            window=self._hann(mixture),
+            length=mixture.shape[-1],
+        )
+        return wave.reshape(-1, 1, *mixture.shape[1:])
+
+    def _spectra(self, waves: Tensor) -> Tensor:
+        """`(..., N)` to `(..., bins, columns)`."""
+        flat = waves.reshape(-1, waves.shape[-1])
+        spectra = torch.stft(
+            flat,
+            self.window,
+            window=self._hann(waves),
+            pad_mode="constant",
+            return_complex=True,
+        )
+        return spectra.reshape(*waves.shape[:-1], *spectra.shape[1:])
+
+    def _hann(self, like: Tensor) -> Tensor:
+        return torch.hann_window(self.window, device=like.device, dtype=like.dtype)
+
+
+def _margin(layers: list[Layer], per_frame_in: int, per_frame_out: int) -> int:
+    """Frames on either side of a frame of a chain's output that it depends on."""
+    far = 1000
+    want = Stretch(far * per_frame_out, (far + 1) * per_frame_out)
+    for layer in reversed(layers):
+        want = layer.needs(want)
+    left = far * per_frame_in - want.start
+    right = want.stop - (far + 1) * per_frame_in
+    return -(-max(left, right, 0) // per_frame_in)

@@ -1,0 +1,103 @@
+"""The image tower against the authors' outputs."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from soundsift.checkpoints.pe_vision import convert_pe_vision
+from soundsift.config import PeVisionConfig
+from soundsift.models.pe_vision import PeVision, normalise_pictures, resize_picture
+
+DATA = Path(__file__).parents[1] / "data"
+CONFIG = PeVisionConfig(
+    image_size=56,
+    patch_size=14,
+    width=32,
+    heads=2,
+    layers=2,
+    ffn_hidden=128,
+    pool_heads=4,
+    out_dim=24,
+)
+
+
+def assert_near(ours: Tensor, theirs: Tensor) -> None:
+    assert ours.shape == theirs.shape
+    assert float((ours - theirs).norm() / theirs.norm()) < 2e-6
+
+
+@pytest.fixture(scope="module")
+def tensors() -> dict[str, Tensor]:
+    return load_file(DATA / "pe_vision_tiny.safetensors")
+
+
+@pytest.fixture(scope="module")
+def tower(tensors: dict[str, Tensor]) -> PeVision:
+    tower = PeVision(CONFIG)
+    tower.load_state_dict(convert_pe_vision(tensors, "sd."))
+    return tower.eval().requires_grad_(False)
+
+
+def test_features_of_every_patch(tower: PeVision, tensors: dict[str, Tensor]) -> None:
+    assert_near(tower.features(tensors["in.image"]), tensors["out.features"])
+
+
+def test_pooled_projected_and_normalised(tower: PeVision, tensors: dict[str, Tensor]) -> None:
+    assert_near(tower.embed(tensors["in.image"]), tensors["out.pooled"])
+    assert_near(tower(tensors["in.image"]), tensors["out.normalized"])
+
+
+def test_other_image_sizes(tower: PeVision, tensors: dict[str, Tensor]) -> None:
+    """6 by 5 patches instead of 4 by 4: learned positions are interpolated."""
+    assert_near(tower.embed(tensors["in.image_other_size"]), tensors["out.other_size"])
+
+
+def test_resizing_is_exact(tensors: dict[str, Tensor]) -> None:
+    """40 x 90 pixels to 56 x 56: rows are added, columns averaged; the same to the last bit."""
+    squares = torch.stack([resize_picture(picture, 56) for picture in tensors["in.video0"]])
+    assert squares.dtype == torch.uint8
+    torch.testing.assert_close(
+        normalise_pictures(squares), tensors["out.transformed0"], rtol=0, atol=0
+    )
+
+
+def test_resizing_cuts_overshoot() -> None:
+    """Bicubic interpolation leaves 0..255 beside a sharp edge; 8-bit steps must not wrap around."""
+    edge = torch.zeros(3, 10, 10, dtype=torch.uint8)
+    edge[:, :, 5:] = 255
+    square = resize_picture(edge, 40)
+    assert (square[:, :, :16] < 60).all() and (square[:, :, -16:] > 195).all()
+
+
+def test_pictures_to_vectors(tower: PeVision, tensors: dict[str, Tensor]) -> None:
+    """Both videos of the authors' batch; theirs pads the shorter one with zeros."""
+    for number, count in ((0, 5), (1, 2)):
+        squares = [resize_picture(picture, 56) for picture in tensors[f"in.video{number}"]]
+        ours = tower(normalise_pictures(torch.stack(squares)))
+        assert_near(ours, tensors["out.encoder"][number, :count])
+
+
+def test_bfloat16_autocast(tower: PeVision, tensors: dict[str, Tensor]) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        ours = tower(tensors["in.image"])
+    assert ours.dtype == torch.float32
+    assert not torch.equal(ours, tensors["out.normalized"])
+    assert (ours * tensors["out.normalized"]).sum(dim=-1).min() > 0.999
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_size": 57}, "multiple of patch_size 14"),
+        ({"heads": 3}, "must split into 3 heads"),
+        ({"pool_heads": 5}, "into 5 heads"),
+        ({"colour": 1}, "colour"),
+    ],
+)
+def test_impossible_sizes(change: dict[str, int], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        PeVisionConfig.model_validate(CONFIG.model_dump() | change)

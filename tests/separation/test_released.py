@@ -1,0 +1,342 @@
+"""A released model end to end: a tiny one in the published form, against the authors' sound.
+
+The field's weights of `sam_tiny_separate.safetensors` are those of `sam_tiny_forward.safetensors`.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from torch import Tensor
+
+import soundsift
+from soundsift.checkpoints import sam_audio
+from soundsift.checkpoints.pe_vision import IN_SAM_AUDIO
+from soundsift.config import PeVisionConfig
+from soundsift.models.waveform_codec import WaveformCodec
+from soundsift.prompts import Prompt, Span
+from soundsift.separation import along
+from soundsift.separation.along import Plan, Wanted
+from soundsift.separation.separator import Separator
+from soundsift.separation.windows import Layout
+from soundsift.solvers import schedule
+from soundsift.video import Box, VisualPrompt
+
+pytest.importorskip("transformers", reason="the released models need the extra `released`")
+
+DATA = Path(__file__).parents[1] / "data"
+RATE = 48_000
+#: Of `pe_vision_tiny.safetensors`.
+EYES = PeVisionConfig(
+    image_size=56,
+    patch_size=14,
+    width=32,
+    heads=2,
+    layers=2,
+    ffn_hidden=128,
+    pool_heads=4,
+    out_dim=24,
+)
+
+
+@pytest.fixture(scope="module")
+def published() -> dict[str, Tensor]:
+    return load_file(DATA / "sam_tiny_separate.safetensors")
+
+
+@pytest.fixture(scope="module")
+def folder(published: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`config.json` and `checkpoint.pt` as published, and the text encoder beside them."""
+    folder = tmp_path_factory.mktemp("released") / "sam-audio-tiny"
+    folder.mkdir()
+    with safe_open(DATA / "sam_tiny_separate.safetensors", "pt") as file:
+        meta = json.loads(file.metadata()["meta"])
+    config = {
+        "in_channels": 48,
+        "num_anchors": 3,
+        "anchor_embedding_dim": 8,
+        "audio_codec": meta["codec"] | {"sample_rate": RATE, "mean": 0.0, "std": 1.0},
+        "text_encoder": {"name": "t5-base", "dim": 32, "max_length": 512},
+        "vision_encoder": {"name": "PE-Core-L14-336", "dim": 24},
+        "transformer": meta["transformer"],
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    field = {
+        name.removeprefix("sd."): tensor
+        for name, tensor in load_file(DATA / "sam_tiny_forward.safetensors").items()
+        if name.startswith("sd.")
+    }
+    codec = {
+        name.removeprefix("sd."): tensor
+        for name, tensor in published.items()
+        if name.startswith("sd.audio_codec.")
+    }
+    torch.save(field | codec, folder / "checkpoint.pt")
+    _write_text_encoder(folder / "text_encoder", meta["t5"], published)
+    return folder
+
+
+def _write_text_encoder(
+    folder: Path, config: dict[str, object], weights: dict[str, Tensor]
+) -> None:
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "t5", **config}))
+    prefix = "sd.text_encoder.model."
+    save_file(
+        {k.removeprefix(prefix): v.clone() for k, v in weights.items() if k.startswith(prefix)},
+        folder / "model.safetensors",
+    )
+    tokenizer = Tokenizer(models.WordLevel({f"w{i}": i for i in range(100)}, unk_token="w2"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A w1", special_tokens=[("w1", 1)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+@pytest.fixture(scope="module")
+def separator(folder: Path) -> Separator:
+    return soundsift.load(folder, device="cpu", precision="float32")
+
+
+def cosine(ours: np.ndarray, theirs: Tensor) -> float:
+    found = torch.from_numpy(ours).flatten().double()
+    return float(torch.cosine_similarity(found, theirs.flatten().double(), dim=0))
+
+
+def relative(ours: np.ndarray, theirs: Tensor) -> float:
+    return float((torch.from_numpy(ours).flatten() - theirs).norm() / theirs.norm())
+
+
+# Frames 1 to 3 are marked +, frames 5 to 7 -; the rest is open.
+SPANS = (Span(0.04, 0.16), Span(0.2, 0.32, False))
+
+
+@pytest.mark.parametrize(("precision", "least"), [("float32", 0.9999), ("bfloat16", 0.999)])
+def test_the_authors_sound(
+    folder: Path,
+    published: dict[str, Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    least: float,
+) -> None:
+    """16 midpoint steps with all three kinds of prompt, from their noise: wave for wave."""
+    separator = soundsift.load(folder, device="cpu", precision=precision)
+    monkeypatch.setattr(along, "_noise", lambda *_: iter([published["in.noise"][:1]]))
+    wanted = Wanted(Prompt("w83 w19", SPANS), published["out.video_features"][0].T)
+    codec = separator.networks.codec
+    assert isinstance(codec, WaveformCodec)
+    codec.messages = published["in.wm_message"][:2]
+    plan = Plan(schedule(16, "midpoint"), Layout.overlapping(500, 125), temperature=1.0, seed=0)
+    with torch.inference_mode():
+        waves = iter([published["in.wav0"][None]])
+        pieces = list(along.stems_along(separator.networks, waves, [wanted], plan, lambda _: None))
+    stems = torch.cat(pieces, dim=-1)[0, :, 0].numpy()
+    for stem, name in zip(stems, ("target0", "residual0"), strict=True):
+        theirs = published[f"out.{name}"][: stem.shape[-1]]
+        assert cosine(stem, theirs) > least
+        if precision == "float32":
+            assert relative(stem, theirs) < 1e-3
+
+
+def noise(channels: int, samples: int) -> np.ndarray:
+    draw = np.random.default_rng(0).standard_normal((channels, samples))
+    return (0.1 * draw).astype(np.float32)
+
+
+def test_generated_stems_have_the_recordings_form(separator: Separator) -> None:
+    mixture = noise(2, 20_000)
+    result = separator.separate(mixture, sample_rate=44_100, text="w83", preset="draft")
+    assert result.target.shape == result.residual.shape == mixture.shape
+    assert result.settings["solver"] == "midpoint" and result.settings["steps"] == 4
+    # Generated, not cut out; and each channel has an estimate of its own.
+    assert np.abs(result.target + result.residual - mixture).max() > 1e-3
+    assert not np.allclose(result.target[0], result.target[1], atol=1e-3)
+
+
+def test_channels_share_their_noise(separator: Separator) -> None:
+    mono = noise(1, 9600)
+    both = np.concatenate([mono, mono])
+    alone = separator.separate(mono, sample_rate=RATE, text="w83", preset="draft").target
+    result = separator.separate(both, sample_rate=RATE, text="w83", preset="draft").target
+    np.testing.assert_allclose(result[0], result[1], atol=1e-6)
+    np.testing.assert_allclose(result[0], alone[0], atol=1e-4)
+
+
+def test_consistent_stems_add_up_and_keep_the_image(separator: Separator) -> None:
+    mono = noise(1, 20_000)
+    mixture = np.concatenate([mono, 0.25 * mono])
+    result = separator.separate(
+        mixture, sample_rate=RATE, text="w83", preset="draft", consistent=True
+    )
+    np.testing.assert_allclose(result.target + result.residual, mixture, atol=1e-7)
+    np.testing.assert_allclose(result.target[1], 0.25 * result.target[0], atol=1e-6)
+    share = np.square(result.target).sum() / np.square(mixture).sum()
+    assert 0.01 < share < 0.99
+
+
+def test_windows_are_followed_together(separator: Separator) -> None:
+    """Stems of a long recording, made block by block, against all at once."""
+    networks, frames = separator.networks, 131
+    wave = torch.from_numpy(noise(1, frames * 1920))[None]
+    wanted = [Wanted(Prompt("w7 w44", (Span(0.5, 1.0),)))]
+    results = []
+    for at_a_time, piece in ((1, 1000), (8, frames * 1920)):
+        plan = Plan(schedule(3, "midpoint"), Layout.overlapping(40, 12), 1.0, 0, at_a_time)
+        with torch.inference_mode():
+            pieces = along.stems_along(
+                networks, iter(wave.split(piece, dim=-1)), wanted, plan, lambda _: None
+            )
+            results.append(torch.cat(list(pieces), dim=-1))
+    assert results[0].shape == (1, 2, 1, frames * 1920)
+    torch.testing.assert_close(results[0], results[1], atol=1e-4, rtol=1e-4)
+
+
+def test_several_sounds_are_each_as_if_alone(separator: Separator) -> None:
+    mixture = noise(2, 9600)
+    first, second = separator.separate_many(
+        mixture, ["w83", Prompt("w7", (Span(0.1, 0.2),))], sample_rate=RATE, preset="draft"
+    )
+    alone = separator.separate(
+        mixture, sample_rate=RATE, text="w7", spans=[(0.1, 0.2)], preset="draft"
+    )
+    np.testing.assert_allclose(second.target, alone.target, atol=1e-4)
+    assert not np.allclose(first.target, second.target, atol=1e-3)
+
+
+def test_marks_are_hidden_only_when_asked_for(folder: Path, separator: Separator) -> None:
+    mixture = noise(1, 9600)
+    request = {"sample_rate": RATE, "text": "w83", "preset": "draft"}
+    plain = separator.separate(mixture, **request).target  # type: ignore[arg-type]
+    marked = [
+        soundsift.load(folder, device="cpu", precision="float32", mark=seed)
+        .separate(mixture, **request)  # type: ignore[arg-type]
+        .target
+        for seed in (1, 1, 2)
+    ]
+    assert np.array_equal(marked[0], marked[1])
+    assert not np.array_equal(marked[0], marked[2])
+    assert not np.array_equal(marked[0], plain)
+
+
+def test_eyes_are_opened_only_when_needed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sam_audio, "_TOWERS", {"PE-Core-L14-336": EYES})
+    separator = soundsift.load(_with_eyes(folder, tmp_path), device="cpu", precision="float32")
+    video = tmp_path / "square.mp4"
+    _write_video(video)
+    request = {"text": "w83", "preset": "draft"}
+    built = []
+    tower = separator.networks.tower
+    assert tower is not None
+    counted = replace(separator.networks, tower=lambda: built.append(1) or tower())
+    separator = Separator(separator.config, counted)
+    blind = separator.separate(video, **request).target  # type: ignore[arg-type]
+    assert not built
+    results = [
+        separator.separate(
+            video,
+            visual=VisualPrompt(boxes=(Box.parse(box),)),
+            **request,  # type: ignore[arg-type]
+        ).target
+        for box in ("0,0,0.5,1", "0.5,0,0.5,1")
+    ]
+    assert len(built) == 2
+    assert not np.allclose(results[0], blind, atol=1e-4)
+    assert not np.allclose(results[0], results[1], atol=1e-4)
+
+
+def test_models_without_eyes_say_so(tmp_path: Path) -> None:
+    video = tmp_path / "square.mp4"
+    _write_video(video)
+    with pytest.raises(soundsift.SoundsiftError, match="no eyes"):
+        soundsift.load(device="cpu").separate(
+            video, visual=VisualPrompt(boxes=(Box(0, 0, 0.5, 0.5),))
+        )
+
+
+def _with_eyes(folder: Path, tmp_path: Path) -> Path:
+    whole = tmp_path / "with-eyes"
+    shutil.copytree(folder, whole)
+    weights = torch.load(whole / "checkpoint.pt", weights_only=True)
+    for name, tensor in load_file(DATA / "pe_vision_tiny.safetensors").items():
+        if name.startswith("sd."):
+            weights[IN_SAM_AUDIO + name.removeprefix("sd.")] = tensor
+    torch.save(weights, whole / "checkpoint.pt")
+    return whole
+
+
+def _write_video(path: Path) -> None:
+    """Half a second: noise, and a picture that is bright on the left."""
+    picture = np.zeros((48, 64, 3), np.uint8)
+    picture[:, :32] = 220
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("mpeg4", rate=10)
+        pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+        sound = container.add_stream("aac", rate=RATE, layout="mono")
+        for _ in range(5):
+            container.mux(pictures.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(pictures.encode(None))
+        frame = av.AudioFrame.from_ndarray(noise(1, RATE // 2), "fltp", "mono")
+        frame.sample_rate = RATE
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: (folder / "checkpoint.pt").unlink(), "checkpoint.pt"),
+        (lambda folder: (folder / "checkpoint.pt").write_bytes(b"junk"), "not a file of weights"),
+        (lambda folder: (folder / "config.json").write_text("{"), "not JSON"),
+        (lambda folder: (folder / "config.json").write_text("{}"), "not the configuration"),
+        (lambda folder: _change(folder, "transformer.output.weight", None), "output.weight"),
+        (lambda folder: _change(folder, "memory_proj.weight", torch.zeros(64, 31)), "expected"),
+        (lambda folder: _change(folder, "extra.weight", torch.zeros(1)), "extra.weight"),
+    ],
+)
+def test_damaged_models(
+    folder: Path, tmp_path: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    spoil(copy)
+    with pytest.raises(soundsift.SoundsiftError, match=message):
+        soundsift.load(copy, device="cpu")
+
+
+def _change(folder: Path, name: str, value: Tensor | None) -> None:
+    weights = torch.load(folder / "checkpoint.pt", weights_only=True)
+    weights.pop(name, None)
+    if value is not None:
+        weights[name] = value
+    torch.save(weights, folder / "checkpoint.pt")
+
+
+def test_a_checkpoint_cannot_run_code(folder: Path, tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "trapped",))
+
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    torch.save({"trap": Trap()}, copy / "checkpoint.pt")
+    with pytest.raises(soundsift.SoundsiftError, match=r"checkpoint\.pt"):
+        soundsift.load(copy, device="cpu")
+    assert not (tmp_path / "trapped").exists()
+
+
+def test_models_that_were_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(soundsift.SoundsiftError, match="hf download facebook/sam-audio-small"):
+        soundsift.load("facebook/sam-audio-small")

@@ -1,0 +1,37 @@
+import torch
+
+from soundsift.precision import SCALE, quantise, restored
+
+NAME = "transformer.blocks.0.feed_forward.down.weight"
+
+
+def test_error_is_half_a_step_of_each_row() -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(6, 40) * torch.logspace(-3, 3, 6)[:, None]
+    stored = quantise({NAME: weight})
+    assert stored[NAME].dtype == torch.int8 and stored[NAME + SCALE].shape == (6,)
+    step = weight.abs().amax(dim=1, keepdim=True) / 127
+    assert ((restored(stored)[NAME] - weight).abs() <= 0.5001 * step).all()
+
+
+def test_what_was_rounded_once_stays() -> None:
+    once = quantise({NAME: torch.randn(6, 40)})
+    again = quantise(dict(restored(once)))
+    assert torch.equal(once[NAME], again[NAME])
+
+
+def test_rows_of_zeros() -> None:
+    assert not restored(quantise({NAME: torch.zeros(2, 3)}))[NAME].any()
+
+
+def test_only_products_in_blocks_are_rounded() -> None:
+    others = {
+        "noisy_projection.weight": torch.randn(4, 4),
+        "transformer.blocks.0.modulation": torch.randn(6, 4),
+        "transformer.time_modulation.weight": torch.randn(4, 4),
+        "transformer.output.weight": torch.randn(4, 4),
+    }
+    stored = quantise({**others, NAME: torch.randn(4, 4)})
+    assert set(stored) == {*others, NAME, NAME + SCALE}
+    assert all(stored[name] is others[name] for name in others)
+    assert list(restored(stored)) == [*others, NAME]
