@@ -1,11 +1,7 @@
-"""A released model end to end: a tiny one in the published form, against the authors' sound.
+"""A released model end to end: a tiny one in the published form, against the authors' sound."""
 
-The field's weights of `sam_tiny_separate.safetensors` are those of `sam_tiny_forward.safetensors`.
-"""
-
-import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +9,12 @@ import av
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from safetensors.torch import load_file
+from tests.released import DATA, RATE, TINY_TOWER, write_released
 from torch import Tensor
 
 import soundsift
 from soundsift.checkpoints import sam_audio
-from soundsift.checkpoints.pe_vision import IN_SAM_AUDIO
-from soundsift.config import PeVisionConfig
 from soundsift.models.waveform_codec import WaveformCodec
 from soundsift.prompts import Prompt, Span
 from soundsift.separation import along
@@ -33,74 +26,22 @@ from soundsift.video import Box, VisualPrompt
 
 pytest.importorskip("transformers", reason="the released models need the extra `released`")
 
-DATA = Path(__file__).parents[1] / "data"
-RATE = 48_000
-#: Of `pe_vision_tiny.safetensors`.
-EYES = PeVisionConfig(
-    image_size=56,
-    patch_size=14,
-    width=32,
-    heads=2,
-    layers=2,
-    ffn_hidden=128,
-    pool_heads=4,
-    out_dim=24,
-)
-
 
 @pytest.fixture(scope="module")
 def published() -> dict[str, Tensor]:
     return load_file(DATA / "sam_tiny_separate.safetensors")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def tiny_tower() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sam_audio, "_TOWERS", {"PE-Core-L14-336": TINY_TOWER})
+        yield
+
+
 @pytest.fixture(scope="module")
-def folder(published: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`config.json` and `checkpoint.pt` as published, and the text encoder beside them."""
-    folder = tmp_path_factory.mktemp("released") / "sam-audio-tiny"
-    folder.mkdir()
-    with safe_open(DATA / "sam_tiny_separate.safetensors", "pt") as file:
-        meta = json.loads(file.metadata()["meta"])
-    config = {
-        "in_channels": 48,
-        "num_anchors": 3,
-        "anchor_embedding_dim": 8,
-        "audio_codec": meta["codec"] | {"sample_rate": RATE, "mean": 0.0, "std": 1.0},
-        "text_encoder": {"name": "t5-base", "dim": 32, "max_length": 512},
-        "vision_encoder": {"name": "PE-Core-L14-336", "dim": 24},
-        "transformer": meta["transformer"],
-    }
-    (folder / "config.json").write_text(json.dumps(config))
-    field = {
-        name.removeprefix("sd."): tensor
-        for name, tensor in load_file(DATA / "sam_tiny_forward.safetensors").items()
-        if name.startswith("sd.")
-    }
-    codec = {
-        name.removeprefix("sd."): tensor
-        for name, tensor in published.items()
-        if name.startswith("sd.audio_codec.")
-    }
-    torch.save(field | codec, folder / "checkpoint.pt")
-    _write_text_encoder(folder / "text_encoder", meta["t5"], published)
-    return folder
-
-
-def _write_text_encoder(
-    folder: Path, config: dict[str, object], weights: dict[str, Tensor]
-) -> None:
-    folder.mkdir()
-    (folder / "config.json").write_text(json.dumps({"model_type": "t5", **config}))
-    prefix = "sd.text_encoder.model."
-    save_file(
-        {k.removeprefix(prefix): v.clone() for k, v in weights.items() if k.startswith(prefix)},
-        folder / "model.safetensors",
-    )
-    tokenizer = Tokenizer(models.WordLevel({f"w{i}": i for i in range(100)}, unk_token="w2"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="$A w1", special_tokens=[("w1", 1)]
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_released(tmp_path_factory.mktemp("released") / "sam-audio-tiny")
 
 
 @pytest.fixture(scope="module")
@@ -228,11 +169,8 @@ def test_marks_are_hidden_only_when_asked_for(folder: Path, separator: Separator
     assert not np.array_equal(marked[0], plain)
 
 
-def test_eyes_are_opened_only_when_needed(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sam_audio, "_TOWERS", {"PE-Core-L14-336": EYES})
-    separator = soundsift.load(_with_eyes(folder, tmp_path), device="cpu", precision="float32")
+def test_eyes_are_opened_only_when_needed(folder: Path, tmp_path: Path) -> None:
+    separator = soundsift.load(folder, device="cpu", precision="float32")
     video = tmp_path / "square.mp4"
     _write_video(video)
     request = {"text": "w83", "preset": "draft"}
@@ -263,17 +201,6 @@ def test_models_without_eyes_say_so(tmp_path: Path) -> None:
         soundsift.load(device="cpu").separate(
             video, visual=VisualPrompt(boxes=(Box(0, 0, 0.5, 0.5),))
         )
-
-
-def _with_eyes(folder: Path, tmp_path: Path) -> Path:
-    whole = tmp_path / "with-eyes"
-    shutil.copytree(folder, whole)
-    weights = torch.load(whole / "checkpoint.pt", weights_only=True)
-    for name, tensor in load_file(DATA / "pe_vision_tiny.safetensors").items():
-        if name.startswith("sd."):
-            weights[IN_SAM_AUDIO + name.removeprefix("sd.")] = tensor
-    torch.save(weights, whole / "checkpoint.pt")
-    return whole
 
 
 def _write_video(path: Path) -> None:

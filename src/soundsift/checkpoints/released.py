@@ -115,12 +115,12 @@ def convert_velocity_field(state_dict: Mapping[str, Tensor]) -> LazyWeights:
     noisy_channels = state_dict["transformer.output.weight"].shape[0]
     makers["context_projection.bias"] = partial(state_dict.__getitem__, "proj.bias")
     # Input channels are the noisy stems, then the context.
-    makers["noisy_projection.weight"] = lambda: (
-        state_dict["proj.weight"][:, :noisy_channels].contiguous()
-    )
-    makers["context_projection.weight"] = lambda: (
-        state_dict["proj.weight"][:, noisy_channels:].contiguous()
-    )
+    makers["noisy_projection.weight"] = lambda: state_dict["proj.weight"][
+        :, :noisy_channels
+    ].contiguous()
+    makers["context_projection.weight"] = lambda: state_dict["proj.weight"][
+        :, noisy_channels:
+    ].contiguous()
     video = makers.get("video.projection.weight")
     if video is not None:  # a convolution of width 1
         makers["video.projection.weight"] = lambda: video().squeeze(-1)

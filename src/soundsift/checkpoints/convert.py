@@ -1,0 +1,225 @@
+"""Models rewritten in our form, one safetensors file per component, and checked.
+
+| file | component | types |
+|---|---|---|
+| `model.safetensors` | the velocity field | float32, bfloat16 or int8 with scales |
+| `codec.safetensors` | DAC-VAE | float32: in bfloat16 its sound is 19 dB off |
+| `vision.safetensors` | the image tower | float32 or bfloat16 |
+| `config.yaml` | what it looks like | |
+| `manifest.json` | SHA-256 and size of each of these | |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import yaml
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from soundsift.audio import ensure_writable
+from soundsift.checkpoints.folder import CONFIG, WEIGHTS
+from soundsift.checkpoints.hub import check_names
+from soundsift.checkpoints.load import CODEC_WEIGHTS, TOWER_WEIGHTS, Parts, open_parts
+from soundsift.config import DacVaeConfig
+from soundsift.errors import SoundsiftError
+from soundsift.models.dac_vae import DacVae
+from soundsift.models.pe_vision import PeVision
+from soundsift.models.velocity_field import VelocityField
+from soundsift.precision import quantise
+from soundsift.version import __version__
+
+MANIFEST = "manifest.json"
+Stored = Literal["float32", "bfloat16", "int8"]
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.bfloat16}
+
+
+def convert(source: Path, folder: Path, stored: Stored, overwrite: bool = False) -> list[Path]:
+    """Rewrite a model in our form.
+
+    Args:
+        source: its folder, of either form.
+        folder: where to; made if missing.
+        stored: type of the velocity field's matrices. Vectors stay float32. With int8 all other
+            matrices are bfloat16.
+        overwrite: whether files that exist may be replaced.
+
+    Returns:
+        The files written; the manifest is the last, so a folder that has it is whole.
+
+    Raises:
+        SoundsiftError: if the model is missing or damaged, or files exist or can't be written.
+    """
+    parts = open_parts(source)
+    if folder.resolve() == source.resolve():
+        raise SoundsiftError(f"{folder} is the model itself; another folder was expected.")
+    jobs: dict[str, Callable[[], dict[str, Tensor]]] = {
+        WEIGHTS: lambda: _field_weights(parts.field, stored)
+    }
+    if isinstance(parts.config.codec, DacVaeConfig):
+        jobs[CODEC_WEIGHTS] = lambda: dict(parts.codec)
+    tower = parts.tower
+    if tower is not None:
+        jobs[TOWER_WEIGHTS] = lambda: _cast(tower(), _DTYPES[stored])
+    names = [*jobs, CONFIG, MANIFEST]
+    for name in names:
+        ensure_writable(folder / name, overwrite=overwrite)
+    _check_parts(parts, source)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MANIFEST).unlink(missing_ok=True)
+        for name, weights in jobs.items():
+            with _complete(folder / name) as part:
+                save_file({k: v.contiguous() for k, v in weights().items()}, part)
+        with _complete(folder / CONFIG) as part:
+            part.write_text(
+                yaml.safe_dump(parts.config.model_dump(mode="json"), sort_keys=False),
+                encoding="utf-8",
+            )
+        manifest = {
+            "soundsift": __version__,
+            "name": parts.config.name,
+            "stored": stored,
+            "files": {name: _identity(folder / name) for name in [*jobs, CONFIG]},
+        }
+        with _complete(folder / MANIFEST) as part:
+            part.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SoundsiftError(
+            f"{folder} can't be written ({error.strerror or error}); a writable folder with room "
+            "was expected."
+        ) from error
+    return [folder / name for name in names]
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """Check a model: its manifest's sums if it has one, then every name, shape and number.
+
+    Args:
+        folder: of either form.
+
+    Returns:
+        What was checked: `files` with their sums (empty for a model without manifest), `weights`
+        and `parameters`, counted.
+
+    Raises:
+        SoundsiftError: if anything is wrong; the message names it.
+    """
+    files = _check_manifest(folder)
+    parts = open_parts(folder)
+    _check_parts(parts, folder)
+    weights = parameters = 0
+    for component in _components(parts):
+        for name in component:
+            tensor = component[name]
+            weights += 1
+            parameters += tensor.numel()
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise SoundsiftError(f"{folder}: {name} holds NaN or infinite values: damaged.")
+    return {"files": files, "weights": weights, "parameters": parameters}
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """What `convert` noted; None for a model that it has not written.
+
+    Raises:
+        SoundsiftError: if the file is damaged.
+    """
+    file = folder / MANIFEST
+    if not file.is_file():
+        return None
+    try:
+        manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        dict(manifest["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SoundsiftError(f"{file}: not a manifest, or damaged: {error}.") from error
+    return manifest
+
+
+def _check_manifest(folder: Path) -> dict[str, str]:
+    manifest = read_manifest(folder)
+    sums: dict[str, str] = {}
+    for name, noted in (manifest or {"files": {}})["files"].items():
+        path = folder / name
+        if not path.is_file():
+            raise SoundsiftError(f"{folder}: {name} is missing, which its manifest lists.")
+        found = _identity(path)
+        if found != noted:
+            raise SoundsiftError(
+                f"{path}: is not the file that was written: SHA-256 {found['sha256'][:12]}..., "
+                f"{noted['sha256'][:12]}... was expected."
+            )
+        sums[name] = found["sha256"]
+    return sums
+
+
+def _components(parts: Parts) -> Iterator[Mapping[str, Tensor]]:
+    yield parts.field
+    yield parts.codec
+    if parts.tower is not None:
+        yield parts.tower()
+
+
+def _check_parts(parts: Parts, source: Path) -> None:
+    """Names and shapes of every component against modules without memory."""
+    with torch.device("meta"):
+        modules: list[nn.Module] = [VelocityField(parts.config.field)]
+        if isinstance(parts.config.codec, DacVaeConfig):
+            modules.append(DacVae(parts.config.codec))
+        else:
+            modules.append(nn.Module())
+        if parts.config.vision is not None:
+            modules.append(PeVision(parts.config.vision))
+    for module, component in zip(modules, _components(parts), strict=True):
+        expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+        given = {name: tuple(component[name].shape) for name in component}
+        shapes = [
+            f"{name} is {given[name]}, expected {shape}"
+            for name, shape in expected.items()
+            if name in given and given[name] != shape
+        ]
+        check_names(expected.keys() - given.keys(), given.keys() - expected.keys(), shapes, source)
+
+
+def _field_weights(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
+    if stored == "int8":
+        rounded = quantise({name: weights[name].float() for name in weights})
+        return {
+            name: tensor if tensor.dtype == torch.int8 else _cast_one(tensor, torch.bfloat16)
+            for name, tensor in rounded.items()
+        }
+    return _cast(weights, _DTYPES[stored])
+
+
+def _cast(weights: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    return {name: _cast_one(weights[name], dtype) for name in weights}
+
+
+def _cast_one(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    # Vectors are small and touchy.
+    return tensor.to(dtype) if tensor.ndim >= 2 else tensor.float()
+
+
+def _identity(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": digest, "bytes": path.stat().st_size}
+
+
+@contextmanager
+def _complete(path: Path) -> Iterator[Path]:
+    """A file that appears under its name only when it is whole."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+        partial.chmod(0o644)  # safetensors makes it readable by its owner alone
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
