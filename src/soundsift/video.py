@@ -167,6 +167,13 @@ class VisualPrompt:
                 "the two was expected."
             )
 
+    def described(self) -> str:
+        """In a line, for settings."""
+        marks = " ".join(map(str, self.boxes))
+        if self.masks is not None:
+            marks = "masks" if isinstance(self.masks, np.ndarray) else f"masks {self.masks}"
+        return marks if self.video is None else f"{marks} in {self.video}"
+
     def frames(self, recording: Path | None) -> Iterator[VideoFrame]:
         """The object alone, picture by picture.
 

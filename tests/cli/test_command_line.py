@@ -12,8 +12,11 @@ from soundsift.version import __version__
 
 GUIDE = Path(__file__).parents[2] / "docs" / "commands.md"
 TOP = get_command(app)
-COMMANDS = {name: command for name, command in TOP.commands.items() if name != "data"} | {
-    f"data {name}": command for name, command in TOP.commands["data"].commands.items()
+GROUPS = ("data", "models")
+COMMANDS = {name: command for name, command in TOP.commands.items() if name not in GROUPS} | {
+    f"{group} {name}": command
+    for group in GROUPS
+    for name, command in TOP.commands[group].commands.items()
 }
 
 
@@ -21,7 +24,7 @@ def test_version(run):
     assert run("--version").stdout == f"soundsift {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["data"]])
+@pytest.mark.parametrize("arguments", [[], ["data"], ["models"]])
 def test_help_where_no_command_is_named(arguments, run):
     result = run(*arguments)
     assert result.exit_code == 0

@@ -8,7 +8,7 @@ import soundfile
 
 import soundsift
 from soundsift.cli.options import PresetName
-from soundsift.cli.separate import NEARLY_SILENT_DB, _loudness
+from soundsift.cli.reports import NEARLY_SILENT_DB, _loudness
 from soundsift.separation.presets import PRESETS
 
 RATE = 16_000
@@ -106,7 +106,7 @@ def test_overwrite_and_the_same_bytes_again(run, mix, model, tmp_path):
 
 
 def test_interruption(run, mix, tmp_path, monkeypatch):
-    def interrupted(model):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(soundsift, "load", interrupted)

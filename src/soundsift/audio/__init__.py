@@ -3,12 +3,14 @@
 Everywhere in the package a wave is float32 of shape `(channels, samples)` with full scale at ±1.
 """
 
+from soundsift.audio.formats import Output
 from soundsift.audio.grid import complement, quantise
 from soundsift.audio.reading import Recording, read
 from soundsift.audio.resampling import resample
 from soundsift.audio.writing import atomic_file, ensure_writable, write
 
 __all__ = [
+    "Output",
     "Recording",
     "atomic_file",
     "complement",

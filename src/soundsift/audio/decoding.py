@@ -18,6 +18,7 @@ import av
 import numpy as np
 import soundfile
 
+from soundsift.audio.layouts import known
 from soundsift.errors import SoundsiftError
 
 # Formats without any header to recognise them by.
@@ -43,6 +44,7 @@ class Decoded:
         promised: samples per channel that the file's header announces, None where it says nothing.
         packets: packets in the sound track.
         bad_packets: packets that could not be decoded.
+        layout: FFmpeg's name of the channels' arrangement, "5.1(side)"; None where unknown.
     """
 
     samples: np.ndarray
@@ -50,6 +52,7 @@ class Decoded:
     promised: int | None
     packets: int
     bad_packets: int
+    layout: str | None = None
 
 
 def decode(path: Path) -> Decoded:
@@ -131,7 +134,8 @@ def _decode_stream(path: Path, container: Any, stream: Any) -> Decoded:
     promised = _promised_by_riff(path) if container.format.name == "wav" else None
     if promised is None and stated is not None:
         promised = round(stated * rate)
-    return Decoded(samples, rate, promised, packets, bad_packets)
+    layout = known(last.layout.name) or {1: "mono", 2: "stereo"}.get(kind[1])
+    return Decoded(samples, rate, promised, packets, bad_packets, layout)
 
 
 def _decode_vorbis(path: Path) -> Decoded | None:
@@ -172,7 +176,9 @@ def _stated_duration(container: Any, stream: Any) -> Fraction | None:
         tag = stream.metadata.get("DURATION", "")
         try:
             hours, minutes, seconds = tag.split(":")
-            return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+            # It is when the track ends, and a track may begin later than the file.
+            begin = Fraction(max(0, stream.start_time or 0)) * Fraction(stream.time_base)
+            return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds) - begin
         except ValueError:
             pass
         # The container's own length is that of its longest track, which may be the picture.

@@ -65,9 +65,11 @@ def complement(
     residual is clipped and the target takes up the difference; the target then stays within full
     scale by construction. A mixture beyond full scale is clipped first, as its own file would be.
 
-    For "f32" the sum of the stems is the mixture to within half a unit in the last place of the
-    larger stem; floats have no common grid, so no pair of stems can do better where both are much
-    louder than their sum.
+    For "f32" the stems add up exactly wherever floats can: always where the mixture's numbers are
+    of 16 or 24 bits, and else where no stem is over twice as loud as the mixture. Elsewhere (the
+    mixture near zero between two stems of opposite phase, with digits finer than either has) no
+    pair of floats near them adds up to it, and the sum is the mixture to within half a unit in the
+    last place of the louder stem.
 
     Args:
         mixture: (channels, samples), full scale ±1.

@@ -34,12 +34,14 @@ class Recording:
             formats decode to floats beyond full scale, so theirs is "f32"; 32-bit integers and
             doubles are rounded to "f32".
         path: the file it was read from, if any.
+        layout: FFmpeg's name of the channels' arrangement, "5.1(side)"; None where unknown.
     """
 
     samples: np.ndarray
     sample_rate: int
     sample_format: str = "f32"
     path: Path | None = None
+    layout: str | None = None
 
     @property
     def channels(self) -> int:
@@ -98,7 +100,7 @@ def read(
             f"{path} is silent: all of its {count / decoded.sample_rate:.2f} s stay below -96 dB; "
             "a recording with something to hear was expected."
         )
-    return Recording(samples, decoded.sample_rate, sample_format, path)
+    return Recording(samples, decoded.sample_rate, sample_format, path, decoded.layout)
 
 
 def _check_file(path: Path) -> None:

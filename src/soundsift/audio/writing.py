@@ -7,7 +7,7 @@ WAVs, and the same separation should give the same bytes.
 import os
 import secrets
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +15,9 @@ from typing import BinaryIO
 import numpy as np
 
 from soundsift.audio.grid import SAMPLE_FORMATS, to_steps
+from soundsift.audio.layouts import wave_mask
+from soundsift.audio.locks import hold
+from soundsift.audio.tags import info_chunk
 from soundsift.errors import SoundsiftError
 
 _BYTES = {"s16": 2, "s24": 3, "f32": 4}
@@ -31,6 +34,9 @@ def write(
     sample_rate: int,
     sample_format: str,
     overwrite: bool = False,
+    *,
+    layout: str | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> int:
     """Write a WAV file atomically: other programs see the whole file or none.
 
@@ -43,6 +49,8 @@ def write(
         sample_rate: samples per second.
         sample_format: "s16", "s24" or "f32".
         overwrite: replace an existing file.
+        layout: FFmpeg's name of the channels' arrangement; noted in files of over two channels.
+        tags: title, artist and so on; those that WAV has a place for are written.
 
     Returns:
         How many samples were clipped; 0 for "f32".
@@ -63,7 +71,8 @@ def write(
     channels, count = samples.shape
     size = count * channels * _BYTES[sample_format]
     with atomic_file(path, overwrite=overwrite) as file:
-        file.write(_header(channels, count, sample_rate, sample_format))
+        mask, info = wave_mask(layout, channels), info_chunk(tags or {})
+        file.write(_header(channels, count, sample_rate, sample_format, mask, info))
         for start in range(0, count, _BLOCK):
             block, over = _encode(samples[:, start : start + _BLOCK], sample_format)
             file.write(block)
@@ -97,6 +106,7 @@ def atomic_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Binary
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as file:
+                hold(file.fileno())
                 yield file
                 file.flush()
                 # Without it, a power cut after the move may leave an empty file under the final
@@ -161,7 +171,9 @@ def _encode(samples: np.ndarray, sample_format: str) -> tuple[bytes, int]:
     return steps.view(np.uint8).reshape(-1, 4)[:, :3].tobytes(), clipped
 
 
-def _header(channels: int, count: int, rate: int, sample_format: str) -> bytes:
+def _header(
+    channels: int, count: int, rate: int, sample_format: str, mask: int = 0, info: bytes = b""
+) -> bytes:
     """Everything before the samples: RIFF, or RF64 where the sizes pass four gigabytes."""
     width = _BYTES[sample_format]
     tag = _FLOAT if sample_format == "f32" else _PCM
@@ -179,12 +191,13 @@ def _header(channels: int, count: int, rate: int, sample_format: str) -> bytes:
         8 * width,
     )
     if extensible:
-        fmt += struct.pack("<HHIH", 22, 8 * width, 0, tag) + _GUID_TAIL
+        fmt += struct.pack("<HHIH", 22, 8 * width, mask, tag) + _GUID_TAIL
     elif tag == _FLOAT:
         fmt += struct.pack("<H", 0)
     chunks = struct.pack("<4sI", b"fmt ", len(fmt)) + fmt
     if tag == _FLOAT:
         chunks += struct.pack("<4sII", b"fact", 4, min(count, 0xFFFFFFFF))
+    chunks += info
     size = count * block
     total = 4 + len(chunks) + 8 + size + size % 2
     if total < 2**32:

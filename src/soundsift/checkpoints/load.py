@@ -130,7 +130,9 @@ def _build_codec(
         vae: nn.Module = DacVae(config)
     fill(vae, {name: weights[name].to(device, torch.float32) for name in weights}, folder)
     assert isinstance(vae, DacVae)
-    optimise_for_inference(vae.eval().requires_grad_(False))
+    vae.eval().requires_grad_(False)
+    if device.type == "cpu":
+        optimise_for_inference(vae, keep_weights=False)
     messages = None if mark is None else draw_message(mark, 2).to(device)
     return WaveformCodec(vae, messages=messages)
 

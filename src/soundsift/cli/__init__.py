@@ -1,4 +1,4 @@
-"""The command line: `soundsift separate`, `remove`, `info`, `data`, `train`, `bench`.
+"""The command line: `soundsift separate`, `remove`, `info`, `models`, `data`, `train`, `bench`.
 
 Only typer is imported here. Every command imports what it needs when it runs, so that
 `soundsift --help` and a mistyped option don't wait for PyTorch.
@@ -6,11 +6,13 @@ Only typer is imported here. Every command imports what it needs when it runs, s
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
 
-from soundsift.cli import bench, data, info, separate, train
+from soundsift.cli import bench, data, info, models, separate, train
 from soundsift.cli.groups import Command, Group, SpanCommand, TopGroup
 
 app = typer.Typer(
@@ -26,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _data = typer.Typer(cls=Group, help=data.HELP, rich_markup_mode=None)
+_models = typer.Typer(cls=Group, help=models.HELP, rich_markup_mode=None)
 
 
 def _print_version(wanted: bool) -> None:
@@ -55,6 +58,11 @@ app.command("remove", cls=SpanCommand, help=separate.REMOVE_HELP, epilog=separat
     separate.separate
 )
 app.command("info", cls=Command, epilog=info.EXAMPLES)(info.info)
+app.add_typer(_models, name="models")
+_models.command("list", cls=Command, epilog=models.LIST_EXAMPLES)(models.list_models)
+_models.command("info", cls=Command, epilog=models.INFO_EXAMPLES)(models.info)
+_models.command("convert", cls=Command, epilog=models.CONVERT_EXAMPLES)(models.convert)
+_models.command("verify", cls=Command, epilog=models.VERIFY_EXAMPLES)(models.verify)
 app.add_typer(_data, name="data")
 _data.command("fetch", cls=Command, epilog=data.FETCH_EXAMPLES)(data.fetch)
 _data.command("build", cls=Command, epilog=data.BUILD_EXAMPLES)(data.build)
@@ -65,4 +73,17 @@ app.command("bench", cls=Command, epilog=bench.EXAMPLES)(bench.bench)
 
 def main() -> None:
     """Entry point of the `soundsift` command; ends the process with its exit code."""
+    _wait_briefly()
     app(prog_name="soundsift")
+
+
+def _wait_briefly() -> None:
+    """Have OpenMP's threads spin for a moment only when they wait for each other.
+
+    Spinning for long, as by default, ties up the core that a busy neighbour would give back; not
+    spinning costs a wake-up at every product, hundreds per evaluation (docs/performance.md). Read
+    when PyTorch is imported, which the commands do.
+    """
+    # `train`, which has neighbours of its own making, chooses for itself.
+    if "OMP_WAIT_POLICY" not in os.environ and sys.argv[1:2] != ["train"]:
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import time
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from soundsift.cli.groups import SPAN_ORDER
-from soundsift.cli.options import Json, Model, Overwrite, Preset
-from soundsift.cli.outputs import check_files, check_name
-from soundsift.cli.progress import progress_bar
+from soundsift.cli.groups import BAD_REQUEST, SPAN_ORDER
+from soundsift.cli.options import Model, Overwrite, Preset
+from soundsift.cli.progress import files_progress
+from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
-    from soundsift.prompts import Prompt, Span
-    from soundsift.separation.result import Separation
+    from soundsift.batch.plan import Job
+    from soundsift.batch.work import Outcome
 
-SEPARATE_HELP = """Lift a sound out of a recording.
+SEPARATE_HELP = """Lift a sound out of recordings.
 
 By its name, by when it is heard, or both. Writes NAME.target.wav (the sound), NAME.residual.wav
 (everything else) and NAME.json (all settings) into the output folder. The two stems add up to the
-recording, at its own sample rate, channels and length."""
+recording, at its own sample rate, channels and length.
+
+Recordings are files, folders (with all below them) and patterns such as 'takes/**/*.wav', or come
+from --jobs-file. What a run before has finished with the same settings is skipped."""
 
 SEPARATE_EXAMPLES = """Examples:
 
@@ -30,24 +32,29 @@ SEPARATE_EXAMPLES = """Examples:
 soundsift separate street.wav --text "dog barking" --out stems
 soundsift separate street.wav --span 1.2-2.5 --span 3-4 --not-span 5-6 --out stems
 soundsift separate film.mp4 --text speech --span 1:02-1:10 --out stems --picture --json
+soundsift separate takes 'more/*.mp3' --text piano --format flac --jobs 2 --out stems
+soundsift separate --jobs-file jobs.jsonl --name "{stem}_{text}" --out stems
 """
 
-REMOVE_HELP = """Take a sound out of a recording.
+REMOVE_HELP = """Take a sound out of recordings.
 
 Writes NAME.without.wav (the recording without the sound) and NAME.without.json (all settings) into
-the output folder."""
+the output folder.
+
+Recordings are files, folders (with all below them) and patterns such as 'takes/**/*.wav', or come
+from --jobs-file. What a run before has finished with the same settings is skipped."""
 
 REMOVE_EXAMPLES = """Examples:
 
 \b
 soundsift remove interview.mp3 --text "phone ringing" --out clean
 soundsift remove concert.flac --text "someone coughing" --span 12.5-13.1 --out clean
+soundsift remove film.mp4 --text music --format video --out clean
+soundsift remove episodes --text "background music" --format mp3 --bitrate 192 --out clean
 """
 
-#: Quieter than this beside the mixture, hardly anything was lifted out. A short or distant sound
-#: that is really there stays above.
-NEARLY_SILENT_DB = -30.0
-_INAUDIBLE_DB = -90.0
+#: Some recordings failed, others went through.
+SOME_FAILED = 3
 
 _STEMS = {"separate": ("target", "residual"), "remove": ("without",)}
 
@@ -55,16 +62,18 @@ _STEMS = {"separate": ("target", "residual"), "remove": ("without",)}
 def separate(
     ctx: typer.Context,
     mix: Annotated[
-        Path,
+        list[str] | None,
         typer.Argument(
-            metavar="MIX", help="The recording: any audio or video file that FFmpeg reads."
+            metavar="MIX...",
+            help="Recordings: audio or video files that FFmpeg reads, folders, patterns.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for the results, made if missing.")
-    ],
+    ] = ...,  # type: ignore[assignment]
     text: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(metavar="PHRASE", help="The sound, as a short phrase: 'dog barking'."),
     ] = None,
     span: Annotated[
@@ -80,132 +89,173 @@ def separate(
             help="When it is not heard; may be repeated. Of two that overlap, the later wins.",
         ),
     ] = None,
+    jobs_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JOBS.jsonl",
+            help='Recordings and prompts, one a line: {"input": "a.wav", "text": "dog"}.',
+        ),
+    ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="First part of the files' names.", show_default="that of MIX"),
+        typer.Option(
+            help="First part of the files' names; {stem}, {ext}, {parent}, {index}, {text}, "
+            "{model}, {preset}, {seed} and {kind} are filled in.",
+            show_default="{stem}",
+        ),
     ] = None,
+    format_: Annotated[
+        Literal["wav", "flac", "mp3", "opus", "m4a", "video"] | None,
+        typer.Option(
+            "--format",
+            help="Of the results; video keeps the picture and changes the sound.",
+            show_default="wav",
+        ),
+    ] = None,
+    bits: Annotated[
+        Literal["16", "24", "32f"] | None,
+        typer.Option(
+            help="Per sample, for wav and flac; 32f for wav only.",
+            show_default="those of the recording",
+        ),
+    ] = None,
+    bitrate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="KBPS",
+            help="Kilobits per second, for mp3, opus, m4a and video.",
+            show_default="96 per channel, opus 64",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Processes that share the recordings.")
+    ] = 1,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the sampler.")] = 0,
     preset: Preset = "standard",
     model: Model = "default",
+    device: Annotated[
+        str | None,
+        typer.Option(help="cuda, mps or cpu.", show_default="the best that is there"),
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        typer.Option(help="Of the network's products; auto is what the hardware is fast in."),
+    ] = "auto",
+    box: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y,W,H",
+            help="Where the object is in the video, in pixels or fractions, perhaps for a part of "
+            "it: 0.1,0.2,0.3,0.5@2-8; may be repeated. For models that look.",
+        ),
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MASKS", help="The same as masks: a video, images in a folder, or .npy."
+        ),
+    ] = None,
+    consistent: Annotated[
+        bool,
+        typer.Option(
+            "--consistent",
+            help="Make the stems of a generative model add up to the recording; the default "
+            "model's always do.",
+        ),
+    ] = False,
     picture: Annotated[
         bool, typer.Option("--picture", help="Also write NAME.png: spectrograms, with the spans.")
     ] = False,
-    json_line: Json = False,
+    json_line: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print one line of JSON per recording on stdout and nothing else there."
+        ),
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Separate a recording; the name of the command decides which stems are written."""
-    stems = _STEMS[str(ctx.command.name)]
+    """Separate recordings; the name of the command decides which stems are written."""
+    from soundsift.cli.requests import Request, make_jobs
+
     # What can be wrong is looked at in the order of what it costs to find out: the words of the
-    # command, the places of the results, the recording. Only then the model is loaded.
-    prompt = _prompt(text, span or [], not_span or [], ctx.meta[SPAN_ORDER])
-    if name is not None:
-        check_name(name)
-    name = name or mix.stem
-
-    from soundsift.audio import read
-    from soundsift.checkpoints.find import find_model
-    from soundsift.separation.result import output_paths
-
-    find_model(model)
-    paths = output_paths(out, name, stems)
-    if picture:
-        paths["picture"] = out / f"{name}.png"
-    check_files(paths.values(), overwrite, source=mix)
-    recording = read(mix)
-    prompt.check(recording.duration)
-
-    import soundsift
-
-    began = time.monotonic()
-    with progress_bar(mix.name) as report:
-        separation = soundsift.load(model).separate(
-            recording,
-            text=prompt.text,
-            spans=prompt.spans,
-            preset=preset,
-            seed=seed,
-            progress=report,
-        )
-    seconds = time.monotonic() - began
-    separation.save(out, name, overwrite=overwrite, stems=stems)
-    if picture:
-        _draw(paths["picture"], separation, prompt, overwrite)
-    if json_line:
-        typer.echo(_as_json(paths, separation, seconds))
-    else:
-        _tell(mix, paths, separation, prompt, seconds)
-
-
-def _prompt(text: str | None, heard: list[str], not_heard: list[str], order: list[str]) -> Prompt:
-    """The prompt with its spans in the order of the command line."""
-    from soundsift.prompts import Prompt, Span
-
-    waiting = {"span": iter(heard), "not_span": iter(not_heard)}
-    spans: list[Span] = [
-        Span.parse(next(waiting[option]), positive=option == "span") for option in order
-    ]
-    prompt = Prompt(text, tuple(spans))
-    if prompt.text is None and not prompt.spans:
-        prompt.check(duration=0.0)  # raises: it asks for nothing, however long the recording is
-    return prompt
-
-
-def _draw(path: Path, separation: Separation, prompt: Prompt, overwrite: bool) -> None:
-    from soundsift.pictures import spectrogram_picture
-
-    spectrogram_picture(
-        path,
-        separation.mixture,
-        separation.target,
-        separation.residual,
-        separation.sample_rate,
-        prompt.spans,
-        prompt.text or "",
+    # command, the places of the results, the recordings. Only then the model is loaded.
+    request = Request(
+        mix=tuple(mix or ()),
+        jobs_file=jobs_file,
+        texts=tuple(text or ()),
+        heard=tuple(span or ()),
+        not_heard=tuple(not_span or ()),
+        span_order=tuple(ctx.meta[SPAN_ORDER]),
+        out=out,
+        name=name,
+        format=format_,
+        bits=bits,
+        bitrate=bitrate,
+        seed=seed,
+        preset=preset,
+        model=model,
+        device=device,
+        precision=precision,
+        consistent=consistent,
+        boxes=tuple(box or ()),
+        masks=masks,
+        stems=_STEMS[str(ctx.command.name)],
+        picture=picture,
         overwrite=overwrite,
     )
+    todo = make_jobs(request)
+    _run(todo, jobs, json_line)
 
 
-def _as_json(paths: dict[str, Path], separation: Separation, seconds: float) -> str:
-    level = separation.target_level_db
-    return json.dumps(
-        {
-            "files": {kind: str(path) for kind, path in paths.items()},
-            "target_level_db": round(level, 2),
-            "nearly_silent": level < NEARLY_SILENT_DB,
-            "sample_rate": separation.sample_rate,
-            "seconds": round(seconds, 3),
-            "settings": separation.settings,
-        }
-    )
+def _run(all_jobs: list[Job], workers: int, json_line: bool) -> None:
+    from soundsift.batch.plan import make_plan
+    from soundsift.batch.work import Outcome
+    from soundsift.cli import reports
+    from soundsift.cli.outputs import check_folder
+
+    plan = make_plan(all_jobs)
+    for folder in sorted({job.out for job in plan.to_do}):
+        check_folder(folder)
+    single = len(all_jobs) == 1
+
+    def tell(outcome: Outcome) -> None:
+        if json_line:
+            typer.echo(reports.as_json(outcome))
+        if outcome.status == "failed":
+            if not single:
+                typer.echo(reports.one_line(outcome.error), err=True)
+        elif not json_line:
+            typer.echo(reports.in_words(outcome, single))
+
+    done = failed = 0
+    for job, settings in plan.finished:
+        tell(Outcome(job, "skipped", settings=settings))
+    if plan.to_do:
+        from soundsift.batch.pool import run
+
+        numbers = {job.index: number for number, job in enumerate(plan.to_do)}
+        sizes = [_size(job.recording) for job in plan.to_do]
+        with files_progress(sizes) as bar:
+
+            def progress(job: Job, fraction: float) -> None:
+                bar.report(numbers[job.index], job.recording.name, fraction)
+
+            with closing(run(plan.to_do, workers, progress)) as outcomes:  # type: ignore[type-var]
+                for outcome in outcomes:
+                    progress(outcome.job, 1.0)
+                    failed += outcome.status == "failed"
+                    done += outcome.status == "done"
+                    bar.past(lambda outcome=outcome: tell(outcome))  # type: ignore[misc]
+                    if single and failed:
+                        raise SoundsiftError(outcome.error)
+    if not single and not json_line:
+        typer.echo(reports.summary(done, len(plan.finished), failed))
+    if failed:
+        raise typer.Exit(SOME_FAILED if done or plan.finished else BAD_REQUEST)
 
 
-def _tell(
-    mix: Path, paths: dict[str, Path], separation: Separation, prompt: Prompt, seconds: float
-) -> None:
-    channels, samples = separation.mixture.shape
-    length = samples / separation.sample_rate
-    kind = {1: "mono", 2: "stereo"}.get(channels, f"{channels} channels")
-    done = "Removed" if "without" in paths else "Lifted"
-    typer.echo(
-        f"{done} {_wanted(prompt)} from {mix} ({length:.2f} s, {separation.sample_rate} Hz, "
-        f"{kind}) in {seconds:.1f} s:"
-    )
-    width = max(map(len, paths))
-    for stem, path in paths.items():
-        typer.echo(f"  {stem:{width}}  {path}")
-    typer.echo(_loudness(separation.target_level_db))
-
-
-def _wanted(prompt: Prompt) -> str:
-    marks = ", ".join(f"{'+' if s.positive else '-'}{s}" for s in prompt.spans)
-    if prompt.text is None:
-        return f"the sound marked {marks}"
-    return f"'{prompt.text}'" + (f" marked {marks}" if marks else "")
-
-
-def _loudness(level_db: float) -> str:
-    if level_db < NEARLY_SILENT_DB:
-        seen = "silent" if level_db < _INAUDIBLE_DB else f"{-level_db:.1f} dB below the mixture"
-        return f"The target is nearly silent ({seen}): the sound was probably not found."
-    side = "below" if level_db < 0 else "above"
-    return f"The target is {abs(level_db):.1f} dB {side} the mixture."
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 import soundsift
 from soundsift.data.bank import SAMPLE_RATE
+from soundsift.errors import SoundsiftError
 from soundsift.evaluation.metrics import si_sdr
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import Span
@@ -84,7 +85,13 @@ def open_model(model: str | Path, preset: str) -> tuple[Separate, MelCodec]:
         target: Samples = result.target
         return target
 
-    return separate, MelCodec(separator.config.codec)
+    codec = separator.networks.codec
+    if not isinstance(codec, MelCodec):
+        raise SoundsiftError(
+            f"the benchmark knows the ceiling of the default model's codec only; {model} has "
+            "another."
+        )
+    return separate, codec
 
 
 def codec_ceiling(codec: MelCodec) -> Separate:

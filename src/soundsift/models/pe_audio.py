@@ -30,7 +30,8 @@ class MaskedTemporalResidual(TemporalResidual):
         y = x.transpose(1, 2)
         y = self.conv1(F.silu(_masked_norm(self.norm1, y, mask[:, None])))
         y = self.conv2(F.silu(_masked_norm(self.norm2, y, mask[:, None])))
-        return x + y.transpose(1, 2)
+        out: Tensor = x + y.transpose(1, 2)
+        return out
 
 
 def _masked_norm(norm: nn.GroupNorm, x: Tensor, mask: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ class WaveformCodec:
     def stems(self, latents: Tensor, mixture: Tensor) -> Tensor:
         """Targets and residuals, `(P, 2, C, N)`; see `soundsift.models.codec.Codec`."""
         channels = 1 if self.downmix else mixture.shape[1]
-        messages = (None, None) if self.messages is None else self.messages.split(1)
+        messages = (None, None) if self.messages is None else self.messages[:, None].unbind()
         # One after the other: a batch of them would take as long and more memory.
         waves = [
             self.vae.decode(stem, message)[..., : mixture.shape[-1]]

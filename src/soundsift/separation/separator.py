@@ -150,6 +150,7 @@ class Separator:
                 residual=own[1],
                 sample_rate=recording.sample_rate,
                 sample_format=recording.sample_format,
+                layout=recording.layout,
                 settings=self._settings(recording, prompt, preset, chosen, seed)
                 | {"consistent": networks.codec.adds_up},
             )
@@ -267,6 +268,7 @@ class Separator:
             "input": str(recording.path) if recording.path else None,
             "text": prompt.text,
             "spans": [asdict(span) for span in prompt.spans],
+            "visual": None if prompt.visual is None else prompt.visual.described(),
             "preset": name,
             **sampler,
             "seed": seed,

@@ -1,0 +1,123 @@
+"""The formats that results are written in, and what each of them can hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from soundsift.errors import SoundsiftError
+
+FormatName = Literal["wav", "flac", "mp3", "opus", "m4a", "video"]
+BitsName = Literal["16", "24", "32f"]
+
+FORMATS: tuple[FormatName, ...] = get_args(FormatName)
+LOSSLESS: tuple[FormatName, ...] = ("wav", "flac")
+
+_SAMPLE_FORMATS = {"16": "s16", "24": "s24", "32f": "f32"}
+_FINENESS = ("s16", "s24", "f32")
+
+# Kilobits per second: the least and the most that the encoders take, and the default per channel.
+_BITRATES = {
+    "mp3": (8, 320, 96),
+    "opus": (6, 510, 64),
+    "m4a": (8, 1024, 96),
+    "video": (6, 1024, 96),
+}
+
+#: Containers that a video is kept in; other videos go into Matroska, which takes nearly all.
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+
+
+@dataclass(frozen=True)
+class Output:
+    """How a result is written.
+
+    Attributes:
+        format: name of the format; "video" is the recording's picture with a new sound track.
+        bits: per sample, for WAV (16, 24, 32f) and FLAC (16, 24); None for those of the recording.
+        bitrate: kilobits per second of a lossy format; None for 96 per channel (Opus: 64).
+
+    Raises:
+        SoundsiftError: a value that the format does not have.
+    """
+
+    format: FormatName = "wav"
+    bits: BitsName | None = None
+    bitrate: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise SoundsiftError(
+                f"format {self.format!r} is unknown; expected one of {', '.join(FORMATS)}."
+            )
+        if self.bits is not None and self.bits not in self._possible_bits():
+            possible = ", ".join(self._possible_bits())
+            expected = f"expected one of {possible}" if possible else "lossy formats have no bits"
+            raise SoundsiftError(
+                f"{self.format} can't be written with {self.bits} bits; {expected}."
+            )
+        if self.bitrate is not None:
+            self._check_bitrate(self.bitrate)
+
+    @property
+    def lossless(self) -> bool:
+        """Whether what is read back is what was written, to the last bit."""
+        return self.format in LOSSLESS
+
+    def suffix(self, source_suffix: str = "") -> str:
+        """Of the file's name, such as ".flac".
+
+        Args:
+            source_suffix: that of the recording, whose container a video keeps.
+        """
+        if self.format != "video":
+            return f".{self.format}"
+        own = source_suffix.lower()
+        return own if own in VIDEO_SUFFIXES else ".mkv"
+
+    def sample_format(self, of_recording: str) -> str:
+        """The sample format of a lossless file; of a lossy one, that of what is encoded.
+
+        Args:
+            of_recording: "s16", "s24" or "f32".
+        """
+        if not self.lossless:
+            return of_recording
+        if self.bits is not None:
+            return _SAMPLE_FORMATS[self.bits]
+        # FLAC has no floats.
+        return "s24" if self.format == "flac" and of_recording == "f32" else of_recording
+
+    def bits_per_second(self, channels: int) -> int:
+        """Of a lossy format."""
+        least, most, usual = _BITRATES[self.format]
+        return 1000 * (self.bitrate or min(max(least, usual * channels), most))
+
+    def _possible_bits(self) -> tuple[str, ...]:
+        return {"wav": ("16", "24", "32f"), "flac": ("16", "24")}.get(self.format, ())
+
+    def _check_bitrate(self, bitrate: int) -> None:
+        if self.format not in _BITRATES:
+            raise SoundsiftError(
+                f"{self.format} has no bit rate, and {bitrate} was given; it goes with "
+                f"{', '.join(_BITRATES)}."
+            )
+        least, most, _ = _BITRATES[self.format]
+        if not least <= bitrate <= most:
+            raise SoundsiftError(
+                f"{self.format} can't be written at {bitrate} kbit/s; {least} to {most} was "
+                "expected."
+            )
+
+
+def coarser(sample_format: str, than: str) -> bool:
+    """Whether a sample format holds less than another."""
+    return _FINENESS.index(sample_format) < _FINENESS.index(than)
+
+
+def format_of_suffix(suffix: str) -> FormatName | None:
+    """The format that a file's name asks for by its end, None if by none."""
+    low = suffix.lower()
+    if low in VIDEO_SUFFIXES:
+        return "video"
+    return next((name for name in FORMATS if low == f".{name}"), None)

@@ -1,0 +1,76 @@
+"""Which loudspeaker a channel belongs to: FFmpeg's names of layouts, and the mask in a WAV file."""
+
+from collections.abc import Sequence
+
+import av
+
+# Bits of the channel mask in a WAV header, in the order in which the channels are stored.
+_SPEAKERS = (
+    *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR"),
+    *("TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR"),
+)
+
+#: What is written into formats that need to know, for recordings that don't say.
+USUAL = {
+    1: "mono",
+    2: "stereo",
+    3: "3.0",
+    4: "quad",
+    5: "5.0",
+    6: "5.1",
+    7: "6.1",
+    8: "7.1",
+}
+
+# The two names of the same loudspeakers: players treat side and back channels of these alike, and
+# some formats know only the second.
+_AT_THE_BACK = {"5.1(side)": "5.1", "5.0(side)": "5.0", "quad(side)": "quad"}
+
+
+def wave_mask(layout: str | None, channels: int) -> int:
+    """The channel mask of a WAV header.
+
+    Args:
+        layout: FFmpeg's name, such as "5.1(side)", or None where unknown.
+        channels: how many there are.
+
+    Returns:
+        One bit per loudspeaker; 0, "not said", for what is unknown or has no mask.
+    """
+    if layout is None:
+        return 0
+    try:
+        names = [channel.name for channel in av.AudioLayout(layout).channels]
+        bits = [_SPEAKERS.index(name) for name in names]
+    except ValueError:
+        return 0
+    # Channels are stored in the order of their bits; another order can't be said in a mask.
+    return sum(1 << bit for bit in bits) if bits == sorted(bits) and len(bits) == channels else 0
+
+
+def fitting(layout: str | None, channels: int, possible: Sequence[str]) -> str | None:
+    """The layout to write into a format that knows only some.
+
+    Args:
+        layout: the recording's own, None where unknown.
+        channels: how many there are.
+        possible: the layouts that the format knows.
+
+    Returns:
+        The same, or its twin with the channels at the back rather than the side, or the usual one
+        for so many channels where the recording doesn't say; None if the format has no such layout.
+    """
+    wanted = layout or USUAL.get(channels)
+    if wanted in possible:
+        return wanted
+    twin = _AT_THE_BACK.get(wanted or "")
+    return twin if twin in possible else None
+
+
+def known(layout: str) -> str | None:
+    """FFmpeg's name of a layout, None if it only counts the channels ("6 channels")."""
+    try:
+        names = [channel.name for channel in av.AudioLayout(layout).channels]
+    except ValueError:
+        return None
+    return None if "NONE" in names or not names else layout

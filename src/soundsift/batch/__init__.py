@@ -1,0 +1,1 @@
+"""Many recordings in one run: which ones, under which names, what is done already, by whom."""

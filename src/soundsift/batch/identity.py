@@ -1,0 +1,62 @@
+"""Is this the same recording, the same model, as then?"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+_BLOCK = 2**20
+# Models larger than this are known by evenly spaced blocks: training changes all of them.
+_WHOLE, _BLOCKS = 2**28, 256
+
+
+def of_input(path: Path) -> dict[str, Any]:
+    """What a recording is known by: its size, time of change and SHA-256."""
+    stat = path.stat()
+    return {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": _sha256(path)}
+
+
+def same_input(noted: object, path: Path) -> bool:
+    """Whether a recording is the one noted.
+
+    Args:
+        noted: from `of_input`, by way of a settings file.
+        path: the recording; a missing one is another.
+    """
+    if not isinstance(noted, dict):
+        return False
+    try:
+        stat = path.stat()
+        if noted.get("bytes") != stat.st_size:
+            return False
+        # A copy has another time, and is read.
+        return bool(
+            noted.get("mtime_ns") == stat.st_mtime_ns or noted.get("sha256") == _sha256(path)
+        )
+    except OSError:
+        return False
+
+
+def of_model(folder: Path) -> str:
+    """What a model is known by, wherever it lies: a hash of its files."""
+    digest = hashlib.sha256()
+    files = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else [folder]
+    for path in files:
+        if path.is_file() and not path.name.startswith("."):
+            size = path.stat().st_size
+            digest.update(f"{path.name} {size}\n".encode())
+            with path.open("rb") as file:
+                if size <= _WHOLE:
+                    while block := file.read(_BLOCK):
+                        digest.update(block)
+                else:
+                    for number in range(_BLOCKS):
+                        file.seek(number * (size - _BLOCK) // (_BLOCKS - 1))
+                        digest.update(file.read(_BLOCK))
+    return digest.hexdigest()[:32]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

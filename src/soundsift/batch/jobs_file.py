@@ -1,0 +1,113 @@
+"""Lists of jobs: one JSON object a line, strictly checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+
+from soundsift.errors import SoundsiftError
+
+_SpanText = str | Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
+
+
+class JobLine(BaseModel):
+    """One line of a job list; what is missing is as on the command line.
+
+    Attributes:
+        input: the recording; a relative path begins in the job list's folder.
+        text: what to lift out.
+        spans: when it is heard: "1.2-2.5" or [1.2, 2.5].
+        not_spans: when it is not; these win where they overlap with `spans`.
+        seed: of the sampler.
+        preset: draft, standard or best.
+        name: of the results, a template as for `--name`.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    input: Annotated[str, Field(min_length=1)]
+    text: str | None = None
+    spans: list[_SpanText] = []
+    not_spans: list[_SpanText] = []
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    preset: Literal["draft", "standard", "best"] | None = None
+    name: str | None = None
+
+
+def read_jobs(path: Path) -> list[tuple[str, JobLine]]:
+    """Read a job list.
+
+    Args:
+        path: UTF-8, one JSON object a line; empty lines are skipped.
+
+    Returns:
+        Where each job stands, for messages ("jobs.jsonl, line 3"), and the job.
+
+    Raises:
+        SoundsiftError: the file can't be read, is empty, or a line is no job; it names the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise SoundsiftError(
+            f"{path} can't be read ({reason}); a job list with one JSON object a line was expected."
+        ) from error
+    jobs = []
+    # Not splitlines: a string may hold U+2028, which is no end of a line here.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            where = f"{path}, line {number}"
+            jobs.append((where, _parse(line, where)))
+    if not jobs:
+        raise SoundsiftError(f"{path} is empty; one JSON object a line was expected.")
+    return jobs
+
+
+def _parse(line: str, where: str) -> JobLine:
+    try:
+        entry = json.loads(line, object_pairs_hook=_without_repeats)
+        if not isinstance(entry, dict):
+            raise ValueError("not an object")
+    except ValueError as error:
+        raise SoundsiftError(
+            f'{where} can\'t be read ({error}); a JSON object such as {{"input": "street.wav", '
+            '"text": "dog barking"}} was expected.'
+        ) from error
+    try:
+        return JobLine.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][:1])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(JobLine.model_fields)
+            raise SoundsiftError(
+                f"{where} has an unknown field {place!r}; expected some of {known}."
+            ) from error
+        if first["type"] == "missing":
+            raise SoundsiftError(f"{where} has no {place!r}; a recording was expected.") from error
+        raise SoundsiftError(
+            f"{where}: {place} is {json.dumps(entry.get(place), ensure_ascii=False)}; "
+            f"{_EXPECTED[place]} was expected."
+        ) from error
+
+
+_EXPECTED = {
+    "input": "the path of a recording",
+    "text": "a phrase such as 'dog barking'",
+    "spans": 'a list of spans such as "1.2-2.5" or [1.2, 2.5]',
+    "not_spans": 'a list of spans such as "1.2-2.5" or [1.2, 2.5]',
+    "seed": "a whole number from 0 to 4294967295",
+    "preset": "draft, standard or best",
+    "name": "a name such as 'street' or '{stem}_{text}'",
+}
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if repeated := next((n for n in names if names.count(n) > 1), None):
+        raise ValueError(f"{repeated!r} is there twice")
+    return dict(pairs)

@@ -1,0 +1,219 @@
+"""What a run has to do: found out, and refused if it can't be, before any of it is done."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from soundsift.audio import ensure_writable
+from soundsift.audio.formats import Output
+from soundsift.audio.together import clear_leftovers
+from soundsift.batch.identity import same_input
+from soundsift.batch.inputs import place_of, read_settings
+from soundsift.errors import SoundsiftError
+from soundsift.prompts import Prompt
+from soundsift.separation.result import output_paths
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording and what is asked of it.
+
+    Attributes:
+        index: its number in this run, from 1.
+        recording: the file.
+        prompt: what to lift out.
+        preset: how much work to spend.
+        seed: of the sampler.
+        out: folder of the results.
+        name: first part of their names.
+        stems: which are written.
+        output: their format.
+        picture: whether spectrograms are drawn.
+        model: name or folder.
+        model_identity: hash of its files.
+        device: to compute on; None for the best there is.
+        precision: of the network's products.
+        consistent: whether a generative model's stems are made to add up.
+        overwrite: whether existing files may be replaced.
+        where: its place in a job list, for messages; None without one.
+    """
+
+    index: int
+    recording: Path
+    prompt: Prompt
+    preset: str
+    seed: int
+    out: Path
+    name: str
+    stems: tuple[str, ...]
+    output: Output
+    picture: bool
+    model: str
+    model_identity: str
+    device: str | None = None
+    precision: str = "auto"
+    consistent: bool = False
+    overwrite: bool = False
+    where: str | None = None
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The files that it writes."""
+        suffix = self.output.suffix(self.recording.suffix)
+        return output_paths(self.out, self.name, self.stems, suffix, picture=self.picture)
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """All that the result depends on, beside the recording."""
+        return {
+            "text": self.prompt.text,
+            "spans": [asdict(span) for span in self.prompt.spans],
+            "visual": None if self.prompt.visual is None else self.prompt.visual.described(),
+            "consistent": self.consistent,
+            "preset": self.preset,
+            "seed": self.seed,
+            "model": self.model_identity,
+            "stems": list(self.stems),
+            **asdict(self.output),
+            "picture": self.picture,
+        }
+
+    def refused(self, reason: object) -> SoundsiftError:
+        """An error that names the line of the job list, if there is one."""
+        return SoundsiftError(f"{self.where}: {reason}" if self.where else str(reason))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run.
+
+    Attributes:
+        to_do: jobs whose results are not there.
+        finished: jobs whose results are, with their settings.
+    """
+
+    to_do: list[Job]
+    finished: list[tuple[Job, dict[str, Any]]]
+
+
+def make_plan(jobs: Sequence[Job]) -> Plan:
+    """Look which jobs are done already, and refuse those that can't be.
+
+    Finishes or removes what a killed run left in the output folders; else nothing is written.
+
+    Args:
+        jobs: all of a run.
+
+    Raises:
+        SoundsiftError: two jobs would write the same file, one would replace a recording or a file
+            that is not the result of the same request, or a recording does not exist.
+    """
+    _refuse_collisions(jobs)
+    for folder in {job.out for job in jobs}:
+        clear_leftovers(folder)
+    plan = Plan([], [])
+    for job in jobs:
+        settings = None if job.overwrite else _finished(job)
+        if settings is None:
+            plan.to_do.append(job)
+        else:
+            plan.finished.append((job, settings))
+    for job in plan.to_do:
+        _check_exists(job)
+    return plan
+
+
+def _refuse_collisions(jobs: Sequence[Job]) -> None:
+    recordings = {_key(job.recording): job for job in jobs}
+    writers: dict[str, Job] = {}
+    for job in jobs:
+        for path in job.paths.values():
+            other = writers.setdefault(_key(path), job)
+            if other is not job:
+                raise job.refused(
+                    f"{other.recording} and {job.recording} would both be written to {path}; a "
+                    "--name that tells them apart, such as '{parent}_{stem}' or '{index}_{stem}', "
+                    "was expected."
+                )
+            if _key(path) in recordings or _same_file(path, job.recording):
+                raise job.refused(
+                    f"{path} is the recording itself; another --name or --out was expected."
+                )
+
+
+def _finished(job: Job) -> dict[str, Any] | None:
+    """The settings of a result that is there; None if it has to be made.
+
+    Raises:
+        SoundsiftError: files are in the way that are not the result of this request.
+    """
+    paths = job.paths
+    settings: dict[str, Any] = dict(read_settings(paths["settings"]))
+    if not settings:
+        for path in paths.values():
+            try:
+                ensure_writable(path)
+            except SoundsiftError as error:
+                raise job.refused(error) from error
+        return None
+    if other := _differences(job, settings):
+        raise job.refused(
+            f"{paths['settings']} exists already, made from {other}; choose another place or allow "
+            "overwriting (--overwrite)."
+        )
+    # Somebody removed or changed a part of our own result: it is made again.
+    return settings if _complete(job, settings) else None
+
+
+def _differences(job: Job, settings: dict[str, Any]) -> str:
+    noted = settings.get("request")
+    if not isinstance(noted, dict):
+        return "an unknown request"
+    other = [name for name, value in job.request.items() if noted.get(name) != value]
+    if other:
+        return f"another request ({', '.join(other)})"
+    # Where the recording is gone, its result stays as it is.
+    if job.recording.exists() and not same_input(settings.get("recording"), job.recording):
+        return "another recording"
+    return ""
+
+
+def _complete(job: Job, settings: dict[str, Any]) -> bool:
+    sizes = settings.get("bytes")
+    if not isinstance(sizes, dict):
+        return False
+    return all(
+        path.is_file() and path.stat().st_size == sizes.get(kind)
+        for kind, path in job.paths.items()
+        if kind != "settings"
+    )
+
+
+def _check_exists(job: Job) -> None:
+    try:
+        exists = job.recording.exists()
+    except (OSError, ValueError):
+        return  # reading it will say what is wrong
+    if not exists:
+        raise job.refused(f"{job.recording} does not exist; an audio or video file was expected.")
+
+
+def _same_file(path: Path, other: Path) -> bool:
+    try:
+        return path.exists() and path.samefile(other)
+    except OSError:
+        return False
+
+
+def _key(path: Path) -> str:
+    """Equal for two paths that are the same file; systems that ignore case, too."""
+    plain = os.path.normcase(place_of(path))
+    if sys.platform == "darwin":
+        return unicodedata.normalize("NFC", plain).casefold()
+    return plain

@@ -1,0 +1,95 @@
+"""What `separate` and `remove` say about a recording: in words, or as a line of JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from soundsift.batch.work import Outcome
+    from soundsift.prompts import Prompt
+
+#: Quieter than this beside the mixture, hardly anything was lifted out. A short or distant sound
+#: that is really there stays above.
+NEARLY_SILENT_DB = -30.0
+_INAUDIBLE_DB = -90.0
+
+
+def as_json(outcome: Outcome) -> str:
+    """One line for scripts."""
+    job = outcome.job
+    facts: dict[str, Any] = {
+        "input": str(job.recording),
+        "index": job.index,
+        "status": outcome.status,
+    }
+    if outcome.status == "failed":
+        return json.dumps(facts | {"error": outcome.error})
+    facts["files"] = {kind: str(path) for kind, path in job.paths.items()}
+    if outcome.status == "done":
+        level = outcome.target_level_db
+        facts |= {
+            "target_level_db": round(level, 2),
+            "nearly_silent": level < NEARLY_SILENT_DB,
+            "sample_rate": outcome.sample_rate,
+            "written_sample_rate": outcome.written_rate,
+            "seconds": round(outcome.seconds, 3),
+        }
+    return json.dumps(facts | {"settings": outcome.settings})
+
+
+def in_words(outcome: Outcome, alone: bool) -> str:
+    """Some lines about a recording that was asked for alone, one about one of many."""
+    job = outcome.job
+    if outcome.status == "skipped":
+        where = job.paths["settings"]
+        return (
+            f"{job.recording} is done already, with the same settings: see {where} "
+            "(--overwrite does it again)."
+        )
+    if not alone:
+        first = next(iter(job.paths.values()))
+        return f"{job.recording}: {first}. {_loudness(outcome.target_level_db)}"
+    length = outcome.samples / outcome.sample_rate
+    kind = {1: "mono", 2: "stereo"}.get(outcome.channels, f"{outcome.channels} channels")
+    done = "Removed" if "without" in job.paths else "Lifted"
+    lines = [
+        f"{done} {_wanted(job.prompt)} from {job.recording} ({length:.2f} s, "
+        f"{outcome.sample_rate} Hz, {kind}) in {outcome.seconds:.1f} s:"
+    ]
+    width = max(map(len, job.paths))
+    lines += [f"  {stem:{width}}  {path}" for stem, path in job.paths.items()]
+    if outcome.written_rate != outcome.sample_rate:
+        lines.append(
+            f"The files are at {outcome.written_rate} Hz: {job.output.format} has no "
+            f"{outcome.sample_rate} Hz."
+        )
+    return "\n".join([*lines, _loudness(outcome.target_level_db)])
+
+
+def summary(done: int, skipped: int, failed: int) -> str:
+    """The last line of a run through many recordings."""
+    parts = [f"{done} done"]
+    parts += [f"{skipped} done before"] if skipped else []
+    parts += [f"{failed} failed"] if failed else []
+    return ", ".join(parts) + "."
+
+
+def one_line(message: str) -> str:
+    """A message without the line breaks that a file's name may hold."""
+    return " ".join(part.strip() for part in message.splitlines() if part.strip())
+
+
+def _wanted(prompt: Prompt) -> str:
+    marks = ", ".join(f"{'+' if s.positive else '-'}{s}" for s in prompt.spans)
+    if prompt.text is None:
+        return f"the sound marked {marks}"
+    return f"'{prompt.text}'" + (f" marked {marks}" if marks else "")
+
+
+def _loudness(level_db: float) -> str:
+    if level_db < NEARLY_SILENT_DB:
+        seen = "silent" if level_db < _INAUDIBLE_DB else f"{-level_db:.1f} dB below the mixture"
+        return f"The target is nearly silent ({seen}): the sound was probably not found."
+    side = "below" if level_db < 0 else "above"
+    return f"The target is {abs(level_db):.1f} dB {side} the mixture."

@@ -1,0 +1,194 @@
+"""Inputs, names, job lists, files that appear together."""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from soundsift.audio.together import clear_leftovers, written_together
+from soundsift.batch.inputs import find_recordings
+from soundsift.batch.jobs_file import read_jobs
+from soundsift.batch.names import check_template, fill, slug, split_suffix
+from soundsift.errors import SoundsiftError
+
+FACTS = {"text": "Dog, barking!", "model": "default", "preset": "draft", "seed": "3"}
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+
+def test_folders_patterns_and_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "in/b.wav", "in/a.MP3", "in/.hidden.wav", "in/notes.txt", "in/deep/c.flac")
+    touch(tmp_path, "in/.cache/d.wav", "in/out/e.wav", "[1].wav", "odd.name")
+
+    def found(*named: str) -> list[str]:
+        return [str(p) for p in find_recordings(named, Path("in/out"))]
+
+    inside = ["in/a.MP3", "in/b.wav", "in/deep/c.flac"]
+    assert found("in") == inside
+    assert found("in/*.wav") == ["in/b.wav"]
+    assert found("in/**/*.[fm]*") == ["in/deep/c.flac"]
+    assert found("in/b.wav", "in", "./in/b.wav") == ["in/b.wav", "in/a.MP3", "in/deep/c.flac"]
+    # Named ones are taken as they are, even if they are not there: reading them says so.
+    assert found("[1].wav", "odd.name", "gone.wav") == ["[1].wav", "odd.name", "gone.wav"]
+    for nothing in ("*.ogg", "in/.cache/*.mp3"):
+        with pytest.raises(SoundsiftError, match="nothing fits"):
+            found(nothing)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SoundsiftError, match="without recordings"):
+        found("empty")
+
+
+def test_results_are_no_recordings(tmp_path):
+    touch(tmp_path, "a.wav", "a.target.wav", "b.target.wav")
+    settings = {"soundsift": "0", "files": {"target": "a.target.wav"}}
+    (tmp_path / "a.json").write_text(json.dumps(settings))
+    (tmp_path / "other.json").write_text("[1]")
+    found = find_recordings([str(tmp_path)], tmp_path)
+    assert [p.name for p in found] == ["a.wav", "b.target.wav"]
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("{stem}_{text}", "my take_dog-barking"),
+        ("{index}-{parent}-{ext}", "007-day 1-wav"),
+        ("{model}.{seed}.{preset}", "default.3.draft"),
+        ("{kind} of {stem}", "{kind} of my take"),
+        ("{{x}}", "{x}"),
+    ],
+)
+def test_templates(template, name):
+    check_template(template)
+    assert fill(template, Path("/x/day 1/my take.wav"), 7, 120, FACTS) == name
+
+
+@pytest.mark.parametrize("template", ["{stm}", "{stem", "{}", "{stem!r}", "{index:9}", "a/{stem}"])
+def test_bad_templates(template):
+    with pytest.raises(SoundsiftError, match="--name"):
+        check_template(template)
+
+
+def test_slugs_and_suffixes():
+    assert slug("Größe ñ 東京 -- (2)") == "größe-ñ-東京-2"
+    assert len(slug("word " * 40)) <= 60
+    assert split_suffix("{stem}.flac") == ("{stem}", "flac")
+    assert split_suffix("clean.MP4") == ("clean", "video")
+    assert split_suffix("take 1.5") == ("take 1.5", None)
+    assert split_suffix(".wav") == (".wav", None)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{", ["line 2", "JSON"]),
+        ("[1]", ["line 2", "object"]),
+        ('{"input": "a.wav", "input": "b.wav"}', ["line 2", "twice"]),
+        ('{"text": "dog"}', ["line 2", "'input'"]),
+        ('{"input": "a.wav", "txt": "dog"}', ["line 2", "'txt'", "text"]),
+        ('{"input": "a.wav", "seed": "1"}', ["line 2", 'seed is "1"', "whole number"]),
+        ('{"input": "a.wav", "seed": true}', ["line 2", "seed is true"]),
+        ('{"input": "a.wav", "seed": -1}', ["line 2", "seed is -1"]),
+        ('{"input": "a.wav", "spans": [[1]]}', ["line 2", "spans is [[1]]"]),
+        ('{"input": "a.wav", "spans": "1-2"}', ["line 2", "spans"]),
+        ('{"input": "a.wav", "preset": "fast"}', ["line 2", '"fast"', "standard"]),
+    ],
+)
+def test_job_lists_are_strict(tmp_path, line, words):
+    path = tmp_path / "jobs.jsonl"
+    path.write_text('{"input": "a.wav", "text": "ok"}\n' + line + "\n")
+    with pytest.raises(SoundsiftError) as caught:
+        read_jobs(path)
+    message = str(caught.value)
+    assert "\n" not in message and str(path) in message
+    for word in words:
+        assert word in message
+
+
+def test_job_lists(tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    path.write_bytes(
+        b'\xef\xbb\xbf{"input": "a.wav", "spans": ["1-2", [3, 4.5]]}\r\n\n{"input": "b"}'
+    )
+    (first, job), (second, _) = read_jobs(path)
+    assert first.endswith("line 1") and second.endswith("line 3")
+    assert job.spans == ["1-2", [3, 4.5]]
+    for content, words in ((b"\n", "empty"), (b"\xff\xfe", "UTF-8")):
+        path.write_bytes(content)
+        with pytest.raises(SoundsiftError, match=words):
+            read_jobs(path)
+    with pytest.raises(SoundsiftError, match="No such file"):
+        read_jobs(tmp_path / "none")
+
+
+# --- files that appear together -------------------------------------------------------------------
+
+
+def killed(folder: Path, at: str) -> None:
+    """A process that writes a, b and c and is killed with kill -9 at a point of it."""
+    if child := os.fork():
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
+        return
+    replace, moved = Path.replace, 0
+
+    def counting(self: Path, target: Path) -> Path:
+        nonlocal moved
+        moved += 1
+        if at == f"move {moved}":
+            os.kill(os.getpid(), 9)
+        return replace(self, target)
+
+    Path.replace = counting  # type: ignore[method-assign]
+    with written_together(folder, overwrite=True) as files:
+        for name in "abc":
+            files.place(name).write_text("new")
+            if at == f"write {name}":
+                os.kill(os.getpid(), 9)
+    os._exit(0)
+
+
+@pytest.mark.parametrize("at", ["write a", "write c", "move 1", "move 2", "move 3", "move 4"])
+@pytest.mark.parametrize("before", [None, "old"])
+def test_killed_at_any_point_all_files_are_old_or_all_new(tmp_path, at, before):
+    if before:
+        for name in "abc":
+            (tmp_path / name).write_text(before)
+    killed(tmp_path, at)
+    clear_leftovers(tmp_path)
+    found = {p.name: p.read_text() for p in tmp_path.iterdir()}
+    # The first move is that of the note; after it, all files are on the disk.
+    whole = at.startswith("move") and at != "move 1"
+    assert found == (
+        dict.fromkeys("abc", "new") if whole else dict.fromkeys("abc", before) if before else {}
+    )
+
+
+def test_what_is_being_written_is_not_cleared(tmp_path):
+    with written_together(tmp_path) as files:
+        files.place("a").write_text("1")
+        clear_leftovers(tmp_path)
+        assert files.hidden.is_dir()
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+    old = tmp_path / ".soundsift-1.tmp"
+    old.write_text("x")
+    os.utime(old, (0, 0))
+    with old.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        clear_leftovers(tmp_path)
+        assert old.exists()
+    clear_leftovers(tmp_path)
+    assert not old.exists()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_an_error_leaves_nothing(tmp_path, error):
+    with pytest.raises(error), written_together(tmp_path / "new" / "er") as files:
+        files.place("a").write_text("1")
+        raise error
+    assert list(tmp_path.iterdir()) == []

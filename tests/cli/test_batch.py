@@ -1,0 +1,314 @@
+"""`separate` and `remove` with many files."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import soundsift
+from soundsift.separation.separator import Separator
+
+RATE = 16_000
+
+
+def recording(path: Path, seed: int = 0, seconds: float = 0.3) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = np.random.default_rng(seed).normal(0, 0.1, (round(RATE * seconds), 1))
+    soundfile.write(path, samples, RATE, format="WAV", subtype="PCM_16")
+    return path
+
+
+@pytest.fixture
+def takes(tmp_path):
+    folder = tmp_path / "takes"
+    for number in range(4):
+        recording(folder / f"take{number}.wav", number)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*"))}
+
+
+def lines(result) -> list[dict]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def command(takes: Path, model: Path, out: Path, *more: object) -> tuple[object, ...]:
+    return ("separate", takes, "--text", "dog", "--model", model, "--out", out, *more)
+
+
+def test_a_damaged_file_is_reported_and_the_others_go_on(run, takes, model, tmp_path):
+    (takes / "take1.wav").write_text("no sound")
+    result = run(*command(takes, model, tmp_path / "out"))
+    assert result.exit_code == 3
+    assert "take1.wav" in result.stderr and len(result.stderr.splitlines()) == 1
+    assert result.stdout.splitlines()[-1] == "3 done, 1 failed."
+    result = run(*command(takes, model, tmp_path / "out", "--json"))
+    assert result.exit_code == 3
+    found = {Path(f["input"]).name: f for f in lines(result)}
+    assert {n: f["status"] for n, f in found.items()} == {
+        "take0.wav": "skipped",
+        "take1.wav": "failed",
+        "take2.wav": "skipped",
+        "take3.wav": "skipped",
+    }
+    assert "take1.wav" in found["take1.wav"]["error"]
+
+
+def test_all_damaged(run, tmp_path, model):
+    for name in "ab":
+        (tmp_path / f"{name}.wav").write_text("no sound")
+    result = run(*command(tmp_path, model, tmp_path / "out"))
+    assert result.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_done_is_skipped_and_overwrite_does_it_again(
+    run, takes, model, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    assert run(*command(takes, model, out)).exit_code == 0
+    before = contents(out)
+    assert len(before) == 12
+    calls = []
+    real = Separator.separate
+
+    def counting(self, source, **rest):
+        calls.append(source.path.name)
+        return real(self, source, **rest)
+
+    monkeypatch.setattr(Separator, "separate", counting)
+    result = run(*command(takes, model, out))
+    assert result.exit_code == 0 and result.stdout.count("done already") == 4
+    assert not calls
+    # A copy of the recording is the same recording; a result that was tampered with is made again.
+    os.utime(takes / "take0.wav", (1, 1))
+    (out / "take2.target.wav").write_bytes(b"")
+    (out / "take3.residual.wav").unlink()
+    result = run(*command(takes, model, out, "--json"))
+    assert [f["status"] for f in lines(result)].count("skipped") == 2
+    assert calls == ["take2.wav", "take3.wav"]
+    assert contents(out) == before
+    assert run(*command(takes, model, out, "--overwrite")).exit_code == 0
+    assert len(calls) == 6
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        (["--seed", 1], "seed"),
+        (["--picture"], "picture"),
+        (["--bits", "24"], "bits"),
+        (["--span", "0-0.1"], "spans"),
+    ],
+)
+def test_other_results_are_in_the_way(run, takes, model, tmp_path, more, word, one_sentence):
+    out = tmp_path / "out"
+    run(*command(takes / "take0.wav", model, out))
+    before = contents(out)
+    result = run(*command(takes, model, out, *more))
+    one_sentence(result, "take0.json", "exists already", word, "--overwrite")
+    assert contents(out) == before
+
+
+def test_another_recording_of_the_same_name_is_no_repetition(
+    run, takes, model, tmp_path, one_sentence
+):
+    out = tmp_path / "out"
+    run(*command(takes / "take0.wav", model, out))
+    recording(takes / "take0.wav", 9)
+    result = run(*command(takes / "take0.wav", model, out))
+    one_sentence(result, "take0.json", "another recording")
+
+
+def test_two_recordings_for_one_name(run, takes, model, tmp_path, one_sentence, monkeypatch):
+    monkeypatch.setattr(soundsift, "load", None)
+    recording(takes / "more" / "take0.wav")
+    result = run(*command(takes, model, tmp_path / "out"))
+    one_sentence(result, "more/take0.wav", "take0.target.wav", "{parent}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_and_formats(run, takes, model, tmp_path):
+    out = tmp_path / "out"
+    recording(takes / "more" / "take0.wav")
+    more = ("--name", "{index}_{parent}_{stem}_{kind}.flac", "--picture")
+    assert run(*command(takes, model, out, *more)).exit_code == 0
+    assert (out / "4_takes_take3_target.flac").is_file()
+    kinds = {p.stem.rpartition("_")[2] for p in out.iterdir()}
+    assert kinds == {"target", "residual", "settings", "picture"}
+    done = run("remove", takes / "take0.wav", "--text", "dog", "--model", model, "--out", out)
+    assert done.exit_code == 0 and (out / "take0.without.wav").is_file()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--name", "{stm}"], ["{stm}", "{stem}"]),
+        (["--format", "wma"], ["'wma'", "flac"]),
+        (["--format", "flac", "--bits", "32f"], ["flac", "32f"]),
+        (["--format", "mp3", "--bitrate", "1000"], ["1000", "320"]),
+        (["--bitrate", "100"], ["wav", "100"]),
+        (["--format", "mp3", "--name", "a.flac"], ["flac", "mp3"]),
+        (["--jobs", "0"], ["--jobs", "0"]),
+        (["--jobs-file", "jobs.jsonl"], ["jobs.jsonl", "not both"]),
+        (["--text", "cat"], ["2 times", "'dog'", "'cat'"]),
+        (["gone.wav"], ["gone.wav", "does not exist"]),
+        (["*.xyz"], ["*.xyz", "nothing fits"]),
+    ],
+)
+def test_refused_before_any_work(run, takes, model, tmp_path, more, words, one_sentence):
+    one_sentence(run(*command(takes, model, tmp_path / "out", *more)), *words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_sound_file_has_no_picture(run, takes, model, tmp_path, one_sentence):
+    result = run(*command(takes / "take0.wav", model, tmp_path / "out", "--format", "video"))
+    one_sentence(result, "take0.wav", "no moving picture")
+
+
+def test_opus_says_what_happens_to_the_rate(run, takes, model, tmp_path):
+    result = run(*command(takes / "take0.wav", model, tmp_path / "out", "--format", "opus"))
+    assert "48000 Hz: opus has no 16000 Hz" in result.stdout
+
+
+def test_a_job_list(run, takes, model, tmp_path, one_sentence):
+    path = takes / "jobs.jsonl"
+    jobs = [
+        {"input": "take0.wav", "text": "Dog", "seed": 7, "name": "first"},
+        {"input": "take1.wav", "spans": [[0, 0.1]], "not_spans": ["0.2-0.3"]},
+        {"input": str(takes / "take0.wav"), "text": "cat"},
+    ]
+    path.write_text("\n".join(map(json.dumps, jobs)))
+    common = ("separate", "--jobs-file", path, "--model", model, "--out", tmp_path / "out")
+    result = run(*common, "--json", "--name", "{stem}_{text}", "--seed", 3)
+    assert result.exit_code == 0, result.stderr
+    found = lines(result)
+    assert [Path(f["files"]["target"]).name for f in found] == [
+        "first.target.wav",
+        "take1_span.target.wav",
+        "take0_cat.target.wav",
+    ]
+    assert [f["settings"]["seed"] for f in found] == [7, 3, 3]
+    assert [s["positive"] for s in found[1]["settings"]["spans"]] == [True, False]
+    for line, words in (
+        ({"input": "take0.wav"}, "prompt is empty"),
+        ({"input": "gone.wav", "text": "dog"}, "does not exist"),
+        ({"input": "take0.wav", "spans": ["2-1"]}, "reversed"),
+    ):
+        path.write_text(json.dumps(jobs[0]) + "\n" + json.dumps(line))
+        one_sentence(run(*common, "--overwrite"), "line 2", words)
+
+
+def test_interruption_in_a_batch_leaves_whole_results_only(
+    run, takes, model, tmp_path, monkeypatch
+):
+    real, calls = Separator.separate, []
+
+    def stopping(self, source, **rest):
+        calls.append(source)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(self, source, **rest)
+
+    monkeypatch.setattr(Separator, "separate", stopping)
+    result = run(*command(takes, model, tmp_path / "out"))
+    assert result.exit_code == 130
+    names = sorted(contents(tmp_path / "out"))
+    assert len(names) == 6 and {n.partition(".")[0] for n in names} == {"take0", "take1"}
+
+
+def test_killed_while_writing_and_run_again(run, takes, model, tmp_path, monkeypatch):
+    """kill -9 in a child, while the second file's results move to their places."""
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    assert run(*command(takes, model, whole)).exit_code == 0
+    child = os.fork()
+    if not child:
+        real = Path.replace
+
+        def dying(self, target):
+            moved = real(self, target)
+            if target == out / "take1.target.wav":
+                os.kill(os.getpid(), signal.SIGKILL)
+            return moved
+
+        Path.replace = dying
+        run(*command(takes, model, out))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert (out / "take1.target.wav").exists() and not (out / "take1.json").exists()
+    result = run(*command(takes, model, out, "--json"))
+    assert result.exit_code == 0, result.stderr
+    assert [f["status"] for f in lines(result)] == ["skipped", "skipped", "done", "done"]
+    assert contents(out) == contents(whole)
+
+
+def process(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "soundsift.cli", *map(str, arguments)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_bytes(takes, model, tmp_path):
+    (takes / "take9.wav").write_text("no sound")
+    results = {}
+    for jobs in (1, 2):
+        out = tmp_path / str(jobs)
+        done = process(*command(takes, model, out, "--jobs", jobs, "--json"))
+        stdout, stderr = done.communicate(timeout=120)
+        assert done.returncode == 3, stderr
+        assert stderr.count("\n") == 1 and "take9.wav" in stderr
+        assert len(stdout.splitlines()) == 5
+        results[jobs] = contents(out)
+    assert len(results[1]) == 12 and results[1] == results[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_folder_of_fifty_stopped_half_way(model, tmp_path, jobs, how):
+    takes, out = tmp_path / "takes", tmp_path / "out"
+    for number in range(50):
+        recording(takes / f"take{number}.wav", number)
+    started = process(*command(takes, model, out, "--jobs", jobs))
+    until = time.monotonic() + 100
+    while len(list(out.glob("*.json"))) < 8 and time.monotonic() < until:
+        time.sleep(0.01)
+    started.send_signal(how)
+    stderr = started.communicate(timeout=60)[1]
+    assert "Traceback" not in stderr
+    assert started.returncode == (-how if how == signal.SIGKILL else 130)
+    if how != signal.SIGKILL:
+        assert stderr == "Interrupted.\n"
+        assert not list(out.glob(".*"))
+        assert all((out / f"{p.stem}.target.wav").exists() for p in out.glob("*.json"))
+    time.sleep(1)  # processes of a killed parent end by themselves
+    before = len(list(out.glob("*.json")))
+    assert 8 <= before < 50
+    again = process(*command(takes, model, out, "--jobs", jobs, "--json"))
+    stdout, stderr = again.communicate(timeout=200)
+    assert again.returncode == 0, stderr
+    states = [json.loads(line)["status"] for line in stdout.splitlines()]
+    assert len(states) == 50 and before <= states.count("skipped") <= before + 2
+    assert len(contents(out)) == 150
+    for path in takes.iterdir():
+        whole, target, residual = (
+            soundfile.read(p, dtype="int16")[0]
+            for p in (path, *(out / f"{path.stem}.{s}.wav" for s in ("target", "residual")))
+        )
+        np.testing.assert_array_equal(target + residual, whole)
+    shutil.rmtree(out)
