@@ -9,8 +9,18 @@ from soundsift.errors import SoundsiftError
 def test_device_is_there() -> None:
     assert torch.ones(2, device=pick_device()).sum() == 2
     assert pick_device("cpu") == torch.device("cpu")
-    for wrong in ("abacus", "cuda:99" if not torch.cuda.is_available() else "abacus:0"):
+    assert pick_device("cpu:0").type == "cpu"
+    for wrong in ("abacus", "abacus:0", "cuda:99", "cpu:x", "cpu:3", "cpu:", "cpu:-1", "cpu:0:0"):
         with pytest.raises(SoundsiftError, match=wrong):
+            pick_device(wrong)
+
+
+def test_graphics_cards_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device("cuda:1") == torch.device("cuda", 1)
+    for wrong in ("cuda:2", "cuda:x"):
+        with pytest.raises(SoundsiftError, match=f"{wrong}.*expected one of cuda, cuda:0, cuda:1"):
             pick_device(wrong)
 
 

@@ -1,5 +1,6 @@
 """Compiling C at run time, and doing without."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -55,3 +56,48 @@ def test_no_place_for_the_library(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert compile_library(source, ["-O2"]) is None
+
+
+@needs_compiler
+@pytest.mark.parametrize("what", ["folder", "library"])
+def test_nothing_is_loaded_that_others_can_write(source: Path, tmp_path: Path, what: str) -> None:
+    assert compile_library(source, ["-O2"]) is not None
+    folder = tmp_path / "cache" / "soundsift"
+    (library,) = folder.iterdir()
+    path = folder if what == "folder" else library
+    mode = path.stat().st_mode
+    for more in (0o020, 0o002):
+        path.chmod(mode | more)
+        assert compile_library(source, ["-O2"]) is None
+    path.chmod(mode)
+    assert compile_library(source, ["-O2"]) is not None
+
+
+@needs_compiler
+def test_nothing_is_loaded_that_others_own(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compile_library(source, ["-O2"]) is not None
+    monkeypatch.setattr(os, "geteuid", lambda: source.stat().st_uid + 1)
+    assert compile_library(source, ["-O2"]) is None
+
+
+@needs_compiler
+def test_the_umask_does_not_matter(source: Path) -> None:
+    before = os.umask(0)
+    try:
+        assert compile_library(source, ["-O2"]) is not None
+    finally:
+        os.umask(before)
+    assert compile_library(source, ["-O2"]) is not None
+
+
+@needs_compiler
+def test_what_a_killed_process_left_is_removed(source: Path, tmp_path: Path) -> None:
+    assert compile_library(source, ["-O2"]) is not None
+    folder = tmp_path / "cache" / "soundsift"
+    old, fresh = folder / "a-0.so.00.partial", folder / "a-0.so.11.partial"
+    for path in (old, fresh):
+        path.write_text("half")
+    os.utime(old, (0, 0))
+    assert compile_library(source, ["-O2"]) is not None
+    # The other one may still be at work.
+    assert fresh.exists() and not old.exists()

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.image import imread
 
 from soundsift.errors import SoundsiftError
-from soundsift.pictures import _band_edges, _spectrogram, spectrogram_picture
+from soundsift.pictures import Picture, _band_edges, _Panel, spectrogram_picture
 from soundsift.prompts import Span
 
 
@@ -54,6 +54,14 @@ def test_same_bytes_and_no_overwriting(tmp_path):
         spectrogram_picture(tmp_path / "c", mixture, target[:, :9], target, 8000)
 
 
+def _spectrogram(wave: np.ndarray, rate: int, edges: np.ndarray) -> np.ndarray:
+    panel = _Panel(rate, edges)
+    for start in range(0, wave.shape[1], rate):
+        panel.add(wave[:, start : start + rate])
+    panel.finish()
+    return panel.power.T
+
+
 @pytest.mark.parametrize("hertz", [150, 1000, 3000])
 def test_a_tone_lies_in_its_row(hertz):
     rate = 44100
@@ -68,6 +76,23 @@ def test_a_click_lies_in_its_column():
     wave[0, 48000 * 10 + 777] = 1
     power = _spectrogram(wave, 48000, _band_edges(48000)).sum(axis=0)
     assert power.argmax() / len(power) * 30 == pytest.approx(10.02, abs=0.05)
+
+
+def test_blocks_make_the_same_picture_and_columns_stay_few(tmp_path):
+    rate = 8000
+    mixture, target = waves(rate, 60 * rate)
+    spectrogram_picture(tmp_path / "a.png", mixture, target, mixture - target, rate)
+    picture = Picture(rate)
+    for start in range(0, mixture.shape[1], 3001):
+        end = start + 3001
+        picture.add(*(w[:, start:end] for w in (mixture, target, mixture - target)))
+    picture.save(tmp_path / "b.png")
+    assert np.abs(imread(tmp_path / "a.png") - imread(tmp_path / "b.png")).max() < 0.02
+    power = _spectrogram(mixture, rate, _band_edges(rate))
+    # The tone is in the second half.
+    assert 1400 <= power.shape[1] < 2800
+    tone = power[:, power.shape[1] // 2 + 2 :].max(axis=0)
+    assert tone.min() > 10 * power[:, : power.shape[1] // 2 - 2].max()
 
 
 def test_matplotlib_loads_only_when_drawing():

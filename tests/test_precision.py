@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from soundsift.errors import SoundsiftError
 from soundsift.precision import SCALE, quantise, restored
 
 NAME = "transformer.blocks.0.feed_forward.down.weight"
@@ -35,3 +37,11 @@ def test_only_products_in_blocks_are_rounded() -> None:
     assert set(stored) == {*others, NAME, NAME + SCALE}
     assert all(stored[name] is others[name] for name in others)
     assert list(restored(stored)) == [*others, NAME]
+
+
+def test_scales_that_do_not_fit() -> None:
+    stored = quantise({NAME: torch.randn(6, 40)})
+    for scale, found in ((None, "none"), (torch.ones(5), r"of shape \(5,\)")):
+        spoilt = {NAME: stored[NAME]} | ({} if scale is None else {NAME + SCALE: scale})
+        with pytest.raises(SoundsiftError, match=f"{NAME}{SCALE}; there is {found}"):
+            restored(spoilt)[NAME]

@@ -14,7 +14,8 @@ def pick_device(wanted: str | None = None) -> torch.device:
     """CUDA, then MPS, then the CPU, unless one is asked for.
 
     Raises:
-        SoundsiftError: if the device asked for is unknown or not there.
+        SoundsiftError: if the device asked for is unknown or not there, or is not a name, perhaps
+            with a number, such as cuda:1.
     """
     available = ["cpu"]
     if torch.backends.mps.is_available():
@@ -23,9 +24,17 @@ def pick_device(wanted: str | None = None) -> torch.device:
         available.insert(0, "cuda")
     if wanted is None:
         return torch.device(available[0])
-    if wanted.partition(":")[0] not in available:
+    kind, colon, number = wanted.partition(":")
+    if kind not in available:
         raise SoundsiftError(
             f"device {wanted!r} is not available here; expected one of {', '.join(available)}."
+        )
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    numbers = [str(index) for index in range(count)]
+    if colon and number not in numbers:
+        expected = ", ".join([kind, *(f"{kind}:{index}" for index in numbers)])
+        raise SoundsiftError(
+            f"device {wanted!r} is not available here; expected one of {expected}."
         )
     return torch.device(wanted)
 

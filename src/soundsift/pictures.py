@@ -55,55 +55,92 @@ def spectrogram_picture(
             "expected three waves of one shape (channels, samples), not "
             f"{mixture.shape}, {target.shape}, {residual.shape}"
         )
-    # Only whoever draws pays for loading matplotlib. No pyplot: it has global state and looks for a
-    # screen.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    picture = Picture(sample_rate, spans, title)
+    picture.add(mixture, target, residual)
+    picture.save(path, overwrite=overwrite)
 
-    waves = {"Mixture": mixture, "Target": target, "Residual": residual}
-    edges = _band_edges(sample_rate)
-    powers = {name: _spectrogram(wave, sample_rate, edges) for name, wave in waves.items()}
-    loudest = max(float(powers["Mixture"].max()), 1e-20)
-    peak = max(float(np.abs(mixture).max()), 1e-6)
-    duration = mixture.shape[1] / sample_rate
 
-    figure = Figure(figsize=(16, 12), dpi=100, facecolor=_PAPER)
-    FigureCanvasAgg(figure)
-    panels = figure.add_gridspec(
-        3,
-        2,
-        width_ratios=[70, 1],
-        hspace=0.17,
-        wspace=0.03,
-        left=0.07,
-        right=0.93,
-        top=0.895,
-        bottom=0.06,
-    )
-    image: Any = None
-    for index, (name, wave) in enumerate(waves.items()):
-        rows = panels[index, 0].subgridspec(2, 1, height_ratios=[1, 5], hspace=0.03)
-        envelope = figure.add_subplot(rows[0])
-        _draw_envelope(envelope, wave, peak, duration, name)
-        axes = figure.add_subplot(rows[1])
-        decibels = 10 * np.log10(np.maximum(powers[name] / loudest, 1e-20))
-        image = axes.imshow(
-            decibels,
-            origin="lower",
-            aspect="auto",
-            cmap="magma",
-            vmin=-_RANGE_DB,
-            vmax=0,
-            interpolation="bilinear",
-            extent=(0, duration, 0, len(edges) - 1),
+class Picture:
+    """The same from blocks: three spectrograms that become coarser as the recording goes on.
+
+    Args:
+        sample_rate: samples per second.
+        spans: spans of the prompt.
+        title: headline, for instance the text prompt.
+    """
+
+    def __init__(self, sample_rate: int, spans: Sequence[Span] = (), title: str = "") -> None:
+        self._rate, self._spans, self._title = sample_rate, spans, title
+        self._edges = _band_edges(sample_rate)
+        self._panels = {
+            name: _Panel(sample_rate, self._edges) for name in ("Mixture", "Target", "Residual")
+        }
+
+    def add(self, mixture: np.ndarray, target: np.ndarray, residual: np.ndarray) -> None:
+        """Take the next block of each, `(channels, samples)`, full scale ±1."""
+        for panel, wave in zip(self._panels.values(), (mixture, target, residual), strict=True):
+            panel.add(wave)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Draw what was taken into a PNG of 1600 x 1200 pixels.
+
+        Args:
+            path: where to.
+            overwrite: replace an existing file.
+
+        Raises:
+            SoundsiftError: the file exists and `overwrite` is off, or it can't be written.
+        """
+        # Only whoever draws pays for loading matplotlib. No pyplot: it has global state and looks
+        # for a screen.
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        for panel in self._panels.values():
+            panel.finish()
+        mixture = self._panels["Mixture"]
+        loudest = max(float(mixture.power.max()), 1e-20)
+        peak = max(float(np.abs([mixture.top, mixture.bottom]).max()), 1e-6)
+        duration = mixture.samples / self._rate
+
+        figure = Figure(figsize=(16, 12), dpi=100, facecolor=_PAPER)
+        FigureCanvasAgg(figure)
+        grid = figure.add_gridspec(
+            3,
+            2,
+            width_ratios=[70, 1],
+            hspace=0.17,
+            wspace=0.03,
+            left=0.07,
+            right=0.93,
+            top=0.895,
+            bottom=0.06,
         )
-        _label_axes(axes, edges, duration, last=index == len(waves) - 1)
-        _shade(axes, spans)
-    _add_colour_bar(figure, figure.add_subplot(panels[:, 1]), image)
-    _add_heading(figure, title, spans)
-    with atomic_file(path, overwrite=overwrite) as file:
-        # Without a date or a version in it, the same separation gives the same picture.
-        figure.savefig(file, format="png", metadata={"Software": None})
+        image: Any = None
+        for index, (name, panel) in enumerate(self._panels.items()):
+            rows = grid[index, 0].subgridspec(2, 1, height_ratios=[1, 5], hspace=0.03)
+            shown = len(panel.power) * panel.width / self._rate
+            envelope = figure.add_subplot(rows[0])
+            _draw_envelope(envelope, panel, peak, duration, shown, name)
+            axes = figure.add_subplot(rows[1])
+            decibels = 10 * np.log10(np.maximum(panel.power.T / loudest, 1e-20))
+            image = axes.imshow(
+                decibels,
+                origin="lower",
+                aspect="auto",
+                cmap="magma",
+                vmin=-_RANGE_DB,
+                vmax=0,
+                interpolation="bilinear",
+                extent=(0, shown, 0, len(self._edges) - 1),
+            )
+            _label_axes(axes, self._edges, duration, last=index == len(self._panels) - 1)
+            _shade(axes, self._spans)
+        _add_colour_bar(figure, figure.add_subplot(grid[:, 1]), image)
+        _add_heading(figure, self._title, self._spans)
+        with atomic_file(path, overwrite=overwrite) as file:
+            # Without a date or a version in it, the same separation gives the same picture.
+            figure.savefig(file, format="png", metadata={"Software": None})
 
 
 def _band_edges(sample_rate: int) -> np.ndarray:
@@ -118,28 +155,80 @@ def _to_scale(hertz: float | np.ndarray) -> Any:
     return np.log1p(np.asarray(hertz) / 300)
 
 
-def _spectrogram(wave: np.ndarray, sample_rate: int, edges: np.ndarray) -> np.ndarray:
-    """Power per band and column, (bands, columns), mean over the channels."""
-    # About 46 ms: harmonics of a voice apart, its syllables too.
-    size = 2 ** max(6, round(np.log2(0.046 * sample_rate)))
-    samples = wave.shape[1]
-    columns = int(np.clip(samples // (size // 8), 1, _COLUMNS))
-    # Several windows per column, so that short clicks in long recordings are not stepped over.
-    per_column = int(np.clip(samples / columns / size * 2, 1, 8))
-    centres = (np.arange(columns * per_column) + 0.5) * samples / (columns * per_column)
-    starts = np.round(centres).astype(np.int64)
-    window = np.hanning(size).astype(np.float32)
-    bands = _band_weights(size, sample_rate, edges)
-    result = np.zeros((columns, len(edges) - 1), dtype=np.float64)
-    for channel in wave:
-        # A window starting at a padded wave's index is centred on the same index of the wave.
-        padded = np.pad(channel.astype(np.float32), size // 2)
-        for first in range(0, columns, 64):
-            block = starts[first * per_column : (first + 64) * per_column]
-            frames = padded[block[:, None] + np.arange(size)] * window
-            power = np.abs(np.fft.rfft(frames, axis=1)) ** 2 @ bands
-            result[first : first + 64] += power.reshape(-1, per_column, power.shape[1]).max(axis=1)
-    return result.T / len(wave)
+class _Panel:
+    """Spectrogram and envelope of one wave, in columns whose width doubles when they are too many.
+
+    Attributes:
+        power: mean over the channels per column and band, `(columns, bands)`; of each column the
+            loudest moment, so that short clicks in long recordings are not stepped over.
+        top: highest sample per column.
+        bottom: lowest sample per column.
+        width: samples per column.
+        samples: taken so far.
+    """
+
+    def __init__(self, sample_rate: int, edges: np.ndarray) -> None:
+        # About 46 ms: harmonics of a voice apart, its syllables too.
+        self._size = 2 ** max(6, round(np.log2(0.046 * sample_rate)))
+        self._window = np.hanning(self._size).astype(np.float32)
+        self._bands = _band_weights(self._size, sample_rate, edges).astype(np.float32)
+        self.width = self._size // 8
+        self.samples = 0
+        self.power = np.zeros((0, len(edges) - 1), np.float32)
+        self.top = np.zeros(0, np.float32)
+        self.bottom = np.zeros(0, np.float32)
+        # From half a window before the first column that is not done.
+        self._held: np.ndarray | None = None
+
+    def add(self, wave: np.ndarray) -> None:
+        """Take the next samples, `(channels, samples)`."""
+        self.samples += wave.shape[1]
+        self._extend(wave.astype(np.float32))
+
+    def finish(self) -> None:
+        """Do the last column, which may be a part of one."""
+        if self.samples > len(self.power) * self.width:
+            end = -(-self.samples // self.width) * self.width + self._size
+            assert self._held is not None
+            self._extend(np.zeros((len(self._held), end - self.samples), np.float32))
+            keep = -(-self.samples // self.width)
+            self.power, self.top = self.power[:keep], self.top[:keep]
+            self.bottom = self.bottom[:keep]
+
+    def _extend(self, wave: np.ndarray) -> None:
+        if self._held is None:
+            self._held = np.zeros((wave.shape[0], self._size // 2), np.float32)
+        self._held = np.concatenate((self._held, wave), axis=1)
+        while True:
+            # The last window of a column reaches half a window beyond it.
+            ready = (self._held.shape[1] - self._size) // self.width
+            count = min(ready, 2 * _COLUMNS - len(self.power), 64)
+            if count <= 0:
+                return
+            self._do(count)
+            if len(self.power) == 2 * _COLUMNS:
+                self.power = self.power.reshape(_COLUMNS, 2, -1).max(axis=1)
+                self.top = self.top.reshape(_COLUMNS, 2).max(axis=1)
+                self.bottom = self.bottom.reshape(_COLUMNS, 2).min(axis=1)
+                self.width *= 2
+
+    def _do(self, count: int) -> None:
+        """Append so many columns."""
+        held, size = self._held, self._size
+        assert held is not None
+        length = count * self.width
+        inner = held[:, size // 2 : size // 2 + length].reshape(-1, count, self.width)
+        hop = min(self.width, size // 2)
+        windows = np.lib.stride_tricks.sliding_window_view(held, size, axis=1)
+        power = np.zeros((length // hop, self.power.shape[1]), np.float32)
+        for channel in windows[:, hop // 2 : hop // 2 + length : hop]:
+            spectrum = np.fft.rfft(channel * self._window)
+            power += (spectrum.real**2 + spectrum.imag**2).astype(np.float32) @ self._bands
+        columns = (power / len(held)).reshape(count, -1, power.shape[1]).max(axis=1)
+        self.power = np.concatenate((self.power, columns))
+        self.top = np.concatenate((self.top, inner.max(axis=(0, 2))))
+        self.bottom = np.concatenate((self.bottom, inner.min(axis=(0, 2))))
+        self._held = held[:, length:].copy()
 
 
 def _band_weights(size: int, sample_rate: int, edges: np.ndarray) -> np.ndarray:
@@ -152,12 +241,12 @@ def _band_weights(size: int, sample_rate: int, edges: np.ndarray) -> np.ndarray:
     return np.asarray(weights / np.maximum(weights.sum(axis=0), 1e-12))
 
 
-def _draw_envelope(axes: Any, wave: np.ndarray, peak: float, duration: float, name: str) -> None:
-    columns = min(_COLUMNS, wave.shape[1])
-    cuts = np.arange(columns) * wave.shape[1] // columns
-    top = np.maximum.reduceat(wave.max(axis=0), cuts)
-    bottom = np.minimum.reduceat(wave.min(axis=0), cuts)
-    times = (np.arange(columns) + 0.5) * duration / columns
+def _draw_envelope(
+    axes: Any, panel: _Panel, peak: float, duration: float, shown: float, name: str
+) -> None:
+    columns = len(panel.top)
+    times = (np.arange(columns) + 0.5) * shown / columns
+    top, bottom = panel.top, panel.bottom
     axes.fill_between(times, bottom, top, color=_INK, linewidth=0.4)
     axes.set(xlim=(0, duration), ylim=(-1.1 * peak, 1.1 * peak))
     axes.axis("off")

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from soundsift.errors import SoundsiftError
+
 SCALE = "_scale"
 """Ends the name of a matrix's scales, `(out,)`, float32."""
 
@@ -54,6 +56,7 @@ def restored(stored: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
 
     Returns:
         A view of them under the names of `VelocityField.state_dict()`; int8 comes as float32.
+        Reading one raises `SoundsiftError` if it is int8 without scales that fit it.
     """
     return _Restored(stored)
 
@@ -67,7 +70,14 @@ class _Restored(Mapping[str, Tensor]):
         weight = self.stored[name]
         if weight.dtype != torch.int8:
             return weight
-        return weight.float().mul_(self.stored[name + SCALE][:, None])
+        scale = self.stored.get(name + SCALE)
+        if scale is None or weight.ndim != 2 or scale.shape != weight.shape[:1]:
+            found = "none" if scale is None else f"of shape {tuple(scale.shape)}"
+            raise SoundsiftError(
+                f"the weight {name}, {tuple(weight.shape)}, is stored in eight bits, which takes "
+                f"one scale per row under the name {name + SCALE}; there is {found}."
+            )
+        return weight.float().mul_(scale[:, None])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)

@@ -133,14 +133,14 @@ class Prompt:
         object.__setattr__(self, "text", normalise_text(self.text))
         object.__setattr__(self, "spans", tuple(self.spans))
 
-    def check(self, duration: float) -> None:
+    def check(self, duration: float | None) -> None:
         """Refuse a prompt that asks for nothing, or for times outside the recording.
 
         A span may end up to one frame (0.04 s) after the recording does, since lengths are shown
         rounded.
 
         Args:
-            duration: length of the recording in seconds.
+            duration: length of the recording in seconds; None where nobody knows yet.
 
         Raises:
             SoundsiftError: there is neither text nor span nor region, or a span lies outside the
@@ -151,7 +151,8 @@ class Prompt:
                 "the prompt is empty: a text such as 'dog barking', or a span such as 1.2-2.5, "
                 "was expected."
             )
-        for span in self.spans:
+        for span in self.spans if duration is not None else ():
+            assert duration is not None
             latest = _micro(duration) + _MICRO // FRAME_RATE
             if _micro(span.start) >= _micro(duration) or _micro(span.end) > latest:
                 raise SoundsiftError(

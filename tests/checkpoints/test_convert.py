@@ -1,20 +1,22 @@
 """Models in our form: rewritten, loaded, checked."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tests.released import RATE, TINY_TOWER, write_released
 
 import soundsift
 from soundsift.checkpoints import sam_audio
 from soundsift.checkpoints.convert import Stored, convert, verify
+from soundsift.checkpoints.load import open_parts
 from soundsift.errors import SoundsiftError
+from soundsift.precision import quantise
 
 pytest.importorskip("transformers", reason="the released models need the extra `released`")
 
@@ -33,8 +35,6 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def converted(released: Path, folder: Path, stored: Stored) -> Path:
     convert(released, folder, stored)
-    # The text encoder is no part of the model, but may lie beside it.
-    shutil.copytree(released / "text_encoder", folder / "text_encoder")
     return folder
 
 
@@ -55,6 +55,9 @@ def test_the_sound_stays(released: Path, tmp_path: Path, stored: Stored, error: 
         "codec.safetensors",
         "vision.safetensors",
         "config.yaml",
+        "text_encoder/config.json",
+        "text_encoder/model.safetensors",
+        "text_encoder/tokenizer.json",
     }
     assert checked["parameters"] == verify(released)["parameters"]
 
@@ -114,3 +117,78 @@ def test_what_no_sum_tells(released: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(SoundsiftError, match=r"transformer\.output\.weight is .* expected"):
         verify(tmp_path)
+
+
+def test_a_changed_text_encoder_is_noticed(released: Path, tmp_path: Path) -> None:
+    convert(released, tmp_path, "int8")
+    (tmp_path / "text_encoder" / "tokenizer.json").write_text("{}")
+    with pytest.raises(SoundsiftError, match=r"tokenizer\.json: is not the file"):
+        verify(tmp_path)
+
+
+def test_another_text_encoder_is_in_the_way(released: Path, tmp_path: Path) -> None:
+    convert(released, tmp_path, "int8")
+    (tmp_path / "text_encoder" / "spiece.model").write_text("")
+    with pytest.raises(SoundsiftError, match=r"spiece\.model is of another model's"):
+        convert(released, tmp_path, "int8", overwrite=True)
+
+
+def test_a_scale_that_is_missing(released: Path, tmp_path: Path) -> None:
+    convert(released, tmp_path, "int8")
+    (tmp_path / "manifest.json").unlink()
+    file = tmp_path / "model.safetensors"
+    weights = load_file(file)
+    name = next(name for name in weights if name.endswith("_scale"))
+    save_file({k: v for k, v in weights.items() if k != name}, file)
+    for use in (verify, lambda folder: soundsift.load(folder, device="cpu")):
+        with pytest.raises(SoundsiftError, match=f"{name}; there is none"):
+            use(tmp_path)
+
+
+def test_a_weight_that_is_missing(released: Path, tmp_path: Path) -> None:
+    convert(released, tmp_path, "float32")
+    file = tmp_path / "model.safetensors"
+    weights = load_file(file)
+    del weights["transformer.output.weight"]
+    save_file(weights, file)
+    with pytest.raises(SoundsiftError, match=r"disagree: no transformer\.output\.weight\."):
+        soundsift.load(tmp_path, device="cpu")
+
+
+def test_a_full_disk(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def save(weights: dict[str, torch.Tensor], path: Path) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("soundsift.checkpoints.convert.save_file", save)
+    with pytest.raises(SoundsiftError, match=r"can't be written \(I/O error: No space left"):
+        convert(released, tmp_path / "new", "int8")
+    assert not list((tmp_path / "new").iterdir())
+
+
+@pytest.mark.parametrize("form", ["released", "ours"])
+def test_shapes_without_numbers(released: Path, tmp_path: Path, form: str) -> None:
+    folder = released if form == "released" else converted(released, tmp_path / "m", "int8")
+    read, shapes = open_parts(folder), open_parts(folder, shapes_only=True)
+    assert read.tower is not None and shapes.tower is not None
+    for full, bare in (
+        (read.field, shapes.field),
+        (read.codec, shapes.codec),
+        (read.tower(), shapes.tower()),
+    ):
+        assert {k: v.shape for k, v in full.items()} == {k: v.shape for k, v in bare.items()}
+        assert all(tensor.is_meta for tensor in bare.values())
+
+
+def test_quantising_holds_one_matrix_at_a_time(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+
+    def one(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        sizes.append(len(weights))
+        return quantise(weights)
+
+    monkeypatch.setattr("soundsift.checkpoints.convert.quantise", one)
+    convert(released, tmp_path, "int8")
+    assert len(sizes) > 1 and set(sizes) == {1}

@@ -80,13 +80,13 @@ def test_what_is_done_is_skipped_and_overwrite_does_it_again(
     before = contents(out)
     assert len(before) == 12
     calls = []
-    real = Separator.separate
+    real = Separator.separate_file
 
-    def counting(self, source, **rest):
+    def counting(self, source, *place, **rest):
         calls.append(source.path.name)
-        return real(self, source, **rest)
+        return real(self, source, *place, **rest)
 
-    monkeypatch.setattr(Separator, "separate", counting)
+    monkeypatch.setattr(Separator, "separate_file", counting)
     result = run(*command(takes, model, out))
     assert result.exit_code == 0 and result.stdout.count("done already") == 4
     assert not calls
@@ -161,7 +161,7 @@ def test_names_and_formats(run, takes, model, tmp_path):
         (["--format", "mp3", "--name", "a.flac"], ["flac", "mp3"]),
         (["--jobs", "0"], ["--jobs", "0"]),
         (["--jobs-file", "jobs.jsonl"], ["jobs.jsonl", "not both"]),
-        (["--text", "cat"], ["2 times", "'dog'", "'cat'"]),
+        (["--text", "dog"], ["would both be written", "take0.dog.target.wav"]),
         (["gone.wav"], ["gone.wav", "does not exist"]),
         (["*.xyz"], ["*.xyz", "nothing fits"]),
     ],
@@ -212,15 +212,15 @@ def test_a_job_list(run, takes, model, tmp_path, one_sentence):
 def test_interruption_in_a_batch_leaves_whole_results_only(
     run, takes, model, tmp_path, monkeypatch
 ):
-    real, calls = Separator.separate, []
+    real, calls = Separator.separate_file, []
 
-    def stopping(self, source, **rest):
+    def stopping(self, source, *place, **rest):
         calls.append(source)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return real(self, source, **rest)
+        return real(self, source, *place, **rest)
 
-    monkeypatch.setattr(Separator, "separate", stopping)
+    monkeypatch.setattr(Separator, "separate_file", stopping)
     result = run(*command(takes, model, tmp_path / "out"))
     assert result.exit_code == 130
     names = sorted(contents(tmp_path / "out"))

@@ -40,6 +40,21 @@ def test_separate_writes_two_stems_that_add_up(run, mix, model, tmp_path):
     assert last.startswith("The target is ")
 
 
+def test_several_sounds_get_files_of_their_own(run, mix, model, tmp_path):
+    asked = ("--text", "dog barking", "--text", "Rain", "--joining", "chunks", "--window", "0.6")
+    result = run("separate", mix, *asked, "--model", model, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert names(tmp_path / "out") == [
+        f"street.{phrase}.{kind}"
+        for phrase in ("dog-barking", "rain")
+        for kind in ("json", "residual.wav", "target.wav")
+    ]
+    settings = json.loads((tmp_path / "out" / "street.rain.json").read_text())
+    request = settings["request"]
+    assert settings["text"] == "rain"
+    assert (request["joining"], request["window"], request["overlap"]) == ("chunks", 0.6, None)
+
+
 def test_json_is_one_line_with_paths_and_settings(run, mix, model, tmp_path):
     result = run(
         *("separate", mix, "--text", "Dog  Barking", "--model", model, "--out", tmp_path / "out"),

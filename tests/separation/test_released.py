@@ -125,20 +125,29 @@ def test_consistent_stems_add_up_and_keep_the_image(separator: Separator) -> Non
     assert 0.01 < share < 0.99
 
 
-def test_windows_are_followed_together(separator: Separator) -> None:
-    """Stems of a long recording, made block by block, against all at once."""
+@pytest.mark.parametrize("consistent", [False, True])
+def test_windows_are_followed_together(
+    separator: Separator, monkeypatch: pytest.MonkeyPatch, consistent: bool
+) -> None:
+    """Stems of a long recording, encoded and decoded block by block, against all at once."""
     networks, frames = separator.networks, 131
-    wave = torch.from_numpy(noise(1, frames * 1920))[None]
+    if consistent:
+        networks = networks.consistent()
+    wave = torch.from_numpy(noise(1, frames * 1920 - 700))[None]
     wanted = [Wanted(Prompt("w7 w44", (Span(0.5, 1.0),)))]
     results = []
-    for at_a_time, piece in ((1, 1000), (8, frames * 1920)):
+    for at_a_time, piece, block in ((1, 1000, 20), (8, frames * 1920, 500)):
+        # The noise comes in these blocks, too.
+        given = torch.randn(1, 200, 16, generator=torch.Generator().manual_seed(0))
+        monkeypatch.setattr(along, "_noise", lambda *_, noise=given: iter([noise]))
+        monkeypatch.setattr(along, "_BLOCK", block)
         plan = Plan(schedule(3, "midpoint"), Layout.overlapping(40, 12), 1.0, 0, at_a_time)
         with torch.inference_mode():
             pieces = along.stems_along(
                 networks, iter(wave.split(piece, dim=-1)), wanted, plan, lambda _: None
             )
             results.append(torch.cat(list(pieces), dim=-1))
-    assert results[0].shape == (1, 2, 1, frames * 1920)
+    assert results[0].shape == (1, 1 if consistent else 2, 1, frames * 1920 - 700)
     torch.testing.assert_close(results[0], results[1], atol=1e-4, rtol=1e-4)
 
 

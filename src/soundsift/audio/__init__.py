@@ -5,16 +5,18 @@ Everywhere in the package a wave is float32 of shape `(channels, samples)` with 
 
 from soundsift.audio.formats import Output
 from soundsift.audio.grid import complement, quantise
-from soundsift.audio.reading import Recording, read
+from soundsift.audio.reading import Recording, RecordingFile, examine, read
 from soundsift.audio.resampling import resample
 from soundsift.audio.writing import atomic_file, ensure_writable, write
 
 __all__ = [
     "Output",
     "Recording",
+    "RecordingFile",
     "atomic_file",
     "complement",
     "ensure_writable",
+    "examine",
     "quantise",
     "read",
     "resample",

@@ -9,7 +9,6 @@ only one page.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -33,118 +32,135 @@ _DURATION_IS_STATED = {"mov,mp4,m4a,3gp,3g2,mj2", "flac", "aiff", "au", "tta", "
 _UNKNOWN_RIFF_SIZE = 0x7FFFF000
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """What came out of a file, before any judgement on it.
+class Decoding:
+    """One way through the best sound track of a file, block by block.
 
-    Attributes:
-        samples: the decoder's own numbers, (channels, samples), of dtype uint8, int16, int32,
-            int64, float32, float64.
-        sample_rate: samples per second.
-        promised: samples per channel that the file's header announces, None where it says nothing.
-        packets: packets in the sound track.
-        bad_packets: packets that could not be decoded.
-        layout: FFmpeg's name of the channels' arrangement, "5.1(side)"; None where unknown.
-    """
-
-    samples: np.ndarray
-    sample_rate: int
-    promised: int | None
-    packets: int
-    bad_packets: int
-    layout: str | None = None
-
-
-def decode(path: Path) -> Decoded:
-    """Decode the best sound track of an audio or video file.
+    Iterating gives the decoder's own numbers, (channels, samples), of dtype uint8, int16, int32,
+    int64, float32 or float64, about a second at a time. It ends quietly where the file does, and
+    skips what can't be decoded: both are for the caller to judge.
 
     Args:
         path: an existing file.
 
-    Returns:
-        The raw samples and what the header promises.
+    Attributes:
+        sample_rate: samples per second; known from the first block on, as is `layout`.
+        layout: FFmpeg's name of the channels' arrangement, "5.1(side)"; None where unknown.
+        count: samples per channel so far.
+        promised: when all is read, samples per channel that the file's header announces, None where
+            it says nothing.
+        packets: packets in the sound track, so far.
+        bad_packets: those of them that could not be decoded.
 
     Raises:
         SoundsiftError: FFmpeg does not know the format, there is no sound track, or the track
-            changes its sample rate or its channels half way.
+            changes its sample rate or its channels half way. All of it while iterating.
     """
-    try:
-        # `file:` and the whitelist: a playlist must not make us open other files or the network,
-        # and a name such as "12:30.wav" is no URL.
-        container = av.open(
-            f"file:{path}",
-            format=_RAW_FORMATS.get(path.suffix.lower()),
-            options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
-    except (av.FFmpegError, ValueError) as error:
-        raise SoundsiftError(
-            f"{path} can't be read as audio or video: either it is none, or its header is damaged "
-            "or cut off."
-        ) from error
-    with container:
-        stream = container.streams.best("audio")
-        if stream is None:
-            raise SoundsiftError(
-                f"{path} has no sound track; an audio file, or a video with sound, was expected."
-            )
-        if container.format.name == "ogg" and stream.codec_context.name == "vorbis":
-            vorbis = _decode_vorbis(path)
-            if vorbis is not None:
-                return vorbis
-        return _decode_stream(path, container, stream)
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.sample_rate = 0
+        self.layout: str | None = None
+        self.count = 0
+        self.promised: int | None = None
+        self.packets = self.bad_packets = 0
 
-def _decode_stream(path: Path, container: Any, stream: Any) -> Decoded:
-    stated = _stated_duration(container, stream)
-    blocks: list[np.ndarray] = []
-    kind: tuple[int, int, str] | None = None
-    last: Any = None
-    packets = bad_packets = 0
-    for packet in _packets(container, stream):
-        if packets == 0 and container.format.name == "mp3" and not _has_xing(path, packet.pos):
-            stated = None
-        packets += 1
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """See the class."""
+        held: list[np.ndarray] = []
+        for piece in self._pieces():
+            held.append(piece)
+            self.count += piece.shape[1]
+            if sum(p.shape[1] for p in held) >= self.sample_rate:
+                yield np.concatenate(held, axis=1)
+                held = []
+        if held:
+            yield np.concatenate(held, axis=1)
+
+    def _pieces(self) -> Iterator[np.ndarray]:
         try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            bad_packets += 1
-            continue
-        for frame in frames:
-            channels = frame.layout.nb_channels
-            now = (frame.sample_rate, channels, frame.format.name)
-            if kind is None:
-                kind = now
-            elif now != kind:
+            # `file:` and the whitelist: a playlist must not make us open other files or the
+            # network, and a name such as "12:30.wav" is no URL.
+            container = av.open(
+                f"file:{self.path}",
+                format=_RAW_FORMATS.get(self.path.suffix.lower()),
+                options={"protocol_whitelist": "file"},
+                metadata_errors="replace",
+            )
+        except (av.FFmpegError, ValueError) as error:
+            raise SoundsiftError(
+                f"{self.path} can't be read as audio or video: either it is none, or its header is "
+                "damaged or cut off."
+            ) from error
+        with container:
+            stream = container.streams.best("audio")
+            if stream is None:
                 raise SoundsiftError(
-                    f"{path} changes from {kind[1]} channels at {kind[0]} Hz to {now[1]} at "
-                    f"{now[0]} Hz half way; "
-                    "one sample rate and one number of channels was expected."
+                    f"{self.path} has no sound track; an audio file, or a video with sound, was "
+                    "expected."
                 )
-            block = frame.to_ndarray()
-            blocks.append(block if frame.format.is_planar else block.reshape(-1, channels).T)
-            last = frame
-    if kind is None:
-        return Decoded(np.zeros((1, 0), np.float32), 0, None, packets, bad_packets)
-    rate = kind[0]
-    samples = np.concatenate(blocks, axis=1)
-    padding = _padding(last, rate)
-    if padding:
-        samples = samples[:, : samples.shape[1] - padding]
-    promised = _promised_by_riff(path) if container.format.name == "wav" else None
-    if promised is None and stated is not None:
-        promised = round(stated * rate)
-    layout = known(last.layout.name) or {1: "mono", 2: "stereo"}.get(kind[1])
-    return Decoded(samples, rate, promised, packets, bad_packets, layout)
+            if container.format.name == "ogg" and stream.codec_context.name == "vorbis":
+                vorbis = _open_vorbis(self.path)
+                if vorbis is not None:
+                    yield from self._vorbis(vorbis)
+                    return
+            yield from self._stream(container, stream)
+
+    def _stream(self, container: Any, stream: Any) -> Iterator[np.ndarray]:
+        stated = _stated_duration(container, stream)
+        kind: tuple[int, int, str] | None = None
+        last: Any = None
+        for packet in _packets(container, stream):
+            is_mp3 = container.format.name == "mp3"
+            if self.packets == 0 and is_mp3 and not _has_xing(self.path, packet.pos):
+                stated = None
+            self.packets += 1
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                self.bad_packets += 1
+                continue
+            for frame in frames:
+                now = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
+                if kind is None:
+                    kind = now
+                    self.sample_rate = now[0]
+                    self.layout = known(frame.layout.name) or {1: "mono", 2: "stereo"}.get(now[1])
+                elif now != kind:
+                    raise SoundsiftError(
+                        f"{self.path} changes from {kind[1]} channels at {kind[0]} Hz to {now[1]} "
+                        f"at {now[0]} Hz half way; one sample rate and one number of channels was "
+                        "expected."
+                    )
+                if last is not None:
+                    yield _samples(last)
+                last = frame
+        if last is not None:
+            wave = _samples(last)
+            yield wave[:, : wave.shape[1] - _padding(last, self.sample_rate)]
+        self.promised = _promised_by_riff(self.path) if container.format.name == "wav" else None
+        if self.promised is None and stated is not None:
+            self.promised = round(stated * self.sample_rate)
+
+    def _vorbis(self, file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+        with file:
+            self.sample_rate, self.packets = int(file.samplerate), 1
+            for block in file.blocks(self.sample_rate, dtype="float32", always_2d=True):
+                # A copy: the next block is read into the same memory.
+                yield block.T.copy()
 
 
-def _decode_vorbis(path: Path) -> Decoded | None:
+def _samples(frame: Any) -> np.ndarray:
+    """`(channels, samples)` of a frame."""
+    block: np.ndarray = frame.to_ndarray()
+    return block if frame.format.is_planar else block.reshape(-1, frame.layout.nb_channels).T
+
+
+def _open_vorbis(path: Path) -> soundfile.SoundFile | None:
     """An Ogg Vorbis file by libsndfile; None if it can't, as for one beside a video track."""
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        return soundfile.SoundFile(path)
     except soundfile.LibsndfileError:
         return None
-    return Decoded(samples.T, int(rate), None, 1, 0)
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,8 @@ import numpy as np
 from soundsift.audio.formats import FormatName, Output
 from soundsift.audio.grid import to_steps
 from soundsift.audio.layouts import USUAL, fitting
-from soundsift.audio.resampling import resample
+from soundsift.audio.streams import Resampler, cut
+from soundsift.audio.writing import SoundFacts
 from soundsift.errors import SoundsiftError
 
 _BLOCK = 2**16
@@ -92,105 +94,152 @@ def coder(output: Output, suffix: str) -> Coder | None:
     return _CODERS.get(output.format)
 
 
-def encode(
-    path: Path,
-    samples: np.ndarray,
-    sample_rate: int,
-    sample_format: str,
-    output: Output,
-    *,
-    layout: str | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> int:
-    """Write a coded audio file.
+Refusals = Callable[[], AbstractContextManager[None]]
+"""Makes a context in which errors of FFmpeg become a `SoundsiftError`."""
+
+
+class SoundTrack:
+    """A sound track in a file that is being written, block by block.
 
     The length is kept to the sample where the rate is. Rates that the format does not have are
     resampled to the next one that it has; Opus always to 48 kHz.
 
     Args:
-        path: where to, hidden from others until it is complete.
-        samples: (channels, samples), full scale ±1.
-        sample_rate: samples per second.
+        container: PyAV's, open for writing; nothing written yet.
+        how: the coder.
+        facts: of the sound.
         sample_format: of FLAC: "s16" or "s24".
         output: the format, and its bit rate.
-        layout: FFmpeg's name of the channels' arrangement, None where unknown.
-        tags: title, artist and so on.
+        refusals: turns what FFmpeg complains about into what users are told.
+        begin: when the sound begins, in seconds.
 
-    Returns:
-        How many samples were clipped, in FLAC.
+    Attributes:
+        clipped: how many samples were clipped so far, in FLAC.
 
     Raises:
-        SoundsiftError: the format can't hold so many channels, or the file can't be written.
+        SoundsiftError: the format can't hold so many channels, or not so arranged.
+    """
+
+    def __init__(
+        self,
+        container: Any,
+        how: Coder,
+        facts: SoundFacts,
+        sample_format: str,
+        output: Output,
+        refusals: Refusals,
+        *,
+        begin: Fraction = Fraction(0),
+    ) -> None:
+        self.clipped = 0
+        self._container, self._refusals = container, refusals
+        self._steps = sample_format if output.lossless else None
+        self._rate = facts.sample_rate if output.lossless else how.rate(facts.sample_rate)
+        self._layout = how.layout(facts.layout, facts.channels)
+        self._kind = {"s16": "s16", "s24": "s32"}[sample_format] if output.lossless else how.samples
+        self._resampler = Resampler(facts.sample_rate, self._rate, facts.channels)
+        self._time = round(begin * self._rate)
+        self._stream = stream = container.add_stream(how.codec, rate=self._rate)
+        stream.layout, stream.format = self._layout, self._kind
+        stream.codec_context.time_base = Fraction(1, self._rate)
+        if not output.lossless:
+            stream.bit_rate = output.bits_per_second(facts.channels)
+
+    def write(self, block: np.ndarray, before: Callable[[Fraction], None] | None = None) -> None:
+        """Encode samples `(channels, samples)`, full scale ±1.
+
+        Args:
+            block: the samples.
+            before: called with the time at which each piece of sound begins, before it is encoded.
+        """
+        with self._refusals():
+            self._encode(self._resampler.convert(block), before)
+
+    def finish(self, before: Callable[[Fraction], None] | None = None) -> None:
+        """End the track; `before` as in `write`."""
+        with self._refusals():
+            self._encode(self._resampler.finish(), before)
+            self._container.mux(self._stream.encode(None))
+
+    def _encode(self, block: np.ndarray, before: Callable[[Fraction], None] | None) -> None:
+        for piece in cut(block, _BLOCK):
+            if before is not None:
+                before(Fraction(self._time, self._rate))
+            frame = self._frame(piece)
+            frame.pts = self._time
+            self._time += piece.shape[1]
+            self._container.mux(self._stream.encode(frame))
+
+    def _frame(self, wave: np.ndarray) -> Any:
+        if self._steps is not None:
+            wave, clipped = to_steps(wave, self._steps)
+            self.clipped += clipped
+            # FFmpeg keeps 24 bits in the upper ones of 32.
+            wave = wave.astype(np.int16) if self._steps == "s16" else wave << 8
+        planar = self._kind.endswith("p")
+        data = np.ascontiguousarray(wave if planar else wave.T.reshape(1, -1))
+        frame = av.AudioFrame.from_ndarray(data, self._kind, self._layout)
+        frame.sample_rate, frame.time_base = self._rate, Fraction(1, self._rate)
+        return frame
+
+
+@contextmanager
+def coded_file(
+    path: Path, facts: SoundFacts, sample_format: str, output: Output
+) -> Iterator[SoundTrack]:
+    """Write a coded audio file, block by block.
+
+    Args:
+        path: where to, hidden from others until it is complete.
+        facts: of the sound.
+        sample_format: of FLAC: "s16" or "s24".
+        output: the format, and its bit rate.
+
+    Yields:
+        Takes the samples.
+
+    Raises:
+        SoundsiftError: the format can't hold the sound, or the file can't be written.
     """
     how = coder(output, path.suffix)
     if how is None:
         raise ValueError(f"{output.format} is not coded")
-    channels = samples.shape[0]
-    written = how.layout(layout, channels)
-    rate = how.rate(sample_rate)
-    clipped = 0
-    if output.lossless:
-        steps, clipped = to_steps(samples, sample_format)
-        # FFmpeg keeps 24 bits in the upper ones of 32.
-        wave = steps.astype(np.int16) if sample_format == "s16" else steps << 8
-        kind = "s16" if sample_format == "s16" else "s32"
-    else:
-        wave, kind = resample(samples, sample_rate, rate), how.samples
+    rate = how.rate(facts.sample_rate)
+
+    @contextmanager
+    def refusals() -> Iterator[None]:
+        try:
+            yield
+        except (av.FFmpegError, ValueError) as error:
+            raise SoundsiftError(
+                f"{how.name} can't be written ({facts.channels} channels at {rate} Hz: {error}); "
+                "another --format, such as wav, was expected."
+            ) from error
+
+    with refusals():
+        container = open_to_write(path, how.container)
+    with closed_at_the_end(container, refusals):
+        with refusals():
+            container.metadata.update(facts.tags)
+            track = SoundTrack(container, how, facts, sample_format, output, refusals)
+        yield track
+        track.finish()
+
+
+def open_to_write(path: Path, kind: str) -> Any:
+    """A file to put tracks into, FFmpeg's name of its kind given."""
+    # Bit exact: no version and no random serial number, so the same sound is the same file.
+    return av.open(str(path), "w", format=kind, options={"fflags": "bitexact"})
+
+
+@contextmanager
+def closed_at_the_end(container: Any, refusals: Refusals) -> Iterator[None]:
+    """Close a file that was written; after an error, whatever else is wrong with it then."""
     try:
-        # Bit exact: no version and no random serial number, so the same sound is the same file.
-        with av.open(
-            str(path), "w", format=how.container, options={"fflags": "bitexact"}
-        ) as container:
-            container.metadata.update(tags or {})
-            bits = None if output.lossless else output.bits_per_second(channels)
-            stream = add_sound(container, how.codec, rate, written, kind, bits)
-            for frame in frames(wave, rate, written, kind):
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-    except (av.FFmpegError, ValueError) as error:
-        raise SoundsiftError(
-            f"{how.name} can't be written ({channels} channels at {rate} Hz: {error}); another "
-            "--format, such as wav, was expected."
-        ) from error
-    return clipped
-
-
-def add_sound(
-    container: Any, codec: str, rate: int, layout: str, kind: str, bits_per_second: int | None
-) -> Any:
-    """A sound track in a file that is being written.
-
-    Args:
-        container: the open file.
-        codec: FFmpeg's name of the encoder.
-        rate: samples per second.
-        layout: FFmpeg's name of the channels' arrangement.
-        kind: FFmpeg's name of the samples' format.
-        bits_per_second: None for lossless codecs.
-    """
-    stream = container.add_stream(codec, rate=rate)
-    stream.layout, stream.format = layout, kind
-    stream.codec_context.time_base = Fraction(1, rate)
-    if bits_per_second is not None:
-        stream.bit_rate = bits_per_second
-    return stream
-
-
-def frames(wave: np.ndarray, rate: int, layout: str, kind: str, *, first: int = 0) -> Iterator[Any]:
-    """Samples in blocks, as encoders take them.
-
-    Args:
-        wave: (channels, samples), in the type of `kind`.
-        rate: samples per second.
-        layout: FFmpeg's name of the channels' arrangement.
-        kind: FFmpeg's name of the samples' format.
-        first: time of the first sample, in samples.
-    """
-    for start in range(0, wave.shape[1], _BLOCK):
-        block = wave[:, start : start + _BLOCK]
-        planar = kind.endswith("p")
-        data = np.ascontiguousarray(block if planar else block.T.reshape(1, -1))
-        frame = av.AudioFrame.from_ndarray(data, kind, layout)
-        frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
-        frame.pts = first + start
-        yield frame
+        yield
+    except BaseException:
+        with suppress(av.FFmpegError, ValueError):
+            container.close()
+        raise
+    with refusals():
+        container.close()

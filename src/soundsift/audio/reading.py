@@ -1,11 +1,16 @@
-"""A recording read from disk: decoded, converted to float32, and refused if it is unusable."""
+"""A recording on disk: decoded, converted to float32, and refused if it is unusable.
 
+Whole (`read`), or looked through first (`examine`) and then read block by block.
+"""
+
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from soundsift.audio.decoding import Decoded, decode
+from soundsift.audio.decoding import Decoding
+from soundsift.audio.streams import cut
 from soundsift.errors import SoundsiftError
 
 # The model works in frames of 1/25 s and spans are marked in them. What doesn't fill one frame
@@ -49,9 +54,61 @@ class Recording:
         return int(self.samples.shape[0])
 
     @property
+    def length(self) -> int:
+        """Samples per channel."""
+        return int(self.samples.shape[1])
+
+    @property
     def duration(self) -> float:
         """Length in seconds."""
-        return float(self.samples.shape[1] / self.sample_rate)
+        return self.length / self.sample_rate
+
+    def blocks(self) -> Generator[np.ndarray, None, None]:
+        """The samples in blocks of a second, `(channels, samples)`."""
+        yield from cut(self.samples, self.sample_rate)
+
+
+@dataclass(frozen=True)
+class RecordingFile:
+    """A recording that stays on disk, known to be usable; from `examine`.
+
+    Attributes:
+        path: the file.
+        sample_rate: samples per second.
+        channels: how many.
+        length: samples per channel.
+        sample_format: as of a `Recording`.
+        layout: FFmpeg's name of the channels' arrangement, "5.1(side)"; None where unknown.
+    """
+
+    path: Path
+    sample_rate: int
+    channels: int
+    length: int
+    sample_format: str
+    layout: str | None = None
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.length / self.sample_rate
+
+    def blocks(self) -> Generator[np.ndarray, None, None]:
+        """Read it, a second at a time: float32 `(channels, samples)`, as `read` gives them.
+
+        Raises:
+            SoundsiftError: the file is not any more what it was when it was examined.
+        """
+        changed = SoundsiftError(f"{self.path} has changed while it was being read.")
+        reading = _Reading(self.path, allow_silence=True)
+        count = 0
+        for block in reading:
+            count += block.shape[1]
+            if reading.broken or block.shape[0] != self.channels or count > self.length:
+                raise changed
+            yield block
+        if count != self.length or reading.decoding.sample_rate != self.sample_rate:
+            raise changed
 
 
 def read(
@@ -78,29 +135,122 @@ def read(
             of the model (0.04 s), silent (below -96 dB throughout), holds NaN or infinite values,
             or has too many channels.
     """
-    path = Path(path)
-    _check_file(path)
-    decoded = decode(path)
-    _check_length(path, decoded)
-    samples, sample_format = _to_float(decoded.samples)
-    channels, count = samples.shape
-    if max_channels is not None and channels > max_channels:
-        raise SoundsiftError(
-            f"{path} has {channels} channels; at most {max_channels} were expected."
-        )
-    finite = np.isfinite(samples)
-    if not finite.all():
-        first = int(np.argmin(finite.all(axis=0)))
-        raise SoundsiftError(
-            f"{path} holds {int((~finite).sum())} samples that are NaN or infinite, the first at "
-            f"{first / decoded.sample_rate:.3f} s; finite numbers were expected."
-        )
-    if not allow_silence and max(samples.max(), -samples.min()) < SILENCE:
-        raise SoundsiftError(
-            f"{path} is silent: all of its {count / decoded.sample_rate:.2f} s stay below -96 dB; "
-            "a recording with something to hear was expected."
-        )
-    return Recording(samples, decoded.sample_rate, sample_format, path, decoded.layout)
+    reading = _Reading(Path(path), max_channels, allow_silence)
+    samples = np.concatenate(list(reading), axis=1)
+    decoding = reading.decoding
+    return Recording(
+        samples, decoding.sample_rate, reading.sample_format, decoding.path, decoding.layout
+    )
+
+
+def examine(
+    path: str | Path, *, max_channels: int | None = None, allow_silence: bool = False
+) -> RecordingFile:
+    """Read through a recording without keeping it, so that long work is begun only if it can end.
+
+    Args:
+        path: the file.
+        max_channels: as for `read`.
+        allow_silence: as for `read`.
+
+    Raises:
+        SoundsiftError: as of `read`.
+    """
+    reading = _Reading(Path(path), max_channels, allow_silence)
+    for _ in reading:
+        pass
+    decoding = reading.decoding
+    return RecordingFile(
+        decoding.path,
+        decoding.sample_rate,
+        reading.channels,
+        decoding.count,
+        reading.sample_format,
+        decoding.layout,
+    )
+
+
+class _Reading:
+    """One way through a recording. What is wrong with it as a whole is raised at the end.
+
+    Attributes:
+        decoding: how far it is.
+        channels: known from the first block on.
+        broken: samples so far that are NaN or infinite.
+        sample_format: that holds what was read so far.
+    """
+
+    def __init__(
+        self, path: Path, max_channels: int | None = None, allow_silence: bool = False
+    ) -> None:
+        self.decoding = Decoding(path)
+        self.channels = 0
+        self.broken = 0
+        self._max_channels, self._allow_silence = max_channels, allow_silence
+        self._type, self._low_bits = "float32", False
+        self._first_broken = 0
+        self._peak = 0.0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        path, decoding = self.decoding.path, self.decoding
+        _check_file(path)
+        done = 0
+        for raw in decoding:
+            self._type, self.channels = raw.dtype.name, raw.shape[0]
+            if self._max_channels is not None and self.channels > self._max_channels:
+                raise SoundsiftError(
+                    f"{path} has {self.channels} channels; at most {self._max_channels} were "
+                    "expected."
+                )
+            block = self._to_float(raw)
+            self._judge(block, done)
+            done += block.shape[1]
+            yield block
+        _check_length(decoding)
+        if self.broken:
+            raise SoundsiftError(
+                f"{path} holds {self.broken} samples that are NaN or infinite, the first at "
+                f"{self._first_broken / decoding.sample_rate:.3f} s; finite numbers were expected."
+            )
+        if not self._allow_silence and self._peak < SILENCE:
+            raise SoundsiftError(
+                f"{path} is silent: all of its {done / decoding.sample_rate:.2f} s stay below "
+                "-96 dB; a recording with something to hear was expected."
+            )
+
+    @property
+    def sample_format(self) -> str:
+        if self._type in ("uint8", "int16"):
+            return "s16"
+        # 24-bit sources arrive in the upper three bytes of 32, whatever the container.
+        return "s24" if self._type == "int32" and not self._low_bits else "f32"
+
+    def _to_float(self, raw: np.ndarray) -> np.ndarray:
+        """Decoder's numbers as float32 of full scale ±1."""
+        name = self._type
+        if name not in _FULL_SCALE:
+            return np.ascontiguousarray(raw, dtype=np.float32)
+        if name == "uint8":
+            raw = raw.astype(np.int16) - 128
+        elif name == "int32":
+            self._low_bits = self._low_bits or bool(np.any(raw & 0xFF))
+        # The scale is a power of two: 16- and 24-bit values stay exact in float32.
+        samples = np.ascontiguousarray(raw, dtype=np.float32)
+        samples *= np.float32(1 / _FULL_SCALE[name])
+        return samples
+
+    def _judge(self, block: np.ndarray, start: int) -> None:
+        if not block.size:
+            return
+        peak = float(np.abs(block).max())
+        # NaN and infinity both make it so.
+        if not np.isfinite(peak):
+            finite = np.isfinite(block)
+            if not self.broken:
+                self._first_broken = start + int(np.argmin(finite.all(axis=0)))
+            self.broken += int((~finite).sum())
+        else:
+            self._peak = max(self._peak, peak)
 
 
 def _check_file(path: Path) -> None:
@@ -125,8 +275,9 @@ def _check_file(path: Path) -> None:
         ) from error
 
 
-def _check_length(path: Path, decoded: Decoded) -> None:
-    count, rate, promised = decoded.samples.shape[1], decoded.sample_rate, decoded.promised
+def _check_length(decoded: Decoding) -> None:
+    path, count = decoded.path, decoded.count
+    rate, promised = decoded.sample_rate, decoded.promised
     if count == 0 and decoded.bad_packets:
         raise SoundsiftError(f"{path} is damaged: none of its sound can be decoded.")
     if promised and promised - count > min(_MISSING_SECONDS * rate, _MISSING_SHARE * promised):
@@ -148,18 +299,3 @@ def _check_length(path: Path, decoded: Decoded) -> None:
             f"{path} is too short: {count} {plural} at {rate} Hz; at least 0.04 s "
             f"({-(-rate // FRAMES_PER_SECOND)} samples) was expected."
         )
-
-
-def _to_float(raw: np.ndarray) -> tuple[np.ndarray, str]:
-    """Decoder's numbers as float32 of full scale ±1, and the format that holds them."""
-    name = raw.dtype.name
-    if name not in _FULL_SCALE:
-        return np.ascontiguousarray(raw, dtype=np.float32), "f32"
-    if name == "uint8":
-        raw = raw.astype(np.int16) - 128
-    # 24-bit sources arrive in the upper three bytes of 32, whatever the container.
-    exact24 = name == "int32" and not np.any(raw & 0xFF)
-    # The scale is a power of two: 16- and 24-bit values stay exact in float32.
-    samples = np.ascontiguousarray(raw, dtype=np.float32)
-    samples *= np.float32(1 / _FULL_SCALE[name])
-    return samples, "s16" if name in ("uint8", "int16") else "s24" if exact24 else "f32"

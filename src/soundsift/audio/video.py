@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,16 @@ from typing import Any
 import av
 import numpy as np
 
-from soundsift.audio.encoding import add_sound, coder, frames
+from soundsift.audio.encoding import (
+    Refusals,
+    SoundTrack,
+    closed_at_the_end,
+    coder,
+    open_to_write,
+)
 from soundsift.audio.formats import Output
-from soundsift.audio.resampling import resample
 from soundsift.audio.tags import clean_tags
+from soundsift.audio.writing import SoundFacts
 from soundsift.errors import SoundsiftError
 
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
@@ -28,17 +35,9 @@ def has_picture(path: Path) -> bool:
         return False
 
 
-def with_sound(
-    path: Path,
-    source: Path,
-    samples: np.ndarray,
-    sample_rate: int,
-    output: Output,
-    *,
-    layout: str | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> None:
-    """Write a video with this sound in place of its own.
+@contextmanager
+def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> Iterator[VideoTrack]:
+    """Write a video with other sound in place of its own, block by block.
 
     Picture, subtitles and chapters are copied. The sound is AAC, in WebM Opus, and begins where
     that of the source does. All other sound tracks are left out: they hold what was taken away.
@@ -46,65 +45,106 @@ def with_sound(
     Args:
         path: where to, hidden from others until it is complete; its suffix names the container.
         source: the video.
-        samples: (channels, samples), full scale ±1.
-        sample_rate: samples per second.
+        facts: of the sound.
         output: the bit rate.
-        layout: FFmpeg's name of the channels' arrangement, None where unknown.
-        tags: title, artist and so on.
+
+    Yields:
+        Takes the samples.
 
     Raises:
         SoundsiftError: there is no picture, or the container can't hold what is in the source.
     """
     how = coder(output, path.suffix)
     assert how is not None
-    channels = samples.shape[0]
-    written = how.layout(layout, channels)
-    rate = how.rate(sample_rate)
-    wave = resample(samples, sample_rate, rate)
     begin = _beginning(source)
-    try:
-        with (
-            _open(source) as old,
-            av.open(
-                str(path), "w", format=_CONTAINERS[path.suffix], options={"fflags": "bitexact"}
-            ) as new,
-        ):
-            new.metadata.update(tags or {})
-            pictures = _pictures(old)
-            if not pictures:
-                raise SoundsiftError(
-                    f"{source} has no moving picture; a video was expected for --format video."
-                )
-            copies = {stream.index: _copy(new, stream) for stream in pictures}
-            bits = output.bits_per_second(channels)
-            sound = add_sound(new, how.codec, rate, written, how.samples, bits)
-            for stream in old.streams.subtitles:
-                if stream.codec_context.name in _subtitles_of(path.suffix):
-                    copies[stream.index] = _copy(new, stream)
-            if chapters := old.chapters():
-                new.set_chapters(chapters)
-            blocks = frames(wave, rate, written, how.samples, first=round(begin * rate))
-            block = next(blocks, None)
-            for packet in old.demux([old.streams[index] for index in copies]):
-                if packet.dts is None or packet.size == 0:
-                    continue
-                # Sound and picture in turns: a player reads them together, and what is written far
-                # ahead of the other waits in memory.
-                now = packet.dts * packet.time_base
-                while block is not None and block.pts * block.time_base <= now:
-                    new.mux(sound.encode(block))
-                    block = next(blocks, None)
-                packet.stream = copies[packet.stream.index]
-                new.mux(packet)
-            while block is not None:
-                new.mux(sound.encode(block))
-                block = next(blocks, None)
-            new.mux(sound.encode(None))
-    except (av.FFmpegError, ValueError) as error:
-        raise SoundsiftError(
-            f"the picture of {source} can't be put into a {path.suffix} file ({error}); another "
-            "--format, such as wav, was expected."
-        ) from error
+
+    @contextmanager
+    def refusals() -> Iterator[None]:
+        try:
+            yield
+        except (av.FFmpegError, ValueError) as error:
+            raise SoundsiftError(
+                f"the picture of {source} can't be put into a {path.suffix} file ({error}); "
+                "another --format, such as wav, was expected."
+            ) from error
+
+    with refusals():
+        old = _open(source)
+    with old:
+        pictures = _pictures(old)
+        if not pictures:
+            raise SoundsiftError(
+                f"{source} has no moving picture; a video was expected for --format video."
+            )
+        with refusals():
+            new = open_to_write(path, _CONTAINERS[path.suffix])
+        with closed_at_the_end(new, refusals):
+            with refusals():
+                new.metadata.update(facts.tags)
+                copies = {stream.index: _copy(new, stream) for stream in pictures}
+                sound = SoundTrack(new, how, facts, "f32", output, refusals, begin=begin)
+                for stream in old.streams.subtitles:
+                    if stream.codec_context.name in _subtitles_of(path.suffix):
+                        copies[stream.index] = _copy(new, stream)
+                if chapters := old.chapters():
+                    new.set_chapters(chapters)
+                track = VideoTrack(old, new, copies, sound, refusals)
+            yield track
+            track.finish()
+
+
+class VideoTrack:
+    """Sound and picture of a file that is being written, in turns.
+
+    A player reads them together, and what is written far ahead of the other waits in memory.
+
+    Args:
+        old: the source, PyAV's.
+        new: the file.
+        copies: streams of the file, by index of those of the source that they copy.
+        sound: the sound track.
+        refusals: as for the sound track.
+
+    Attributes:
+        clipped: 0; AAC and Opus hold what is beyond full scale.
+    """
+
+    clipped = 0
+
+    def __init__(
+        self,
+        old: Any,
+        new: Any,
+        copies: Mapping[int, Any],
+        sound: SoundTrack,
+        refusals: Refusals,
+    ) -> None:
+        self._new, self._copies, self._sound = new, copies, sound
+        self._refusals = refusals
+        self._packets = (
+            packet
+            for packet in old.demux([old.streams[index] for index in copies])
+            if packet.dts is not None and packet.size
+        )
+        self._next = next(self._packets, None)
+
+    def write(self, block: np.ndarray) -> None:
+        """Take samples `(channels, samples)`, full scale ±1."""
+        self._sound.write(block, self._pictures_before)
+
+    def finish(self) -> None:
+        """Write what is left of both."""
+        self._sound.finish(self._pictures_before)
+        with self._refusals():
+            self._pictures_before(None)
+
+    def _pictures_before(self, time: Fraction | None) -> None:
+        while (packet := self._next) is not None:
+            if time is not None and packet.dts * packet.time_base >= time:
+                return
+            packet.stream = self._copies[packet.stream.index]
+            self._new.mux(packet)
+            self._next = next(self._packets, None)
 
 
 def _open(path: Path) -> Any:

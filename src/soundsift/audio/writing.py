@@ -9,6 +9,7 @@ import secrets
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +27,81 @@ _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 
 # Frames converted at a time, so that a long recording isn't held in memory twice.
 _BLOCK = 2**18
+
+
+@dataclass(frozen=True)
+class SoundFacts:
+    """What has to be known of a sound before the first of it is written.
+
+    Attributes:
+        channels: how many.
+        sample_rate: samples per second.
+        length: samples per channel; None where nobody knows yet.
+        layout: FFmpeg's name of the channels' arrangement, None where unknown.
+        tags: title, artist and so on.
+    """
+
+    channels: int
+    sample_rate: int
+    length: int | None = None
+    layout: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class WavFile:
+    """A WAV file as it is being written, block by block.
+
+    Args:
+        file: where to; the header is written at once.
+        facts: of the sound. Without a length the header says what programs take for "until it
+            ends", as in a pipe.
+        sample_format: "s16", "s24" or "f32".
+
+    Attributes:
+        clipped: how many samples were clipped so far.
+
+    Raises:
+        ValueError: an unknown format.
+    """
+
+    def __init__(self, file: BinaryIO, facts: SoundFacts, sample_format: str) -> None:
+        if sample_format not in SAMPLE_FORMATS:
+            raise ValueError(f"expected one of {', '.join(SAMPLE_FORMATS)}, not {sample_format!r}")
+        self.clipped = 0
+        self._file, self._facts, self._format = file, facts, sample_format
+        self._count = 0
+        mask = wave_mask(facts.layout, facts.channels)
+        info = info_chunk(facts.tags)
+        file.write(
+            _header(facts.channels, facts.length, facts.sample_rate, sample_format, mask, info)
+        )
+
+    def write(self, block: np.ndarray) -> None:
+        """Write samples `(channels, samples)`, full scale ±1.
+
+        Raises:
+            ValueError: NaN or infinite values, or another number of channels.
+        """
+        if block.ndim != 2 or block.shape[0] != self._facts.channels:
+            raise ValueError(f"expected {self._facts.channels} channels, not {block.shape}")
+        if not np.isfinite(block).all():
+            raise ValueError("NaN or infinite values among the samples to be written")
+        data, clipped = encode_samples(block, self._format)
+        self._file.write(data)
+        self.clipped += clipped
+        self._count += block.shape[1]
+
+    def finish(self) -> None:
+        """End the file.
+
+        Raises:
+            ValueError: it has not become as long as its header says.
+        """
+        if self._facts.length not in (None, self._count):
+            raise ValueError(f"{self._facts.length} samples were announced, not {self._count}")
+        size = self._count * self._facts.channels * _BYTES[self._format]
+        # Chunks are padded to an even number of bytes.
+        self._file.write(b"\0" * (size % 2))
 
 
 def write(
@@ -63,22 +139,14 @@ def write(
     """
     if samples.ndim != 2 or samples.shape[0] == 0:
         raise ValueError(f"expected samples of shape (channels, samples), not {samples.shape}")
-    if sample_format not in SAMPLE_FORMATS:
-        raise ValueError(f"expected one of {', '.join(SAMPLE_FORMATS)}, not {sample_format!r}")
-    if not np.isfinite(samples).all():
-        raise ValueError("NaN or infinite values among the samples to be written")
-    clipped = 0
     channels, count = samples.shape
-    size = count * channels * _BYTES[sample_format]
+    facts = SoundFacts(channels, sample_rate, count, layout, tags or {})
     with atomic_file(path, overwrite=overwrite) as file:
-        mask, info = wave_mask(layout, channels), info_chunk(tags or {})
-        file.write(_header(channels, count, sample_rate, sample_format, mask, info))
+        wav = WavFile(file, facts, sample_format)
         for start in range(0, count, _BLOCK):
-            block, over = _encode(samples[:, start : start + _BLOCK], sample_format)
-            file.write(block)
-            clipped += over
-        file.write(b"\0" * (size % 2))  # chunks are padded to an even number of bytes
-    return clipped
+            wav.write(samples[:, start : start + _BLOCK])
+        wav.finish()
+    return wav.clipped
 
 
 @contextmanager
@@ -159,8 +227,13 @@ def ensure_writable(path: str | Path, *, overwrite: bool = False) -> None:
         )
 
 
-def _encode(samples: np.ndarray, sample_format: str) -> tuple[bytes, int]:
-    """Interleaved little-endian bytes, and how many samples were clipped."""
+def encode_samples(samples: np.ndarray, sample_format: str) -> tuple[bytes, int]:
+    """Interleaved little-endian bytes, and how many samples were clipped.
+
+    Args:
+        samples: `(channels, samples)`, full scale ±1.
+        sample_format: "s16", "s24" or "f32".
+    """
     if sample_format == "f32":
         return samples.T.astype("<f4").tobytes(), 0
     steps, clipped = to_steps(samples.T, sample_format)
@@ -172,9 +245,15 @@ def _encode(samples: np.ndarray, sample_format: str) -> tuple[bytes, int]:
 
 
 def _header(
-    channels: int, count: int, rate: int, sample_format: str, mask: int = 0, info: bytes = b""
+    channels: int,
+    count: int | None,
+    rate: int,
+    sample_format: str,
+    mask: int = 0,
+    info: bytes = b"",
 ) -> bytes:
     """Everything before the samples: RIFF, or RF64 where the sizes pass four gigabytes."""
+    unknown = 0xFFFFFFFF
     width = _BYTES[sample_format]
     tag = _FLOAT if sample_format == "f32" else _PCM
     # More than two channels need the extensible header; for one and two the plain one is understood
@@ -196,8 +275,16 @@ def _header(
         fmt += struct.pack("<H", 0)
     chunks = struct.pack("<4sI", b"fmt ", len(fmt)) + fmt
     if tag == _FLOAT:
-        chunks += struct.pack("<4sII", b"fact", 4, min(count, 0xFFFFFFFF))
+        chunks += struct.pack(
+            "<4sII", b"fact", 4, unknown if count is None else min(count, unknown)
+        )
     chunks += info
+    if count is None:
+        return (
+            struct.pack("<4sI4s", b"RIFF", unknown, b"WAVE")
+            + chunks
+            + struct.pack("<4sI", b"data", unknown)
+        )
     size = count * block
     total = 4 + len(chunks) + 8 + size + size % 2
     if total < 2**32:
@@ -207,7 +294,6 @@ def _header(
             + struct.pack("<4sI", b"data", size)
         )
     sizes = struct.pack("<4sIQQQI", b"ds64", 28, total + 36, size, count, 0)
-    unknown = 0xFFFFFFFF
     return (
         struct.pack("<4sI4s", b"RF64", unknown, b"WAVE")
         + sizes

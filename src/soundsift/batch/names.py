@@ -10,7 +10,7 @@ from pathlib import Path
 
 from soundsift.audio.formats import FormatName, format_of_suffix
 from soundsift.errors import SoundsiftError
-from soundsift.separation.result import KIND
+from soundsift.separation.stem_files import KIND
 
 #: What can stand in braces, and what it becomes.
 FIELDS = {

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soundsift.audio import ensure_writable
 from soundsift.audio.formats import Output
@@ -17,7 +17,10 @@ from soundsift.batch.identity import same_input
 from soundsift.batch.inputs import place_of, read_settings
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import Prompt
-from soundsift.separation.result import output_paths
+from soundsift.separation.stem_files import output_paths
+
+if TYPE_CHECKING:
+    from soundsift.separation.joining import Joining
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ class Job:
         device: to compute on; None for the best there is.
         precision: of the network's products.
         consistent: whether a generative model's stems are made to add up.
+        joining: how the windows of a long recording come together.
+        window: length of a window in seconds; None for the model's own.
+        overlap: of two windows in seconds; None for the model's own.
         overwrite: whether existing files may be replaced.
         where: its place in a job list, for messages; None without one.
     """
@@ -59,6 +65,9 @@ class Job:
     device: str | None = None
     precision: str = "auto"
     consistent: bool = False
+    joining: Joining = "multi-diffusion"
+    window: float | None = None
+    overlap: float | None = None
     overwrite: bool = False
     where: str | None = None
 
@@ -76,6 +85,11 @@ class Job:
             "spans": [asdict(span) for span in self.prompt.spans],
             "visual": None if self.prompt.visual is None else self.prompt.visual.described(),
             "consistent": self.consistent,
+            # None unless asked for: so results of before have it, too.
+            "joining": None if self.joining == "multi-diffusion" else self.joining,
+            "window": self.window,
+            "overlap": self.overlap,
+            "precision": None if self.precision == "auto" else self.precision,
             "preset": self.preset,
             "seed": self.seed,
             "model": self.model_identity,

@@ -1,23 +1,20 @@
-"""One job done: read, separate, write."""
+"""One job done: the recording looked through, then read, separated and written as it flows."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from soundsift.audio import Recording, read
+from soundsift.audio import RecordingFile, examine
 from soundsift.audio.encoding import coder
-from soundsift.audio.tags import read_tags
 from soundsift.audio.video import has_picture
 from soundsift.batch.identity import of_input
 from soundsift.batch.plan import Job
 from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
-    from soundsift.separation.result import Separation
     from soundsift.separation.separator import Separator
 
 Report = Callable[[float], None]
@@ -65,23 +62,32 @@ def work(job: Job, load: Callable[[], Separator], report: Report) -> Outcome:
     """
     began = time.monotonic()
     try:
-        recording, identity = _read(job)
+        recording, identity = _examine(job)
     except SoundsiftError as error:
         return Outcome(job, "failed", str(job.refused(error)))
     separator = load()
     try:
-        separation = separator.separate(
+        # Files in the way were refused when the run was planned, or are parts of this very result.
+        ours = job.overwrite or job.paths["settings"].exists()
+        saved = separator.separate_file(
             recording,
+            job.out,
+            job.name,
             text=job.prompt.text,
             spans=job.prompt.spans,
             visual=job.prompt.visual,
             preset=job.preset,
             seed=job.seed,
-            consistent=job.consistent,
+            joining=job.joining,
+            window=job.window,
+            overlap=job.overlap,
+            stems=job.stems,
+            output=job.output,
+            picture=job.picture,
+            overwrite=ours,
+            record={"recording": identity, "request": job.request},
             progress=report,
         )
-        separation = replace(separation, layout=recording.layout, tags=read_tags(job.recording))
-        _save(job, separation, identity)
     except SoundsiftError as error:
         return Outcome(job, "failed", str(job.refused(error)))
     except MemoryError:
@@ -92,19 +98,19 @@ def work(job: Job, load: Callable[[], Separator], report: Report) -> Outcome:
     return Outcome(
         job,
         "done",
-        settings=separation.settings,
-        target_level_db=separation.target_level_db,
+        settings=saved.settings,
+        target_level_db=saved.target_level_db,
         sample_rate=rate,
         written_rate=how.rate(rate) if how else rate,
         channels=recording.channels,
-        samples=recording.samples.shape[1],
+        samples=recording.length,
         seconds=time.monotonic() - began,
     )
 
 
-def _read(job: Job) -> tuple[Recording, dict[str, Any]]:
+def _examine(job: Job) -> tuple[RecordingFile, dict[str, Any]]:
     """The recording, if this job can be done with it, and what it is known by."""
-    recording = read(job.recording)
+    recording = examine(job.recording)
     identity = of_input(job.recording)
     suffix = job.output.suffix(job.recording.suffix)
     try:
@@ -118,31 +124,3 @@ def _read(job: Job) -> tuple[Recording, dict[str, Any]]:
         )
     job.prompt.check(recording.duration)
     return recording, identity
-
-
-def _save(job: Job, separation: Separation, identity: dict[str, Any]) -> None:
-    def draw(path: Path) -> None:
-        from soundsift.pictures import spectrogram_picture
-
-        spectrogram_picture(
-            path,
-            separation.mixture,
-            separation.target,
-            separation.residual,
-            separation.sample_rate,
-            job.prompt.spans,
-            job.prompt.text or "",
-        )
-
-    # Files in the way were refused when the run was planned, or are parts of this very result.
-    ours = job.overwrite or job.paths["settings"].exists()
-    separation.save(
-        job.out,
-        job.name,
-        overwrite=ours,
-        stems=job.stems,
-        output=job.output,
-        source=job.recording,
-        draw=draw if job.picture else None,
-        record={"recording": identity, "request": job.request},
-    )

@@ -5,6 +5,7 @@
 | `model.safetensors` | the velocity field | float32, bfloat16 or int8 with scales |
 | `codec.safetensors` | DAC-VAE | float32: in bfloat16 its sound is 19 dB off |
 | `vision.safetensors` | the image tower | float32 or bfloat16 |
+| `text_encoder/` | the text encoder, of models that bring one along | as it came |
 | `config.yaml` | what it looks like | |
 | `manifest.json` | SHA-256 and size of each of these | |
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,13 +22,20 @@ from typing import Any, Literal
 
 import torch
 import yaml
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from soundsift.audio import ensure_writable
 from soundsift.checkpoints.folder import CONFIG, WEIGHTS
 from soundsift.checkpoints.hub import check_names
-from soundsift.checkpoints.load import CODEC_WEIGHTS, TOWER_WEIGHTS, Parts, open_parts
+from soundsift.checkpoints.load import (
+    CODEC_WEIGHTS,
+    TEXT_ENCODER,
+    TOWER_WEIGHTS,
+    Parts,
+    open_parts,
+)
 from soundsift.config import DacVaeConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.dac_vae import DacVae
@@ -68,16 +77,26 @@ def convert(source: Path, folder: Path, stored: Stored, overwrite: bool = False)
     tower = parts.tower
     if tower is not None:
         jobs[TOWER_WEIGHTS] = lambda: _cast(tower(), _DTYPES[stored])
-    names = [*jobs, CONFIG, MANIFEST]
+    texts = _text_encoder_files(source)
+    if left := sorted(set(_text_encoder_files(folder)) - set(texts)):
+        raise SoundsiftError(
+            f"{folder / left[0]} is of another model's text encoder, which would be used with this "
+            "one; another folder was expected."
+        )
+    names = [*jobs, *texts, CONFIG, MANIFEST]
     for name in names:
         ensure_writable(folder / name, overwrite=overwrite)
-    _check_parts(parts, source)
+    _check_parts(source)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
         for name, weights in jobs.items():
             with _complete(folder / name) as part:
-                save_file({k: v.contiguous() for k, v in weights().items()}, part)
+                _save(weights(), part)
+        for name in texts:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            with _complete(folder / name) as part:
+                shutil.copyfile(source / name, part)
         with _complete(folder / CONFIG) as part:
             part.write_text(
                 yaml.safe_dump(parts.config.model_dump(mode="json"), sort_keys=False),
@@ -87,7 +106,7 @@ def convert(source: Path, folder: Path, stored: Stored, overwrite: bool = False)
             "soundsift": __version__,
             "name": parts.config.name,
             "stored": stored,
-            "files": {name: _identity(folder / name) for name in [*jobs, CONFIG]},
+            "files": {name: _identity(folder / name) for name in [*jobs, *texts, CONFIG]},
         }
         with _complete(folder / MANIFEST) as part:
             part.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
@@ -114,7 +133,7 @@ def verify(folder: Path) -> dict[str, Any]:
     """
     files = _check_manifest(folder)
     parts = open_parts(folder)
-    _check_parts(parts, folder)
+    _check_parts(folder)
     weights = parameters = 0
     for component in _components(parts):
         for name in component:
@@ -167,8 +186,15 @@ def _components(parts: Parts) -> Iterator[Mapping[str, Tensor]]:
         yield parts.tower()
 
 
-def _check_parts(parts: Parts, source: Path) -> None:
+def _text_encoder_files(source: Path) -> list[str]:
+    """The files of a text encoder that lies beside a model, relative to the model."""
+    files = sorted(path for path in (source / TEXT_ENCODER).rglob("*") if path.is_file())
+    return [path.relative_to(source).as_posix() for path in files]
+
+
+def _check_parts(source: Path) -> None:
     """Names and shapes of every component against modules without memory."""
+    parts = open_parts(source, shapes_only=True)
     with torch.device("meta"):
         modules: list[nn.Module] = [VelocityField(parts.config.field)]
         if isinstance(parts.config.codec, DacVaeConfig):
@@ -190,12 +216,20 @@ def _check_parts(parts: Parts, source: Path) -> None:
 
 def _field_weights(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
     if stored == "int8":
-        rounded = quantise({name: weights[name].float() for name in weights})
+        # One at a time: the whole field in float32 may be twelve gigabytes.
         return {
-            name: tensor if tensor.dtype == torch.int8 else _cast_one(tensor, torch.bfloat16)
-            for name, tensor in rounded.items()
+            part: tensor if tensor.dtype == torch.int8 else _cast_one(tensor, torch.bfloat16)
+            for name in weights
+            for part, tensor in quantise({name: weights[name]}).items()
         }
     return _cast(weights, _DTYPES[stored])
+
+
+def _save(weights: Mapping[str, Tensor], path: Path) -> None:
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, path)
+    except SafetensorError as error:  # so the library reports a full disk
+        raise OSError(str(error)) from error
 
 
 def _cast(weights: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from soundsift.checkpoints.clap import CLAP
 from soundsift.checkpoints.find import DEFAULT, find_model
-from soundsift.checkpoints.hub import find_folder
+from soundsift.checkpoints.hub import find_folder, library
+from soundsift.checkpoints.judge import AUTHORS_BRANCH as JUDGE_BRANCH
+from soundsift.checkpoints.judge import JUDGE
+from soundsift.checkpoints.pe_a_frame import AUTHORS_BRANCH as FRAME_BRANCH
 from soundsift.errors import SoundsiftError
 
 
@@ -21,6 +25,7 @@ class KnownModel:
         licence: of its weights.
         gated: whether its authors give access on request only.
         aliases: other names under which the Hub has it.
+        revisions: its branches on the Hub that can be used, the best first.
     """
 
     name: str
@@ -29,20 +34,32 @@ class KnownModel:
     licence: str
     gated: bool = True
     aliases: tuple[str, ...] = ()
+    revisions: tuple[str, ...] = ("main",)
 
     def folder(self) -> Path | None:
         """Where it is on this machine; None if it is not."""
-        try:
-            if self.name == DEFAULT:
-                return find_model(DEFAULT)
-            return find_folder(self.name, gated=self.gated, other_names=self.aliases)
-        except SoundsiftError:
-            return None
+        if self.name == DEFAULT:
+            return find_model(DEFAULT)
+        for revision in self.revisions:
+            try:
+                return find_folder(self.name, revision=revision, other_names=self.aliases)
+            except SoundsiftError:
+                continue
+        return None
+
+
+def cache_is_readable() -> bool:
+    """Whether the library is there that finds models in the Hub's cache."""
+    try:
+        library("huggingface_hub")
+    except SoundsiftError:
+        return False
+    return True
 
 
 _SAM = "SAM License"
 
-#: Whole checkpoints, image tower and its unused text tower included.
+#: Whole checkpoints, with the parts that are not used: a text tower, the codecs of the last ones.
 KNOWN: tuple[KnownModel, ...] = (
     KnownModel(DEFAULT, "separates; comes with the package", 16, "Apache-2.0", gated=False),
     KnownModel("facebook/sam-audio-small", "separates", 1275, _SAM),
@@ -58,5 +75,30 @@ KNOWN: tuple[KnownModel, ...] = (
         "Apache-2.0",
         gated=False,
         aliases=("google-t5/t5-base",),
+    ),
+    KnownModel(
+        JUDGE,
+        f"judges separations; --revision {JUDGE_BRANCH}",
+        1534,
+        _SAM,
+        revisions=(JUDGE_BRANCH,),
+    ),
+    KnownModel(
+        CLAP,
+        "ranks candidates by text",
+        153,
+        "Apache-2.0",
+        gated=False,
+    ),
+    *(
+        KnownModel(
+            f"facebook/pe-a-frame-{size}",
+            "predicts spans from text",
+            parameters,
+            "Apache-2.0",
+            gated=False,
+            revisions=(FRAME_BRANCH, "main"),
+        )
+        for size, parameters in (("small", 513), ("base", 634), ("large", 1530))
     ),
 )

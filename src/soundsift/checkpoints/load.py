@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from soundsift.checkpoints.dac_vae import convert_dac_vae
 from soundsift.checkpoints.folder import CONFIG, WEIGHTS, load_config
-from soundsift.checkpoints.hub import fill
+from soundsift.checkpoints.hub import check_names, fill
 from soundsift.checkpoints.pe_vision import convert_pe_vision
 from soundsift.checkpoints.released import convert_velocity_field
 from soundsift.checkpoints.sam_audio import map_checkpoint, read_released_config
-from soundsift.checkpoints.weights_file import WeightsFile
+from soundsift.checkpoints.weights_file import WeightsFile, read_shapes
 from soundsift.config import DacVaeConfig, MelCodecConfig, PeVisionConfig, SeparatorConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import Codec
@@ -52,14 +52,23 @@ class Parts:
     tower: Callable[[], Mapping[str, Tensor]] | None = None
 
 
-def open_parts(folder: Path) -> Parts:
+def open_parts(folder: Path, shapes_only: bool = False) -> Parts:
     """Open a model: a folder of ours, or a released one as it comes.
+
+    Args:
+        folder: of the model.
+        shapes_only: whether weights come on the meta device, without their numbers, of which then
+            none is read.
 
     Raises:
         SoundsiftError: if something is missing or damaged.
     """
     if not (folder / CONFIG).is_file() and (folder / "config.json").is_file():
         config, checkpoint = read_released_config(folder), map_checkpoint(folder)
+        if shapes_only:
+            checkpoint = {
+                name: torch.empty_like(tensor, device="meta") for name, tensor in checkpoint.items()
+            }
         return Parts(
             config,
             convert_velocity_field(checkpoint),
@@ -67,13 +76,14 @@ def open_parts(folder: Path) -> Parts:
             partial(convert_pe_vision, checkpoint),
         )
     config = load_config(folder)
+    read: Callable[[Path], Mapping[str, Tensor]] = read_shapes if shapes_only else WeightsFile
     codec: Mapping[str, Tensor] = {}
     if isinstance(config.codec, DacVaeConfig):
-        codec = WeightsFile(folder / CODEC_WEIGHTS)
+        codec = read(folder / CODEC_WEIGHTS)
     tower = None
     if config.vision is not None:
-        tower = partial(WeightsFile, folder / TOWER_WEIGHTS)
-    return Parts(config, restored(WeightsFile(folder / WEIGHTS)), codec, tower)
+        tower = partial(read, folder / TOWER_WEIGHTS)
+    return Parts(config, restored(read(folder / WEIGHTS)), codec, tower)
 
 
 def build_networks(
@@ -88,13 +98,24 @@ def build_networks(
         mark: seed of the marks to hide in stems, of models whose decoder can; None hides none.
 
     Raises:
-        SoundsiftError: if something is missing or damaged, or weights and configuration disagree.
+        SoundsiftError: if something is missing or damaged, weights and configuration disagree, or
+            a mark is asked of a model whose decoder can't.
     """
     parts = open_parts(folder)
     config = parts.config
+    if mark is not None and not isinstance(config.codec, DacVaeConfig):
+        raise SoundsiftError(
+            f"mark {mark} was asked of the model {config.name}, whose decoder hides no "
+            "marks; None, or a model with the released codec, was expected."
+        )
     try:
         field = InferenceField(config.field, parts.field, dtype, device)
-    except (KeyError, RuntimeError) as error:
+    except KeyError as error:
+        check_names([str(error.args[0])], [], [], folder)
+        raise  # not reached: one name is missing
+    except SoundsiftError as error:
+        raise SoundsiftError(f"{folder}: {error}") from error
+    except RuntimeError as error:
         raise SoundsiftError(f"{folder}: weights and configuration disagree: {error}") from error
     codec = _build_codec(config.codec, parts.codec, folder, device, mark)
     text = _build_text_encoder(config, folder, device)

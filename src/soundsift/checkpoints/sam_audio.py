@@ -29,6 +29,8 @@ CHECKPOINT = "checkpoint.pt"
 
 _TOWERS = {"PE-Core-L14-336": PE_CORE_L14_336}
 
+_TEXT_ENCODERS = ("t5-base", "google-t5/t5-base")
+
 #: What the models were trained on and are asked for: windows of 20 s that overlap by 5 s.
 _WINDOW_SECONDS, _OVERLAP_SECONDS = 20.0, 5.0
 
@@ -41,12 +43,48 @@ def read_released_config(folder: Path) -> SeparatorConfig:
     """
     given = read_config(folder)
     try:
-        return _separator_config(folder.name, given)
-    except (KeyError, TypeError, ValidationError) as error:
+        _refuse_others(given, folder / "config.json")
+        return _separator_config(_name(folder), given)
+    except (AttributeError, KeyError, TypeError, ValidationError) as error:
         reason = " ".join(str(error).split())
         raise SoundsiftError(
             f"{folder / 'config.json'}: not the configuration of a SAM Audio model: {reason}."
         ) from error
+
+
+def _name(folder: Path) -> str:
+    """A model's name: that on the Hub where the folder lies in its cache."""
+    snapshots = folder.absolute().parent
+    kind, *owner_and_model = snapshots.parent.name.split("--")
+    if snapshots.name == "snapshots" and kind == "models" and owner_and_model:
+        return "/".join(owner_and_model)
+    return folder.absolute().name
+
+
+def _refuse_others(given: Mapping[str, Any], file: Path) -> None:
+    """Refuse what would be computed otherwise than here; what is not said is as published."""
+    vision, transformer = given["vision_encoder"], given["transformer"]
+    tower = _TOWERS.get(vision.get("name", "PE-Core-L14-336"))
+    checks: list[tuple[str, object, tuple[object, ...]]] = [
+        ("text_encoder.name", given["text_encoder"].get("name", "t5-base"), _TEXT_ENCODERS),
+        ("vision_encoder.name", vision.get("name", "PE-Core-L14-336"), tuple(_TOWERS)),
+        ("vision_encoder.normalize_feature", vision.get("normalize_feature", True), (True,)),
+        (
+            "vision_encoder.interpolation_mode",
+            vision.get("interpolation_mode", "BICUBIC"),
+            ("BICUBIC",),
+        ),
+        ("transformer.fc_bias", transformer.get("fc_bias", False), (False,)),
+    ]
+    if tower is not None:
+        size = vision.get("image_size", tower.image_size)
+        checks.append(("vision_encoder.image_size", size, (tower.image_size,)))
+    for field, value, known in checks:
+        if value not in known:
+            raise SoundsiftError(
+                f"{file}: {field} is {value!r}, which soundsift has not; "
+                f"{' or '.join(map(repr, known))} was expected."
+            )
 
 
 def _separator_config(name: str, given: Mapping[str, Any]) -> SeparatorConfig:

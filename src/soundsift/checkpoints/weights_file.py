@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -36,8 +37,11 @@ class WeightsFile(Mapping[str, Tensor]):
         # it would count as memory in use.
         if name not in self._names:
             raise KeyError(name)
-        with safe_open(self.path, "pt") as file:
-            tensor: Tensor = file.get_tensor(name)
+        try:
+            with safe_open(self.path, "pt") as file:
+                tensor: Tensor = file.get_tensor(name)
+        except (SafetensorError, OSError) as error:
+            raise SoundsiftError(f"{self.path}: {name} can't be read: {error}.") from error
         return tensor
 
     def __iter__(self) -> Iterator[str]:
@@ -45,3 +49,28 @@ class WeightsFile(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def read_shapes(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file without their numbers, on the meta device.
+
+    Args:
+        path: the file; only its header is read.
+
+    Returns:
+        By name; of types, int8 alone is told from the rest, which comes as float32.
+
+    Raises:
+        SoundsiftError: if it is missing or damaged.
+    """
+    names = list(WeightsFile(path))
+    with safe_open(path, "pt") as file:
+        slices = {name: file.get_slice(name) for name in names}
+        return {
+            name: torch.empty(
+                found.get_shape(),
+                dtype=torch.int8 if found.get_dtype() == "I8" else torch.float32,
+                device="meta",
+            )
+            for name, found in slices.items()
+        }

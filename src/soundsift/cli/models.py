@@ -48,8 +48,9 @@ Model = Annotated[
 
 def list_models(json_line: Json = False) -> None:
     """List the models that are known, and which of them are here."""
-    from soundsift.checkpoints.known import KNOWN
+    from soundsift.checkpoints.known import KNOWN, cache_is_readable
 
+    readable = cache_is_readable()
     rows = [
         {
             "name": model.name,
@@ -66,13 +67,18 @@ def list_models(json_line: Json = False) -> None:
         return
     width = max(len(model.name) for model in KNOWN)
     for model, row in zip(KNOWN, rows, strict=True):
-        state = "here" if row["folder"] else "not fetched"
+        state = "here" if row["folder"] else "not fetched" if readable else "unknown"
         size = f"{model.parameters} M"
         typer.echo(f"{model.name:{width}}  {state:11}  {size:>6}  {model.licence}, {model.task}")
+    if not readable:
+        typer.echo(
+            "Whether the others are here can't be told: the Hub's cache needs soundsift[released], "
+            "installed with `pip install 'soundsift[released]'`."
+        )
     if not all(row["folder"] for row in rows):
         typer.echo(
-            "Fetch one with `hf download NAME`; those under the SAM License once their page at "
-            "https://huggingface.co has given you access."
+            "Fetch one with `hf download NAME`, and --revision where it says so; those under the "
+            "SAM License once their page at https://huggingface.co has given you access."
         )
 
 
@@ -102,7 +108,7 @@ def describe(model: str) -> dict[str, Any]:
     from soundsift.checkpoints.load import open_parts
 
     folder = find_model(model)
-    parts = open_parts(folder)
+    parts = open_parts(folder, shapes_only=True)
     manifest = read_manifest(folder)
     form = "as released"
     if (folder / CONFIG).is_file():

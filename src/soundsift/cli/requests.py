@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from soundsift.audio.formats import BitsName, FormatName, Output
     from soundsift.batch.jobs_file import JobLine
     from soundsift.batch.plan import Job
+    from soundsift.separation.joining import Joining
     from soundsift.video import VisualPrompt
 
 
@@ -38,6 +39,9 @@ class Request:
     device: str | None
     precision: str
     consistent: bool
+    joining: Joining
+    window: float | None
+    overlap: float | None
     boxes: tuple[str, ...]
     masks: Path | None
     stems: tuple[str, ...]
@@ -70,9 +74,17 @@ def make_jobs(request: Request) -> list[Job]:
         )
     if not request.mix and not request.jobs_file:
         raise SoundsiftError("MIX is missing; a recording, a folder or --jobs-file was expected.")
-    prompt = _prompt(request)
+    marks = request.heard, request.not_heard, request.span_order
+    if request.jobs_file is None and len(request.texts) > 1:
+        # Several sounds of the same recordings.
+        prompts = [make_prompt((text,), *marks) for text in request.texts]
+    else:
+        prompts = [make_prompt(request.texts, *marks)]
+    visual = _visual(request)
+    prompts = [replace(prompt, visual=visual) for prompt in prompts]
     if request.jobs_file is None:
-        _refuse_empty(prompt)
+        for prompt in prompts:
+            _refuse_empty(prompt)
     if request.name is not None and not request.name.strip():
         raise SoundsiftError(
             f"--name {request.name!r} can't begin a file's name; a word was expected."
@@ -85,29 +97,40 @@ def make_jobs(request: Request) -> list[Job]:
     output, name = _output(request)
     identity = of_model(find_model(request.model))
     if request.jobs_file is None:
-        asked = _from_words(request, prompt, name)
+        asked = _from_words(request, prompts, name)
     else:
-        asked = _from_list(request.jobs_file, request, prompt, name)
+        asked = _from_list(request.jobs_file, request, prompts[0], name)
     return [
         _job(index, len(asked), one, request, output, identity)
         for index, one in enumerate(asked, start=1)
     ]
 
 
-def _prompt(request: Request) -> Prompt:
-    """The prompt with its spans in the order of the command line."""
-    if len(request.texts) > 1:
+def make_prompt(
+    texts: Sequence[str],
+    heard: Sequence[str],
+    not_heard: Sequence[str],
+    span_order: Sequence[str],
+) -> Prompt:
+    """The prompt with its spans in the order of the command line.
+
+    Args:
+        texts: of `--text`.
+        heard: of `--span`.
+        not_heard: of `--not-span`.
+        span_order: "span" or "not_span" for each of both.
+
+    Raises:
+        SoundsiftError: for two texts, or a span that can't be read.
+    """
+    if len(texts) > 1:
         raise SoundsiftError(
-            f"--text was given {len(request.texts)} times, with {request.texts[0]!r} and "
-            f"{request.texts[1]!r}; one phrase was expected."
+            f"--text was given {len(texts)} times, with {texts[0]!r} and {texts[1]!r}; one phrase "
+            "was expected."
         )
-    waiting = {"span": iter(request.heard), "not_span": iter(request.not_heard)}
-    spans = [
-        Span.parse(next(waiting[option]), positive=option == "span")
-        for option in request.span_order
-    ]
-    text = request.texts[0] if request.texts else None
-    return Prompt(text, tuple(spans), _visual(request))
+    waiting = {"span": iter(heard), "not_span": iter(not_heard)}
+    spans = [Span.parse(next(waiting[option]), positive=option == "span") for option in span_order]
+    return Prompt(texts[0] if texts else None, tuple(spans))
 
 
 def _visual(request: Request) -> VisualPrompt | None:
@@ -139,12 +162,15 @@ def _output(request: Request) -> tuple[Output, str]:
     return Output(request.format or asked or "wav", request.bits, request.bitrate), name
 
 
-def _from_words(request: Request, prompt: Prompt, name: str) -> list[_Asked]:
+def _from_words(request: Request, prompts: Sequence[Prompt], name: str) -> list[_Asked]:
     from soundsift.batch.inputs import find_recordings
 
+    if len(prompts) > 1 and request.name is None:
+        name = "{stem}.{text}"
     return [
         _Asked(recording, prompt, request.seed, request.preset, name)
         for recording in find_recordings(request.mix, request.out)
+        for prompt in prompts
     ]
 
 
@@ -183,7 +209,8 @@ def _prompt_of(line: JobLine, otherwise: Prompt) -> Prompt:
         _refuse_empty(otherwise)
         return otherwise
     spans = [_span(s, True) for s in line.spans] + [_span(s, False) for s in line.not_spans]
-    prompt = Prompt(line.text, tuple(spans))
+    # A line cannot say where the object is seen: that is the command line's in any case.
+    prompt = Prompt(line.text, tuple(spans), otherwise.visual)
     _refuse_empty(prompt)
     return prompt
 
@@ -223,6 +250,9 @@ def _job(
         device=request.device,
         precision=request.precision,
         consistent=request.consistent,
+        joining=request.joining,
+        window=request.window,
+        overlap=request.overlap,
         overwrite=request.overwrite,
         where=asked.where,
     )

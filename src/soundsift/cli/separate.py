@@ -24,7 +24,10 @@ By its name, by when it is heard, or both. Writes NAME.target.wav (the sound), N
 recording, at its own sample rate, channels and length.
 
 Recordings are files, folders (with all below them) and patterns such as 'takes/**/*.wav', or come
-from --jobs-file. What a run before has finished with the same settings is skipped."""
+from --jobs-file. What a run before has finished with the same settings is skipped.
+
+With --stream, sound flows from standard input to standard output as it arrives (MIX is -): the
+sound asked for comes out, at most 2 s behind with the default model; the exact delay is printed."""
 
 SEPARATE_EXAMPLES = """Examples:
 
@@ -34,6 +37,7 @@ soundsift separate street.wav --span 1.2-2.5 --span 3-4 --not-span 5-6 --out ste
 soundsift separate film.mp4 --text speech --span 1:02-1:10 --out stems --picture --json
 soundsift separate takes 'more/*.mp3' --text piano --format flac --jobs 2 --out stems
 soundsift separate --jobs-file jobs.jsonl --name "{stem}_{text}" --out stems
+soundsift separate - --stream --text speech --rate 48000 --channels 2 < in.pcm > out.pcm
 """
 
 REMOVE_HELP = """Take a sound out of recordings.
@@ -42,7 +46,11 @@ Writes NAME.without.wav (the recording without the sound) and NAME.without.json 
 the output folder.
 
 Recordings are files, folders (with all below them) and patterns such as 'takes/**/*.wav', or come
-from --jobs-file. What a run before has finished with the same settings is skipped."""
+from --jobs-file. What a run before has finished with the same settings is skipped.
+
+With --stream, sound flows from standard input to standard output as it arrives (MIX is -): it
+comes out without the sound, at most 2 s behind with the default model; the exact delay is
+printed."""
 
 REMOVE_EXAMPLES = """Examples:
 
@@ -51,6 +59,7 @@ soundsift remove interview.mp3 --text "phone ringing" --out clean
 soundsift remove concert.flac --text "someone coughing" --span 12.5-13.1 --out clean
 soundsift remove film.mp4 --text music --format video --out clean
 soundsift remove episodes --text "background music" --format mp3 --bitrate 192 --out clean
+soundsift remove - --stream --text "fan noise" --format wav < in.wav > out.wav
 """
 
 #: Some recordings failed, others went through.
@@ -65,16 +74,24 @@ def separate(
         list[str] | None,
         typer.Argument(
             metavar="MIX...",
-            help="Recordings: audio or video files that FFmpeg reads, folders, patterns.",
+            help="Recordings: audio or video files that FFmpeg reads, folders, patterns; - with "
+            "--stream.",
             show_default=False,
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for the results, made if missing.")
-    ] = ...,  # type: ignore[assignment]
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder for the results, made if missing; needed without --stream."
+        ),
+    ] = None,
     text: Annotated[
         list[str] | None,
-        typer.Option(metavar="PHRASE", help="The sound, as a short phrase: 'dog barking'."),
+        typer.Option(
+            metavar="PHRASE",
+            help="The sound, as a short phrase: 'dog barking'. Repeated, each sound gets files of "
+            "its own, NAME.PHRASE.target.wav and so on.",
+        ),
     ] = None,
     span: Annotated[
         list[str] | None,
@@ -105,10 +122,11 @@ def separate(
         ),
     ] = None,
     format_: Annotated[
-        Literal["wav", "flac", "mp3", "opus", "m4a", "video"] | None,
+        Literal["wav", "flac", "mp3", "opus", "m4a", "video", "s16le", "f32le"] | None,
         typer.Option(
             "--format",
-            help="Of the results; video keeps the picture and changes the sound.",
+            help="Of the results; video keeps the picture and changes the sound. With --stream, of "
+            "both pipes: wav, s16le or f32le (raw samples).",
             show_default="wav",
         ),
     ] = None,
@@ -173,22 +191,104 @@ def separate(
         ),
     ] = False,
     overwrite: Overwrite = False,
+    joining: Annotated[
+        Literal["multi-diffusion", "chunks", "one-shot"],
+        typer.Option(
+            help="How the windows of a long recording come together; the last two for comparison."
+        ),
+    ] = "multi-diffusion",
+    window: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="Length of a window.", show_default="that of the model"
+        ),
+    ] = None,
+    overlap: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Of two windows.", show_default="that of the model"),
+    ] = None,
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="From standard input to standard output, as it arrives."),
+    ] = False,
+    rate: Annotated[
+        int | None,
+        typer.Option(
+            min=1000,
+            max=384_000,
+            metavar="HZ",
+            help="Of raw samples, with --stream.",
+            show_default="48000",
+        ),
+    ] = None,
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            metavar="N",
+            help="Of raw samples, interleaved, with --stream.",
+            show_default="2",
+        ),
+    ] = None,
 ) -> None:
     """Separate recordings; the name of the command decides which stems are written."""
-    from soundsift.cli.requests import Request, make_jobs
+    from soundsift.cli.requests import Request, make_jobs, make_prompt
 
     # What can be wrong is looked at in the order of what it costs to find out: the words of the
     # command, the places of the results, the recordings. Only then the model is loaded.
+    order = tuple(ctx.meta[SPAN_ORDER])
+    stems = _STEMS[str(ctx.command.name)]
+    if stream:
+        from soundsift.cli.streaming import StreamRequest
+        from soundsift.cli.streaming import stream as run_stream
+
+        given: dict[str, object] = {
+            "--out": out,
+            "--jobs-file": jobs_file,
+            "--name": name,
+            "--bits": bits,
+            "--bitrate": bitrate,
+            "--picture": picture or None,
+            "--json": json_line or None,
+            "--overwrite": overwrite or None,
+            "--joining": None if joining == "multi-diffusion" else joining,
+            "--window": window,
+            "--overlap": overlap,
+        }
+        _refuse_beside_stream(tuple(mix or ()), given, format_)
+        run_stream(
+            StreamRequest(
+                prompt=make_prompt(text or (), span or (), not_span or (), order),
+                stem="target" if "target" in stems else "residual",
+                format=format_,  # type: ignore[arg-type]
+                rate=rate,
+                channels=channels,
+                seed=seed,
+                preset=preset,
+                model=model,
+            )
+        )
+        return
+    for option, value in (("--rate", rate), ("--channels", channels)):
+        if value is not None:
+            raise SoundsiftError(
+                f"{option} {value} was given without --stream, which it goes with."
+            )
+    if format_ in ("s16le", "f32le"):
+        raise SoundsiftError(f"--format {format_} was given without --stream, which it goes with.")
+    if out is None:
+        raise SoundsiftError("--out is missing; a folder for the results was expected.")
     request = Request(
         mix=tuple(mix or ()),
         jobs_file=jobs_file,
         texts=tuple(text or ()),
         heard=tuple(span or ()),
         not_heard=tuple(not_span or ()),
-        span_order=tuple(ctx.meta[SPAN_ORDER]),
+        span_order=order,
         out=out,
         name=name,
-        format=format_,
+        format=format_,  # type: ignore[arg-type]
         bits=bits,
         bitrate=bitrate,
         seed=seed,
@@ -197,14 +297,32 @@ def separate(
         device=device,
         precision=precision,
         consistent=consistent,
+        joining=joining,
+        window=window,
+        overlap=overlap,
         boxes=tuple(box or ()),
         masks=masks,
-        stems=_STEMS[str(ctx.command.name)],
+        stems=stems,
         picture=picture,
         overwrite=overwrite,
     )
     todo = make_jobs(request)
     _run(todo, jobs, json_line)
+
+
+def _refuse_beside_stream(
+    mix: tuple[str, ...], given: dict[str, object], format_: str | None
+) -> None:
+    if mix != ("-",):
+        what = mix[0] if mix else "nothing"
+        raise SoundsiftError(f"{what} was given to --stream; - for standard input was expected.")
+    for option, value in given.items():
+        if value is not None:
+            raise SoundsiftError(f"{option} was given beside --stream, which writes no files.")
+    if format_ not in (None, "wav", "s16le", "f32le"):
+        raise SoundsiftError(
+            f"--format {format_} can't be streamed; wav, s16le or f32le was expected."
+        )
 
 
 def _run(all_jobs: list[Job], workers: int, json_line: bool) -> None:

@@ -29,9 +29,9 @@ from soundsift.models.dac_vae import (
     pad_to_frames,
 )
 
-#: 1.6 seconds: computing the tiles' surroundings twice costs a few percent, and what is in memory
+#: 1.3 seconds: computing the tiles' surroundings twice costs a few percent, and what is in memory
 #: at a time grows with them.
-TILE_FRAMES = 40
+TILE_FRAMES = 32
 
 #: Size of the pieces that PyTorch computes at a time on a CPU: a megabyte, but so many positions.
 _CACHED_NUMBERS, _SHORTEST_PIECE = 2**18, 1024

@@ -12,6 +12,7 @@ F bins.
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
@@ -64,6 +65,7 @@ class MelCodec(nn.Module):
     def __init__(self, config: MelCodecConfig) -> None:
         super().__init__()
         self.config = config
+        self._exclusive = False
         self.sample_rate = config.sample_rate
         self.samples_per_frame = config.sample_rate // config.frame_rate
         self.hop = self.samples_per_frame // config.subframes
@@ -80,6 +82,12 @@ class MelCodec(nn.Module):
     def downmixed(self) -> MelCodec:
         """Itself: it makes one estimate for all channels anyway."""
         return self
+
+    def sharing(self) -> MelCodec:
+        """The same with prompts that share every cell: `stems` never add up to over the mixture."""
+        other = copy.copy(self)
+        other._exclusive = True
+        return other
 
     def rows(self, channels: int) -> int:  # noqa: ARG002
         """Estimates that a mixture needs: one, for all its channels."""
@@ -196,7 +204,10 @@ class MelCodec(nn.Module):
 
     def stems(self, latents: Tensor, mixture: Tensor) -> Tensor:
         """Targets `(P, 1, C, N)` of latents `(P, T, 2 * 128)` and one mixture `(1, C, N)`."""
-        return self.decode(latents, mixture.expand(latents.shape[0], -1, -1))[:, None]
+        cells = self.cell_mask(latents)
+        if self._exclusive:
+            cells = cells / cells.sum(dim=0, keepdim=True).clamp(min=1.0)
+        return self._masked(cells, mixture.expand(latents.shape[0], -1, -1))[:, None]
 
     def decode(self, latents: Tensor, mixture: Tensor) -> Tensor:
         """The target's wave: the mixture filtered by the mask that the latents describe.
@@ -208,6 +219,10 @@ class MelCodec(nn.Module):
         Returns:
             `(B, C, N)`; the residual is the mixture minus this.
         """
+        return self._masked(self.cell_mask(latents), mixture)
+
+    def _masked(self, cells: Tensor, mixture: Tensor) -> Tensor:
+        """A mixture `(B, C, N)` filtered by masks of cells `(B, bands, S)`."""
         batch, channels, samples = mixture.shape
         size, hop = self.config.window, self.hop // 2
         # Columns twice as dense as the cells: the window needs the overlap to modulate smoothly.
@@ -220,7 +235,7 @@ class MelCodec(nn.Module):
             pad_mode="constant",
             return_complex=True,
         )
-        dense = _twice_as_dense(self.cell_mask(latents), spectrum.shape[-1])
+        dense = _twice_as_dense(cells, spectrum.shape[-1])
         mask = torch.einsum("bf,nbs->nfs", self.filters, dense)
         masked = spectrum.view(batch, channels, *spectrum.shape[1:]) * mask[:, None]
         wave = torch.istft(masked.flatten(0, 1), size, hop, window=window, length=samples)

@@ -78,17 +78,23 @@ class ConsistentCodec:
 
     Args:
         inner: a codec that decodes both stems.
-        window: length of the Fourier transform in samples.
+        window: length of the Fourier transform in samples; a quarter of it must divide a frame, so
+            that a recording decoded in blocks has the same spectra as a whole one.
+        exclusive: whether the prompts share every cell, so that their targets never add up to over
+            the mixture.
     """
 
     adds_up = True
 
-    def __init__(self, inner: Codec, window: int = 2048) -> None:
-        self.inner, self.window = inner, window
+    def __init__(self, inner: Codec, window: int = 1920, exclusive: bool = False) -> None:
+        self.inner, self.window, self.exclusive = inner, window, exclusive
         self.sample_rate, self.samples_per_frame = inner.sample_rate, inner.samples_per_frame
         self.context_margin = inner.context_margin
         # A sample hears spectra within half a window, these the samples within another half.
         self.stems_margin = inner.stems_margin + -(-window // inner.samples_per_frame)
+        self.hop = window // 4
+        if inner.samples_per_frame % self.hop:
+            raise ValueError(f"a window of {window} does not fit {inner.samples_per_frame} samples")
 
     def frames(self, samples: int) -> int:
         """Latent frames that cover so many samples."""
@@ -96,7 +102,11 @@ class ConsistentCodec:
 
     def downmixed(self) -> ConsistentCodec:
         """The same with one estimate for all channels."""
-        return ConsistentCodec(self.inner.downmixed(), self.window)
+        return ConsistentCodec(self.inner.downmixed(), self.window, self.exclusive)
+
+    def sharing(self) -> ConsistentCodec:
+        """The same with prompts that share every cell."""
+        return ConsistentCodec(self.inner, self.window, True)
 
     def rows(self, channels: int) -> int:
         """Estimates that a mixture of so many channels needs."""
@@ -111,10 +121,13 @@ class ConsistentCodec:
         energies = self._spectra(self.inner.stems(latents, mixture)).abs().square()
         # Where both are silent, the sound is none of the target's.
         share = energies[:, 0] / (energies.sum(dim=1) + 1e-10)
+        if self.exclusive:
+            share = share / share.sum(dim=0, keepdim=True).clamp(min=1.0)
         masked = self._spectra(mixture) * share
         wave = torch.istft(
             masked.flatten(0, -3),
             self.window,
+            self.hop,
             window=self._hann(mixture),
             length=mixture.shape[-1],
         )
@@ -126,6 +139,7 @@ class ConsistentCodec:
         spectra = torch.stft(
             flat,
             self.window,
+            self.hop,
             window=self._hann(waves),
             pad_mode="constant",
             return_complex=True,

@@ -6,9 +6,8 @@ stems. Every arrow is a generator; what is not needed any more is forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import tee
 from typing import Protocol
 
 import torch
@@ -16,11 +15,13 @@ from torch import Tensor
 
 from soundsift.flow import Prediction, as_velocity
 from soundsift.models.codec import Codec
-from soundsift.models.inference import InferenceConditioning, InferenceField
+from soundsift.models.inference import InferenceConditioning, InferenceField, Moment
+from soundsift.models.mel_codec import MelCodec
 from soundsift.models.pe_vision import PeVision
 from soundsift.models.velocity_field import Conditioning
 from soundsift.models.waveform_codec import ConsistentCodec
 from soundsift.prompts import Prompt, frame_anchors
+from soundsift.separation.sharing import shared
 from soundsift.separation.track import Track
 from soundsift.separation.trajectory import follow, group_windows
 from soundsift.separation.windows import Layout, Window
@@ -28,6 +29,7 @@ from soundsift.solvers import Evaluation
 
 #: Frames that go through the network together, of all windows, prompts and rows.
 _FRAMES_AT_A_TIME = 2000
+_FEW_EVALUATIONS = 4
 
 #: Frames that are decoded together, and that noise is drawn in.
 _BLOCK = 250
@@ -67,6 +69,13 @@ class Networks:
             return self
         return replace(self, codec=ConsistentCodec(self.codec.downmixed()))
 
+    def exclusive(self) -> Networks:
+        """The same with prompts that share the mixture: no part of it goes to two of them whole."""
+        codec = self.consistent().codec
+        if not isinstance(codec, MelCodec | ConsistentCodec):
+            raise TypeError(f"{type(codec).__name__} has no cells to share")
+        return replace(self, codec=codec.sharing())
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -75,10 +84,13 @@ class Wanted:
     Attributes:
         prompt: text and spans.
         video: `(latent frames, video_dim)`, what is seen of the object; None: nothing.
+        elsewhere: the phrase for windows without a mark, if the prompt has no text of its own
+            (`soundsift.separation.references`).
     """
 
     prompt: Prompt
     video: Tensor | None = None
+    elsewhere: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,7 @@ class Plan:
         seed: of the starting noise.
         at_a_time: windows that go through the network together, at most; None: as many as bounded
             memory allows.
+        apart: whether windows are separated each on its own (`soundsift.separation.chunks`).
     """
 
     evaluations: Sequence[Evaluation]
@@ -99,6 +112,7 @@ class Plan:
     temperature: float
     seed: int
     at_a_time: int | None = None
+    apart: bool = False
 
 
 def stems_along(
@@ -122,18 +136,23 @@ def stems_along(
         residual if the codec's stems don't add up.
     """
     codec = networks.codec
-    ahead, behind = tee(waves)
+    ahead, behind = shared(waves, 2)
     heard = Track(ahead, dim=-1)
     rows = codec.rows(heard.part(0, 1).shape[1])
     contexts = _Contexts(networks.codec, heard)
     times = [evaluation.time for evaluation in plan.evaluations]
 
-    def prepare(windows: tuple[Window, ...]) -> InferenceConditioning:
-        return _prepare(networks, contexts, windows, prompts, times)
+    moments: dict[frozenset[str | None], Mapping[float, Moment]] = {}
 
-    at_a_time = plan.at_a_time or max(
-        1, _FRAMES_AT_A_TIME // (plan.layout.length * rows * len(prompts))
-    )
+    def prepare(windows: tuple[Window, ...]) -> InferenceConditioning:
+        phrases = _phrases(windows, prompts, rows)
+        # What depends on times and phrases alone is the same for all windows that have these.
+        same = moments.get(frozenset(phrases))
+        known = _prepare(networks, contexts, windows, prompts, phrases, () if same else times)
+        moments[frozenset(phrases)] = same or known.moments
+        return replace(known, moments=moments[frozenset(phrases)])
+
+    at_a_time = plan.at_a_time or _windows_at_a_time(plan, rows * len(prompts))
 
     def field(noisy: Tensor, time: Tensor, known: InferenceConditioning) -> Tensor:
         output = networks.field(noisy, time, known)
@@ -149,6 +168,14 @@ def stems_along(
         field,
     )
     yield from _decode(codec, Track(latents, dim=1), Track(behind, dim=-1))
+
+
+def _windows_at_a_time(plan: Plan, items: int) -> int:
+    if len(plan.evaluations) > _FEW_EVALUATIONS:
+        # Each follows the one before a group behind: with many, groups must be small for the first
+        # sound to come soon and little to be in memory.
+        return 1
+    return max(1, _FRAMES_AT_A_TIME // (plan.layout.length * items))
 
 
 class _Contexts:
@@ -195,6 +222,7 @@ def _prepare(
     contexts: _Contexts,
     windows: tuple[Window, ...],
     prompts: Sequence[Wanted],
+    phrases: list[str | None],
     times: Sequence[float],
 ) -> InferenceConditioning:
     """What is known of some windows and does not change from one evaluation to the next.
@@ -213,7 +241,6 @@ def _prepare(
             for _ in range(rows)
         ]
     )
-    phrases = [wanted.prompt.text for _ in windows for wanted in prompts for _ in range(rows)]
     states, mask = networks.text.encode_batch(phrases)
     conditioning = Conditioning(
         context=context,
@@ -223,6 +250,24 @@ def _prepare(
         video=_video(networks, windows, prompts, rows),
     )
     return networks.field.prepare(conditioning, times)
+
+
+def _phrases(
+    windows: tuple[Window, ...], prompts: Sequence[Wanted], rows: int
+) -> list[str | None]:
+    """What each item of the batch is asked by."""
+    return [
+        wanted.prompt.text or (None if _marked(wanted.prompt, window) else wanted.elsewhere)
+        for window in windows
+        for wanted in prompts
+        for _ in range(rows)
+    ]
+
+
+def _marked(prompt: Prompt, window: Window) -> bool:
+    """Whether a window has a moment in which the sound is said to be heard."""
+    frames = (span.frames() for span in prompt.spans if span.positive)
+    return any(first < window.end and stop > window.start for first, stop in frames)
 
 
 def _anchors(prompt: Prompt, window: Window, codec: Codec) -> Tensor:

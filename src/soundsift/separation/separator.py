@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
-from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +14,26 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from soundsift.audio import Recording, complement, quantise, read
-from soundsift.audio.streams import cut, resampled
+from soundsift.audio import Recording, RecordingFile, complement, examine, quantise, read
+from soundsift.audio.formats import Output
+from soundsift.audio.resampling import resample
+from soundsift.audio.streams import resampled
+from soundsift.audio.tags import read_tags
+from soundsift.audio.writing import SoundFacts
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import Codec
 from soundsift.prompts import Prompt, Span
 from soundsift.separation.along import Networks, Plan, Wanted, stems_along
+from soundsift.separation.chunks import stems_in_chunks
+from soundsift.separation.joining import Joining, find_layout
+from soundsift.separation.live import Live, live_layout, measured_delay, whole_blocks
 from soundsift.separation.presets import Preset, find_preset
+from soundsift.separation.references import can_refer, find_reference
 from soundsift.separation.result import Separation
+from soundsift.separation.sharing import shared
+from soundsift.separation.stem_files import Place, stem_files
 from soundsift.separation.track import Track
-from soundsift.separation.windows import Layout
 from soundsift.solvers import schedule
 from soundsift.version import __version__
 
@@ -34,9 +43,36 @@ if TYPE_CHECKING:
 SpanLike = Span | tuple[float, float] | str
 Source = str | Path | np.ndarray | Recording
 
+_WAV = Output()
 
-#: Samples of a recording that flow together.
-_BLOCK_SECONDS = 1.0
+
+@dataclass(frozen=True)
+class SavedSeparation:
+    """What `separate_file` has written.
+
+    Attributes:
+        paths: the files, by stem, and `settings`, and `picture` if there is one.
+        settings: everything needed to make the result again.
+        target_level_db: energy of the target against the mixture, in dB; very low if the sound was
+            not found.
+        recording: what it was made from.
+    """
+
+    paths: dict[str, Path]
+    settings: dict[str, Any]
+    target_level_db: float
+    recording: RecordingFile
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be done with a recording."""
+
+    networks: Networks
+    wanted: list[Wanted]
+    plan: Plan
+    settings: list[dict[str, Any]] = field(default_factory=list)
+    exclusive: bool = False
 
 
 class Separator:
@@ -62,6 +98,9 @@ class Separator:
         preset: str = "standard",
         seed: int | None = 0,
         consistent: bool = False,
+        joining: Joining = "multi-diffusion",
+        window: float | None = None,
+        overlap: float | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Separation:
         """Lift a sound out of a recording.
@@ -79,6 +118,11 @@ class Separator:
             seed: of the starting noise; None draws one.
             consistent: of a model that generates its stems, take a mask on the mixture that they
                 guide, so that target and residual add up to it. The default model's always do.
+            joining: how the windows of a long recording come together: "multi-diffusion" averages
+                their answers at every evaluation; for comparison, "chunks" separates each alone
+                and crossfades the waves, and "one-shot" makes the recording one window.
+            window: length of a window in seconds; the model's own unless given.
+            overlap: of two windows in seconds; the model's own, of chunks 0.08, unless given.
             progress: called with the fraction done, 0 to 1; an exception that it raises stops the
                 work.
 
@@ -96,6 +140,9 @@ class Separator:
             preset=preset,
             seed=seed,
             consistent=consistent,
+            joining=joining,
+            window=window,
+            overlap=overlap,
             progress=progress,
         )[0]
 
@@ -108,6 +155,10 @@ class Separator:
         preset: str = "standard",
         seed: int | None = 0,
         consistent: bool = False,
+        exclusive: bool = False,
+        joining: Joining = "multi-diffusion",
+        window: float | None = None,
+        overlap: float | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> list[Separation]:
         """Lift several sounds out of a recording, which is analysed once.
@@ -119,30 +170,34 @@ class Separator:
             preset: draft, standard or best.
             seed: of the starting noise, which all share; None draws one.
             consistent: as for `separate`.
+            exclusive: let the sounds share the mixture, and return what is left as one more result,
+                so that all targets add up to it, in 16 and 24 bits to the last one; implies
+                `consistent`.
+            joining: as for `separate`.
+            window: as for `separate`.
+            overlap: as for `separate`.
             progress: called with the fraction done, 0 to 1; an exception that it raises stops the
                 work.
 
         Returns:
-            For each prompt, target and residual at the input's rate, channels and exact length.
+            For each prompt, target and residual at the input's rate, channels and exact length; if
+            exclusive, then the rest, as the target of one more.
 
         Raises:
             SoundsiftError: for a recording, prompt or preset that cannot be used, or no prompt.
         """
-        report = progress or _silent
-        chosen = find_preset(preset, self.config.prediction)
         asked = [make_prompt(p) if isinstance(p, str) else p for p in prompts]
         if not asked:
             raise SoundsiftError("there is no prompt; a text such as 'dog barking' was expected.")
         recording = as_recording(source, sample_rate)
-        for prompt in asked:
-            prompt.check(recording.duration)
-        if seed is None:
-            seed = int(torch.seed() % 2**31)
-        report(0.0)
-        networks = self.networks.consistent() if consistent else self.networks
-        wanted = [Wanted(prompt, self._seen(prompt, recording)) for prompt in asked]
-        stems = self._stems(networks, recording, wanted, self._plan(chosen, seed), report)
-        report(1.0)
+        work = self._work(
+            recording, asked, preset, seed, consistent, exclusive, joining, window, overlap
+        )
+        stems = np.empty((len(asked) + exclusive, 2, *recording.samples.shape), np.float32)
+        start = 0
+        for _, block in self._pieces(recording, work, progress or _silent):
+            stems[..., start : start + block.shape[-1]] = block
+            start += block.shape[-1]
         return [
             Separation(
                 mixture=recording.samples,
@@ -151,13 +206,254 @@ class Separator:
                 sample_rate=recording.sample_rate,
                 sample_format=recording.sample_format,
                 layout=recording.layout,
-                settings=self._settings(recording, prompt, preset, chosen, seed)
-                | {"consistent": networks.codec.adds_up},
+                settings=settings,
             )
-            for prompt, own in zip(asked, stems, strict=True)
+            for settings, own in zip(work.settings, stems, strict=True)
         ]
 
-    def _seen(self, prompt: Prompt, recording: Recording) -> Tensor | None:
+    def separate_file(
+        self,
+        source: str | Path | RecordingFile,
+        folder: str | Path,
+        name: str | None = None,
+        *,
+        text: str | None = None,
+        spans: Sequence[SpanLike] = (),
+        not_spans: Sequence[SpanLike] = (),
+        visual: VisualPrompt | None = None,
+        preset: str = "standard",
+        seed: int | None = 0,
+        consistent: bool = False,
+        joining: Joining = "multi-diffusion",
+        window: float | None = None,
+        overlap: float | None = None,
+        stems: Sequence[str] = ("target", "residual"),
+        output: Output = _WAV,
+        picture: bool = False,
+        overwrite: bool = False,
+        record: Mapping[str, Any] | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> SavedSeparation:
+        """Lift a sound out of a file into files, in memory that does not grow with its length.
+
+        All files appear together or not at all, even if the process is killed.
+
+        Args:
+            source: a file that FFmpeg reads, or one that was examined already.
+            folder: of the results; made if missing.
+            name: first part of their names; `{kind}` in it becomes the stem. That of the file
+                unless given.
+            text: as for `separate`, like all of these:
+            spans: when it is heard.
+            not_spans: when it is not.
+            visual: where it can be seen.
+            preset: draft, standard or best.
+            seed: of the starting noise.
+            consistent: whether generated stems shall add up.
+            joining: how windows come together.
+            window: their length in seconds.
+            overlap: of two in seconds.
+            stems: any of `target`, `residual` and `without`, another name for the residual.
+            output: the format.
+            picture: whether to draw spectrograms.
+            overwrite: whether files that exist may be replaced.
+            record: what else goes into the settings.
+            progress: called with the fraction done, 0 to 1; an exception that it raises stops the
+                work, and nothing is written.
+
+        Raises:
+            SoundsiftError: for a recording, prompt, preset, format or folder that cannot be used.
+        """
+        recording = source if isinstance(source, RecordingFile) else examine(source)
+        prompt = replace(make_prompt(text, spans, not_spans), visual=visual)
+        work = self._work(
+            recording, [prompt], preset, seed, consistent, False, joining, window, overlap
+        )
+        place = Place(
+            folder=Path(folder),
+            name=recording.path.stem if name is None else name,
+            stems=stems,
+            output=output,
+            source=recording.path,
+            picture=picture,
+            overwrite=overwrite,
+            record=record or {},
+        )
+        facts = SoundFacts(
+            recording.channels,
+            recording.sample_rate,
+            recording.length,
+            recording.layout,
+            read_tags(recording.path),
+        )
+        (settings,) = work.settings
+        with stem_files(
+            place,
+            facts,
+            recording.sample_format,
+            settings,
+            adds_up=work.networks.codec.adds_up,
+        ) as files:
+            for mixture, block in self._pieces(recording, work, progress or _silent):
+                files.write(mixture, *block[0])
+        return SavedSeparation(place.paths, settings, files.levels.target_level_db, recording)
+
+    def stream(
+        self,
+        blocks: Iterable[np.ndarray],
+        *,
+        sample_rate: int,
+        text: str | None = None,
+        spans: Sequence[SpanLike] = (),
+        not_spans: Sequence[SpanLike] = (),
+        preset: str = "standard",
+        seed: int = 0,
+        stem: str = "target",
+        sample_format: str = "f32",
+        live: Live | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Lift a sound out of sound that is still arriving.
+
+        Each sample of the result is there as soon as `stream_delay` seconds of sound from it on
+        are; the end follows when the blocks end. The result is as long as the input.
+
+        Args:
+            blocks: samples `(channels, samples)` or `(samples,)` within -1..1, of any lengths;
+                short ones, of 0.1 s or less, keep the delay small.
+            sample_rate: in Hz.
+            text: what to lift out.
+            spans: when it is heard, counted from the beginning.
+            not_spans: when it is not.
+            preset: draft, standard or best.
+            seed: of the starting noise.
+            stem: "target" or "residual".
+            sample_format: s16, s24 or f32; target and residual add up in it.
+            live: how the sound is cut into windows; a good choice unless given.
+
+        Returns:
+            Blocks of the stem, float32 `(channels, samples)`.
+
+        Raises:
+            SoundsiftError: for a prompt, preset, rate or samples that cannot be used.
+        """
+        if stem not in ("target", "residual"):
+            raise SoundsiftError(f"stem {stem!r} is unknown; target or residual was expected.")
+        if sample_rate <= 0:
+            raise SoundsiftError(f"sample_rate is {sample_rate}; a rate in Hz was expected.")
+        prompt = make_prompt(text, spans, not_spans)
+        prompt.check(None)
+        plan = self._live_plan(preset, seed, live)
+        networks = self.networks.consistent()
+        return _stem(
+            self._along(
+                networks,
+                whole_blocks(blocks),
+                (sample_rate, sample_format),
+                [Wanted(prompt)],
+                plan,
+                _ignore,
+            ),
+            ("target", "residual").index(stem),
+        )
+
+    def stream_delay(
+        self,
+        sample_rate: int,
+        *,
+        block: float = 0.02,
+        preset: str = "standard",
+        live: Live | None = None,
+    ) -> float:
+        """How far `stream` stays behind its input, in seconds of sound, at most.
+
+        To it comes the time that computing takes.
+
+        Args:
+            sample_rate: in Hz.
+            block: length of the input's blocks in seconds.
+            preset: as for `stream`.
+            live: as for `stream`.
+        """
+        plan = self._live_plan(preset, 0, live)
+        return measured_delay(self.networks.consistent().codec, plan, sample_rate, block)
+
+    def _live_plan(self, preset: str, seed: int, live: Live | None) -> Plan:
+        chosen = find_preset(preset, self.config.prediction)
+        codec = self.networks.codec
+        frame_rate = codec.sample_rate / codec.samples_per_frame
+        return Plan(
+            evaluations=schedule(chosen.steps, chosen.solver),
+            layout=live_layout(live or Live(), frame_rate),
+            temperature=chosen.temperature,
+            seed=seed,
+        )
+
+    def _work(
+        self,
+        recording: Recording | RecordingFile,
+        asked: Sequence[Prompt],
+        preset: str,
+        seed: int | None,
+        consistent: bool,
+        exclusive: bool,
+        joining: Joining,
+        window: float | None,
+        overlap: float | None,
+    ) -> _Work:
+        chosen = find_preset(preset, self.config.prediction)
+        for prompt in asked:
+            prompt.check(recording.duration)
+        if seed is None:
+            seed = int(torch.seed() % 2**31)
+        networks = self.networks.consistent() if consistent else self.networks
+        if exclusive:
+            networks = self.networks.exclusive()
+        settings = [
+            self._settings(recording, prompt, preset, chosen, seed)
+            | {"consistent": networks.codec.adds_up}
+            for prompt in asked
+        ]
+        if exclusive:
+            texts = [prompt.text for prompt in asked]
+            settings.append(settings[0] | {"text": None, "spans": [], "rest_of": texts})
+        plan = self._plan(chosen, seed, joining, window, overlap)
+        wanted = [
+            Wanted(prompt, self._seen(prompt, recording), self._elsewhere(prompt, recording, plan))
+            for prompt in asked
+        ]
+        for own, known in zip(wanted, settings, strict=False):
+            if own.elsewhere is not None:
+                known["elsewhere"] = own.elsewhere
+        return _Work(networks, wanted, plan, settings, exclusive)
+
+    def _pieces(
+        self,
+        recording: Recording | RecordingFile,
+        work: _Work,
+        report: Callable[[float], None],
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Mixture `(channels, samples)` and stems `(prompts, 2, channels, samples)`, in blocks."""
+        report(0.0)
+        total = work.plan.layout.count(self._frames(recording)) * len(work.plan.evaluations)
+        done = 0
+
+        def advance(windows: int) -> None:
+            nonlocal done
+            done += windows
+            report(min(0.99, done / total))
+
+        yield from self._along(
+            work.networks,
+            recording.blocks(),
+            (recording.sample_rate, recording.sample_format),
+            work.wanted,
+            work.plan,
+            advance,
+            work.exclusive,
+        )
+        report(1.0)
+
+    def _seen(self, prompt: Prompt, recording: Recording | RecordingFile) -> Tensor | None:
         """What the video shows of the object, `(latent frames, video_dim)`."""
         if prompt.visual is None:
             return None
@@ -173,68 +469,84 @@ class Separator:
         pairs = pair_by_time(prompt.visual.frames(recording.path), frames)
         return video_features(self.networks.tower(), pairs, frames)
 
-    def _frames(self, recording: Recording) -> int:
+    def _frames(self, recording: Recording | RecordingFile) -> int:
         """Latent frames that cover a recording."""
         codec = self.networks.codec
-        seconds = Fraction(recording.samples.shape[1], recording.sample_rate)
+        seconds = Fraction(recording.length, recording.sample_rate)
         return int(-(-seconds * codec.sample_rate // codec.samples_per_frame))
 
-    def _stems(
+    def _plan(
         self,
-        networks: Networks,
-        recording: Recording,
-        wanted: Sequence[Wanted],
-        plan: Plan,
-        report: Callable[[float], None],
-    ) -> np.ndarray:
-        """All prompts' targets and residuals, `(prompts, 2, channels, samples)`."""
-        total = plan.layout.count(self._frames(recording)) * len(plan.evaluations)
-        done = 0
-
-        def advance(windows: int) -> None:
-            nonlocal done
-            done += windows
-            report(min(0.99, done / total))
-
-        size = max(1, round(_BLOCK_SECONDS * recording.sample_rate))
-        blocks = self._along(
-            networks, cut(recording.samples, size), recording, wanted, plan, advance
-        )
-        stems = np.empty((len(wanted), 2, *recording.samples.shape), np.float32)
-        start = 0
-        for block in blocks:
-            stems[..., start : start + block.shape[-1]] = block
-            start += block.shape[-1]
-        return stems
-
-    def _plan(self, preset: Preset, seed: int) -> Plan:
-        config = self.config
+        preset: Preset,
+        seed: int,
+        joining: Joining,
+        window: float | None,
+        overlap: float | None,
+    ) -> Plan:
         codec = self.networks.codec
-        frame_rate = codec.sample_rate / codec.samples_per_frame
         return Plan(
             evaluations=schedule(preset.steps, preset.solver),
-            layout=Layout.overlapping(
-                round(config.window_seconds * frame_rate),
-                round(config.overlap_seconds * frame_rate),
+            layout=find_layout(
+                joining, window, overlap, self.config, codec.sample_rate / codec.samples_per_frame
             ),
             temperature=preset.temperature,
             seed=seed,
+            apart=joining == "chunks",
         )
+
+    def _elsewhere(
+        self, prompt: Prompt, recording: Recording | RecordingFile, plan: Plan
+    ) -> str | None:
+        """A phrase for the windows that no mark of a prompt without text touches."""
+        if prompt.text is not None or not can_refer(self.networks):
+            return None
+        frames = self._frames(recording)
+        if plan.layout.count(frames) == 1:
+            return None
+        own, rate = self.networks.codec.sample_rate, recording.sample_rate
+
+        def part(start: int, end: int) -> Tensor:
+            # A file is read up to there and no further.
+            with closing(recording.blocks()) as blocks:
+                samples = Track((torch.from_numpy(block) for block in blocks), dim=-1)
+                first, last = start * rate // own, -(-end * rate // own)
+                while samples.end < first and not samples.complete:
+                    samples.extend(samples.end + 1)
+                    samples.forget(min(samples.end, first))
+                wave = resample(samples.part(first, last).numpy(), rate, own)
+            return torch.from_numpy(wave[:, : end - start])[None].to(self.networks.device)
+
+        found = find_reference(self.networks, part, prompt.spans, frames)
+        return None if found is None else found.phrase
 
     @torch.inference_mode()
     def _along(
         self,
         networks: Networks,
         blocks: Iterator[np.ndarray],
-        recording: Recording,
+        form: tuple[int, str],
         wanted: Sequence[Wanted],
         plan: Plan,
         advance: Callable[[int], None],
-    ) -> Iterator[np.ndarray]:
-        """Targets and residuals at the recording's rate, `(prompts, 2, channels, samples)`."""
-        rate = recording.sample_rate
+        exclusive: bool = False,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Blocks of a mixture with their stems, at its own rate.
+
+        Args:
+            networks: the model.
+            blocks: of the mixture, `(channels, samples)`.
+            form: its sample rate and sample format.
+            wanted: the prompts.
+            plan: how to go about it.
+            advance: called with the number of windows just evaluated.
+            exclusive: whether the prompts share the mixture.
+
+        Yields:
+            A block, and targets and residuals `(prompts, 2, channels, samples)`.
+        """
+        rate, sample_format = form
         own_rate = networks.codec.sample_rate
-        original, heard = tee(blocks)
+        original, heard = shared(blocks, 2)
         waves = (
             torch.from_numpy(piece).to(self.networks.device)[None]
             for piece in resampled(heard, rate, own_rate)
@@ -242,7 +554,8 @@ class Separator:
         shape: list[int] = []
 
         def flat() -> Iterator[np.ndarray]:
-            for piece in stems_along(networks, waves, wanted, plan, advance):
+            along = stems_in_chunks if plan.apart else stems_along
+            for piece in along(networks, waves, wanted, plan, advance):
                 shape[:] = piece.shape[:3]
                 yield piece.flatten(0, 2).cpu().numpy()
 
@@ -254,12 +567,18 @@ class Separator:
             part = part.reshape(*shape, part.shape[-1])
             # The resampler may end a sample early.
             part = functional.pad(part, (0, block.shape[1] - part.shape[-1]))
-            yield _finish(networks.codec, block, part.numpy(), recording.sample_format)
+            finish = _finish_sharing if exclusive else _finish
+            yield block, finish(networks.codec, block, part.numpy(), sample_format)
             stems.forget(end)
             start = end
 
     def _settings(
-        self, recording: Recording, prompt: Prompt, name: str, preset: Preset, seed: int
+        self,
+        recording: Recording | RecordingFile,
+        prompt: Prompt,
+        name: str,
+        preset: Preset,
+        seed: int,
     ) -> dict[str, Any]:
         sampler = {k: v for k, v in asdict(preset).items() if k != "description"}
         return {
@@ -318,7 +637,32 @@ def _finish(codec: Codec, mixture: np.ndarray, stems: np.ndarray, sample_format:
     return np.stack([np.stack(pair) for pair in pairs])
 
 
+def _finish_sharing(
+    codec: Codec, mixture: np.ndarray, stems: np.ndarray, sample_format: str
+) -> np.ndarray:
+    """All stems and the rest of the mixture, each with its residual, in the recording's format."""
+    assert codec.adds_up
+    targets, rest = [], mixture
+    for own in stems:
+        # What is clipped of the rest stays with the sound: the sum is kept.
+        target, rest = complement(rest, own[0], sample_format)
+        targets.append(target)
+    whole = quantise(mixture, sample_format)
+    return np.stack(
+        [np.stack((own, quantise(whole - own, sample_format))) for own in (*targets, rest)]
+    )
+
+
+def _stem(pieces: Iterator[tuple[np.ndarray, np.ndarray]], number: int) -> Iterator[np.ndarray]:
+    for _, block in pieces:
+        yield block[0, number]
+
+
 def _silent(_: float) -> None:
+    pass
+
+
+def _ignore(_: int) -> None:
     pass
 
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, pairwise, tee
 from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
+from soundsift.separation.sharing import shared
 from soundsift.separation.track import Track
 from soundsift.separation.windows import Window
 from soundsift.solvers import Evaluation
@@ -61,14 +61,20 @@ def group_windows(
         at_a_time: the most windows in a group, which bounds the memory.
     """
     held: list[Window] = []
-    for window, following in pairwise(chain(windows, [None])):
-        assert window is not None
-        held.append(window)
-        full = len(held) == at_a_time
-        if following is None or full or following.length != window.length:
-            settled = window.end if following is None else following.first
-            yield Group(tuple(held), prepare(tuple(held)), settled)
+
+    def group(settled: int) -> Group[Known]:
+        return Group(tuple(held), prepare(tuple(held)), settled)
+
+    for window in windows:
+        if held and (len(held) == at_a_time or window.length != held[-1].length):
+            yield group(window.first)
             held = []
+        held.append(window)
+        if window.settled is not None:
+            yield group(window.settled)
+            held = []
+    if held:
+        yield group(held[-1].end)
 
 
 def follow(
@@ -91,7 +97,7 @@ def follow(
     """
     stages = list(evaluations)
     # Kept from the first stage that needs a group to the last, and no longer.
-    copies = tee(groups, len(stages))
+    copies = shared(groups, len(stages))
     states: Iterator[Tensor] = (piece[None] for piece in noise)
     for evaluation, own in zip(stages, copies, strict=True):
         states = _evaluate(evaluation, own, states, field)

@@ -22,6 +22,7 @@ class Window:
         start, end: the frames that it sees, half-open.
         first, stop: the frames for which its answer counts, half-open.
         ramp: frames over which its weight rises and falls.
+        settled: no later window answers for frames before this one; None: the next one tells.
     """
 
     start: int
@@ -29,6 +30,7 @@ class Window:
     first: int
     stop: int
     ramp: int
+    settled: int | None = None
 
     @property
     def length(self) -> int:
@@ -52,6 +54,8 @@ class Layout:
         used: frames of a window for which its answer counts.
         lookahead: frames at a window's end that it sees only to understand those before.
         ramp: frames over which its weight rises and falls.
+        live: whether each window is to be answered as soon as it is there, not when the next one
+            is. A last window, which comes early, answers only for what is not settled yet.
     """
 
     length: int
@@ -59,6 +63,7 @@ class Layout:
     used: int
     lookahead: int
     ramp: int
+    live: bool = False
 
     @classmethod
     def overlapping(cls, length: int, overlap: int) -> Layout:
@@ -68,12 +73,18 @@ class Layout:
     @classmethod
     def chunks(cls, length: int, fade: int) -> Layout:
         """Windows side by side, crossfaded where they meet; what others do, for comparison."""
-        return cls(length, length - fade, length, 0, fade)
+        return cls(length, length - fade, length, 0, max(1, fade))
+
+    @classmethod
+    def one_shot(cls) -> Layout:
+        """One window, however long: the most that a window can hear, for comparison."""
+        endless = 2**40
+        return cls(endless, endless, endless, 0, 1)
 
     @classmethod
     def trailing(cls, length: int, hop: int, lookahead: int, ramp: int) -> Layout:
         """Windows that look back: each answers for its newest frames only, for live sound."""
-        return cls(length, hop, hop + ramp, lookahead, ramp)
+        return cls(length, hop, hop + ramp, lookahead, ramp, live=True)
 
     def windows(self, known: Callable[[int], int]) -> Iterator[Window]:
         """Windows in order, each as soon as its frames are there.
@@ -83,7 +94,7 @@ class Layout:
                 how many are.
         """
         end = min(self.length, self.used + self.lookahead)
-        begun = False
+        begun, done = False, 0
         while True:
             there = known(end + 1)
             last = there <= end
@@ -91,10 +102,15 @@ class Layout:
                 end = there
             start = max(0, end - self.length)
             first = max(start, end - self.lookahead - self.used) if begun else start
-            yield Window(start, end, first, end if last else end - self.lookahead, self.ramp)
+            settled = None
+            if self.live:
+                first = max(first, done)
+                settled = end if last else max(0, end + self.hop - self.lookahead - self.used)
+            stop = end if last else end - self.lookahead
+            yield Window(start, end, first, stop, self.ramp, settled)
             if last:
                 return
-            begun = True
+            begun, done = True, settled or 0
             end += self.hop
 
     def count(self, frames: int) -> int:

@@ -1,0 +1,262 @@
+"""The files of a separation, written while it goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from soundsift.audio import complement, ensure_writable, quantise
+from soundsift.audio.encoding import coded_file, coder
+from soundsift.audio.formats import Output, coarser
+from soundsift.audio.together import written_together
+from soundsift.audio.video import video_file
+from soundsift.audio.writing import SoundFacts, WavFile
+
+if TYPE_CHECKING:
+    from soundsift.pictures import Picture
+
+#: In a name, stands for what a file holds.
+KIND = "{kind}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the files of a separation go, and which they are.
+
+    Stems become `NAME.STEM.wav`. The settings go to `NAME.json` beside a target, else to
+    `NAME.STEM.json`, so that removing a sound and lifting it out can share a folder.
+
+    Attributes:
+        folder: made if missing.
+        name: first part of every file's name; `{kind}` in it becomes the stem.
+        stems: any of `target`, `residual` and `without`, another name for the residual.
+        output: the format.
+        source: the video whose picture goes into the results, for the format "video".
+        picture: whether spectrograms are drawn.
+        overwrite: whether files that exist may be replaced.
+        record: what else goes into the settings.
+    """
+
+    folder: Path
+    name: str
+    stems: Sequence[str] = ("target", "residual")
+    output: Output = field(default_factory=Output)
+    source: Path | None = None
+    picture: bool = False
+    overwrite: bool = False
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The files, by stem, and `settings`, and `picture` if there is one."""
+        suffix = self.output.suffix(self.source.suffix if self.source else "")
+        return output_paths(self.folder, self.name, self.stems, suffix, picture=self.picture)
+
+
+class Levels:
+    """How loud a target is beside its mixture, summed up along the way."""
+
+    def __init__(self) -> None:
+        self._target = self._mixture = 0.0
+
+    def add(self, mixture: np.ndarray, target: np.ndarray) -> None:
+        """Take a block of both, `(channels, samples)`."""
+        self._target += float(np.square(target, dtype=np.float64).sum())
+        self._mixture += float(np.square(mixture, dtype=np.float64).sum())
+
+    @property
+    def target_level_db(self) -> float:
+        """Energy of the target against the mixture, in dB."""
+        return 10 * math.log10(max(self._target, 1e-20) / max(self._mixture, 1e-20))
+
+
+class SoundWriter(Protocol):
+    """A file, whatever its format, that takes samples."""
+
+    clipped: int
+
+    def write(self, block: np.ndarray) -> None:
+        """Take samples `(channels, samples)`."""
+        ...
+
+
+class StemFiles:
+    """Takes a separation block by block; made by `stem_files`.
+
+    Attributes:
+        levels: of what was written so far.
+    """
+
+    def __init__(
+        self,
+        writers: Mapping[str, SoundWriter],
+        picture: Picture | None,
+        of_recording: str,
+        sample_format: str,
+        adds_up: bool,
+    ) -> None:
+        self.levels = Levels()
+        self._writers, self._picture = writers, picture
+        self._format, self._adds_up = sample_format, adds_up
+        self._coarser = coarser(sample_format, of_recording)
+
+    def write(self, mixture: np.ndarray, target: np.ndarray, residual: np.ndarray) -> None:
+        """Write a block of each, all float32 `(channels, samples)`."""
+        self.levels.add(mixture, target)
+        if self._picture is not None:
+            self._picture.add(mixture, target, residual)
+        if self._coarser and self._adds_up:
+            target, residual = complement(mixture, target, self._format)
+        elif self._coarser:
+            # A model that makes both stems on their own.
+            target, residual = (quantise(stem, self._format) for stem in (target, residual))
+        for stem, writer in self._writers.items():
+            writer.write(target if stem == "target" else residual)
+
+    @property
+    def clipped(self) -> int:
+        """Samples that were clipped."""
+        return sum(writer.clipped for writer in self._writers.values())
+
+
+@contextmanager
+def stem_files(
+    place: Place,
+    facts: SoundFacts,
+    of_recording: str,
+    settings: Mapping[str, Any],
+    *,
+    adds_up: bool,
+) -> Iterator[StemFiles]:
+    """Write stems, settings and picture; all files appear together when it ends, or none does.
+
+    Args:
+        place: where to.
+        facts: of the recording.
+        of_recording: its sample format.
+        settings: everything needed to make the result again.
+        adds_up: whether target and residual are the mixture, and shall be so in fewer bits too.
+
+    Yields:
+        Takes the blocks.
+
+    Raises:
+        SoundsiftError: a file exists or cannot be written, or the format can't hold the recording.
+    """
+    paths = place.paths
+    for path in paths.values():
+        ensure_writable(path, overwrite=place.overwrite)
+    sample_format = place.output.sample_format(of_recording)
+    picture = _picture(facts, settings) if place.picture else None
+    with written_together(place.folder, overwrite=place.overwrite) as hidden:
+        with ExitStack() as stack:
+            writers = {
+                stem: stack.enter_context(
+                    sound_file(
+                        hidden.place(paths[stem].name),
+                        facts,
+                        sample_format,
+                        place.output,
+                        place.source,
+                    )
+                )
+                for stem in place.stems
+            }
+            files = StemFiles(writers, picture, of_recording, sample_format, adds_up)
+            yield files
+        if picture is not None:
+            picture.save(hidden.place(paths["picture"].name))
+        noted = dict(settings) | {
+            "sample_rate": facts.sample_rate,
+            "target_level_db": round(files.levels.target_level_db, 2),
+            "files": {k: path.name for k, path in paths.items() if k != "settings"},
+            "clipped_samples": files.clipped,
+        }
+        sizes = {k: (hidden.hidden / n).stat().st_size for k, n in noted["files"].items()}
+        noted |= {"bytes": sizes, **place.record}
+        text = json.dumps(noted, indent=2, ensure_ascii=False) + "\n"
+        # The last to appear: what it names is there.
+        hidden.place(paths["settings"].name).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def sound_file(
+    path: Path,
+    facts: SoundFacts,
+    sample_format: str,
+    output: Output,
+    source: Path | None = None,
+) -> Iterator[SoundWriter]:
+    """Write one file of any format, block by block.
+
+    Args:
+        path: where to, hidden from others until it is complete.
+        facts: of the sound, its length included.
+        sample_format: of lossless formats.
+        output: the format.
+        source: the video whose picture goes into it, for the format "video".
+
+    Yields:
+        Takes the samples.
+
+    Raises:
+        SoundsiftError: the format can't hold the sound, or the file can't be written.
+    """
+    if output.format == "video":
+        if source is None:
+            raise ValueError("a video needs its source")
+        with video_file(path, source, facts, output) as video:
+            yield video
+    elif coder(output, path.suffix) is None:
+        with path.open("xb") as file:
+            wav = WavFile(file, facts, sample_format)
+            yield wav
+            wav.finish()
+    else:
+        with coded_file(path, facts, sample_format, output) as coded:
+            yield coded
+
+
+def output_paths(
+    folder: Path,
+    name: str,
+    stems: Sequence[str],
+    suffix: str = ".wav",
+    *,
+    picture: bool = False,
+) -> dict[str, Path]:
+    """Where the files go, so that it can be checked before the work is done.
+
+    Args:
+        folder: of all files.
+        name: first part of their names; `{kind}` in it becomes the stem.
+        stems: which are written.
+        suffix: of the stems.
+        picture: whether there is one.
+    """
+    if KIND in name:
+        paths = {stem: folder / (name.replace(KIND, stem) + suffix) for stem in stems}
+        kind = "settings" if "target" in stems else stems[0]
+        drawn = folder / (name.replace(KIND, "picture") + ".png")
+        settings = folder / (name.replace(KIND, kind) + ".json")
+    else:
+        paths = {stem: folder / f"{name}.{stem}{suffix}" for stem in stems}
+        drawn = folder / f"{name}.png"
+        settings = folder / (f"{name}.json" if "target" in stems else f"{name}.{stems[0]}.json")
+    return paths | ({"picture": drawn} if picture else {}) | {"settings": settings}
+
+
+def _picture(facts: SoundFacts, settings: Mapping[str, Any]) -> Picture:
+    # Imported here: few ask for a picture.
+    from soundsift.pictures import Picture
+    from soundsift.prompts import Span
+
+    spans = [Span(**span) for span in settings.get("spans", ())]
+    return Picture(facts.sample_rate, spans, settings.get("text") or "")

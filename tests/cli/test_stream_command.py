@@ -1,0 +1,83 @@
+"""`soundsift separate - --stream` and `remove - --stream`, as processes with pipes."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+RATE = 16_000
+PROGRAM = (sys.executable, "-m", "soundsift.cli")
+RAW = ("--rate", str(RATE), "--channels", "2", "--format", "s16le")
+
+
+def sound(count: int = RATE) -> np.ndarray:
+    return np.random.default_rng(0).integers(-5000, 5000, (count, 2)).astype("<i2")
+
+
+def streamed(command: str, model: Path, data: bytes, *more: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*PROGRAM, command, "-", "--stream", "--text", "hiss", "--model", str(model), *more],
+        input=data,
+        capture_output=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_both_stems_of_raw_samples_add_up(model):
+    found = []
+    for command in ("separate", "remove"):
+        done = streamed(command, model, sound().tobytes(), *RAW)
+        assert done.returncode == 0, done.stderr
+        assert b"s behind" in done.stderr
+        found.append(np.frombuffer(done.stdout, "<i2").reshape(-1, 2).astype(int))
+    assert np.array_equal(found[0] + found[1], sound())
+
+
+@pytest.mark.slow
+def test_wav_in_and_out(model):
+    pipe = io.BytesIO()
+    soundfile.write(pipe, sound(), RATE, format="WAV", subtype="PCM_24")
+    done = streamed("separate", model, pipe.getvalue())
+    assert done.returncode == 0, done.stderr
+    back, rate = soundfile.read(io.BytesIO(done.stdout))
+    assert (back.shape, rate) == ((RATE, 2), RATE)
+
+
+@pytest.mark.slow
+def test_nobody_reads(model):
+    process = subprocess.Popen(
+        [*PROGRAM, *("separate", "-", "--stream", "--text", "hiss"), *RAW, "--model", str(model)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    process.stdout = None
+    _, stderr = process.communicate(sound(5 * RATE).tobytes())
+    assert process.returncode == 141
+    assert b"Traceback" not in stderr and b"Error" not in stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-", "--text", "dog", "--rate", "8000", "--out", "x"], ["--rate", "--stream"]),
+        (["-", "--text", "dog", "--format", "s16le", "--out", "x"], ["s16le", "--stream"]),
+        (["a.wav", "--text", "dog", "--stream"], ["a.wav", "standard input"]),
+        (["-", "--text", "dog", "--stream", "--out", "x"], ["--out"]),
+        (["-", "--text", "dog", "--stream", "--picture"], ["--picture"]),
+        (["-", "--text", "dog", "--stream", "--format", "mp3"], ["mp3"]),
+        (["-", "--text", "dog", "--stream", "--format", "wav", "--rate", "8000"], ["--rate"]),
+        (["-", "--stream"], ["prompt is empty"]),
+        (["-", "--text", "dog", "--stream"], ["standard input"]),
+    ],
+)
+def test_refused(arguments, words, run, one_sentence):
+    one_sentence(run("separate", *arguments), *words)
