@@ -283,7 +283,6 @@ class MelSeparatorConfig(SeparatorConfig):
     codec: MelCodecConfig
 
 
-
 class AudioTransformerConfig(_Strict):
     """Sizes of an audio transformer of the PE-AV family (arXiv 2512.19687).
 

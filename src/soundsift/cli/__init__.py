@@ -1,4 +1,4 @@
-"""The command line: `soundsift separate`, `remove`, `info`, `models`, `data`, `train`, `bench`.
+"""The command line: `soundsift separate`, `remove`, `studio`, `serve`, `info`, `models` and so on.
 
 Only typer is imported here. Every command imports what it needs when it runs, so that
 `soundsift --help` and a mistyped option don't wait for PyTorch.
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from soundsift.cli import bench, data, info, models, separate, train
+from soundsift.cli import bench, data, info, models, separate, studio, train
 from soundsift.cli.groups import Command, Group, SpanCommand, TopGroup
 
 app = typer.Typer(
@@ -57,6 +57,8 @@ app.command(
 app.command("remove", cls=SpanCommand, help=separate.REMOVE_HELP, epilog=separate.REMOVE_EXAMPLES)(
     separate.separate
 )
+app.command("studio", cls=Command, epilog=studio.STUDIO_EXAMPLES)(studio.studio)
+app.command("serve", cls=Command, epilog=studio.SERVE_EXAMPLES)(studio.serve)
 app.command("info", cls=Command, epilog=info.EXAMPLES)(info.info)
 app.add_typer(_models, name="models")
 _models.command("list", cls=Command, epilog=models.LIST_EXAMPLES)(models.list_models)

@@ -14,6 +14,7 @@ from soundsift.errors import SoundsiftError
 REMEDIES = {
     "train": "pip install 'soundsift[train]'",
     "bench": "pip install 'soundsift[bench]'",
+    "studio": "pip install 'soundsift[studio]'",
     "data": "make bank-tools",
 }
 

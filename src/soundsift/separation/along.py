@@ -252,9 +252,7 @@ def _prepare(
     return networks.field.prepare(conditioning, times)
 
 
-def _phrases(
-    windows: tuple[Window, ...], prompts: Sequence[Wanted], rows: int
-) -> list[str | None]:
+def _phrases(windows: tuple[Window, ...], prompts: Sequence[Wanted], rows: int) -> list[str | None]:
     """What each item of the batch is asked by."""
     return [
         wanted.prompt.text or (None if _marked(wanted.prompt, window) else wanted.elsewhere)

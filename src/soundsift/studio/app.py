@@ -1,0 +1,196 @@
+"""The application: routes around a `Studio`, behind a `Guard`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from html import escape
+from http import HTTPStatus
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_args
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from soundsift.studio.docs_page import docs_page
+from soundsift.studio.job_routes import job_routes
+from soundsift.studio.messages import PRESETS, Health, Info, Refusal, StemFormat
+from soundsift.studio.problems import RequestError
+from soundsift.studio.recording_routes import recording_routes
+from soundsift.studio.security import COOKIE, NONCE, Guard, as_problem
+from soundsift.studio.state import Studio
+from soundsift.version import __version__
+
+_TEXT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".webmanifest": "application/manifest+json",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".woff2": "font/woff2",
+    ".txt": "text/plain; charset=utf-8",
+    ".map": "application/json",
+}
+
+
+def make_app(studio: Studio, page: Path | None = None) -> ASGIApp:
+    """What an ASGI server such as uvicorn runs.
+
+    Args:
+        studio: started and stopped with the application.
+        page: folder of the page's files; those of the package unless given.
+    """
+    folder = Path(str(resources.files("soundsift.studio") / "static")) if page is None else page
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(studio.start)
+        yield
+        await run_in_threadpool(studio.stop)
+
+    app = FastAPI(
+        title="soundsift",
+        description="Lift any sound out of any recording.",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        # FastAPI's own pages fetch their scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        responses={
+            status: {"model": Refusal, "description": meaning}
+            for status, meaning in (
+                (401, "A token is missing."),
+                (403, "Asked for by another site's page."),
+                (404, "There is no such thing."),
+                (409, "Not now."),
+                (422, "It can't be used."),
+                (429, "Too many requests."),
+            )
+        },
+    )
+    app.include_router(recording_routes(studio))
+    app.include_router(job_routes(studio))
+    _add_facts(app, studio)
+    _add_page(app, studio, folder)
+    _add_refusals(app)
+    return Guard(studio.metrics.counting(app), studio.settings)
+
+
+def _add_facts(app: FastAPI, studio: Studio) -> None:
+    limits = studio.settings.limits
+
+    @app.get("/api/info", response_model=Info, tags=["server"])
+    def info() -> dict[str, Any]:
+        """What this server offers."""
+        return {
+            "version": __version__,
+            "models": list(studio.settings.models),
+            "presets": PRESETS,
+            "formats": list(get_args(StemFormat)),
+            "limits": {
+                "upload_bytes": limits.upload_bytes,
+                "seconds": limits.seconds,
+                "channels": limits.channels,
+                "queue": limits.queue,
+                "keep_seconds": limits.keep_seconds,
+            },
+            "opened": studio.opened,
+        }
+
+    @app.get("/health", response_model=Health, tags=["server"])
+    def health(response: Response) -> dict[str, Any]:
+        """Whether this server works; 503 if not."""
+        working = studio.jobs.working
+        if not working:
+            response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        return {
+            "status": "ok" if working else "failing",
+            "version": __version__,
+            "waiting": studio.store.count("queued"),
+            "running": studio.store.count("running"),
+        }
+
+    @app.get("/metrics", tags=["server"], response_class=Response)
+    def metrics() -> Response:
+        """Numbers for Prometheus."""
+        return Response(studio.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/api/docs", response_class=HTMLResponse, include_in_schema=False)
+    def docs() -> str:
+        return docs_page(app.openapi())
+
+
+def _add_page(app: FastAPI, studio: Studio, folder: Path) -> None:
+    # Looked up, not put together: no path that a client sends reaches the file system.
+    files = {
+        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
+    }
+
+    @app.get("/open/{secret}", include_in_schema=False)
+    def enter(secret: str) -> Response:
+        """The link that the server prints: lets a browser in once, by way of a cookie."""
+        token = studio.settings.token
+        if token is None or not studio.links.use(secret):
+            raise RequestError(
+                HTTPStatus.FORBIDDEN,
+                "This link has been used, or never was one; the server prints a new one when it "
+                "is started.",
+            )
+        response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        response.set_cookie(COOKIE, token, httponly=True, samesite="lax")
+        return response
+
+    @app.get("/", include_in_schema=False)
+    def index(request: Request) -> Response:
+        page = files.get("index.html")
+        if page is None:
+            text = "<!doctype html><title>soundsift</title><p>The page is missing; the "
+            return HTMLResponse(text + '<a href="/api/docs">API</a> works without it.</p>')
+        text = page.read_text(encoding="utf-8")
+        return HTMLResponse(text.replace(NONCE, escape(request.scope["nonce"])))
+
+    @app.get("/{name:path}", include_in_schema=False)
+    def static(name: str) -> Response:
+        path = files.get(name)
+        if path is None or name == "index.html":
+            raise RequestError(HTTPStatus.NOT_FOUND, "There is nothing here.")
+        kind = _TEXT_TYPES.get(path.suffix, "application/octet-stream")
+        return FileResponse(path, media_type=kind, headers={"cache-control": "no-cache"})
+
+
+def _add_refusals(app: FastAPI) -> None:
+    @app.exception_handler(RequestError)
+    async def on_problem(_: Request, error: RequestError) -> JSONResponse:
+        return JSONResponse({"detail": error.sentence}, error.status, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"detail": _sentence(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+    @app.exception_handler(HTTPException)
+    async def on_http(_: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"detail": str(error.detail)}, error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    async def on_bug(_: Request, error: Exception) -> JSONResponse:
+        problem = as_problem(error)
+        return JSONResponse({"detail": problem.sentence}, problem.status, problem.headers)
+
+
+def _sentence(error: RequestValidationError) -> str:
+    """The first thing that is wrong with a request, in a sentence."""
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    message = str(first["msg"]).rstrip(".")
+    return f"{'.'.join(where) or 'the request'}: {message[:1].lower()}{message[1:]}."

@@ -1,0 +1,44 @@
+"""The command line that does what a job did."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import Any
+
+from soundsift.prompts import Span
+
+_OUT = "stems"
+
+
+def command_line(
+    request: Mapping[str, Any], name: str, before: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """What to type in a shell.
+
+    Args:
+        request: a `soundsift.studio.messages.JobRequest` as a dictionary.
+        name: of the recording that the first turn began with.
+        before: the requests of the turns before, whose stems the command finds in `stems`.
+    """
+    turns = [*before, request]
+    source = name
+    for earlier, later in pairwise(turns):
+        stem = later["recording"]["stem"]
+        if earlier["mode"] == "remove" and stem == "residual":
+            stem = "without"
+        source = f"{_OUT}/{PurePosixPath(source).stem}.{stem}.wav"
+    words = ["soundsift", request["mode"], f"./{source}" if source.startswith("-") else source]
+    if request["text"]:
+        words += ["--text", request["text"]]
+    for option, spans in (("--span", request["spans"]), ("--not-span", request["not_spans"])):
+        for span in spans:
+            words += [option, str(Span(*span))]
+    for box in request["boxes"]:
+        numbers = ",".join(f"{box[key]:g}" for key in ("x", "y", "width", "height"))
+        words += ["--box", numbers + (f"@{Span(*box['span'])}" if box["span"] else "")]
+    words += ["--model", request["model"], "--preset", request["preset"]]
+    words += ["--seed", str(request["seed"]), "--out", _OUT]
+    return shlex.join(words)

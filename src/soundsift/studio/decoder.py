@@ -1,0 +1,357 @@
+"""A process that reads and writes media files for the server, which never does so itself.
+
+It takes a task per line of standard input and answers each with a line of standard output, both
+JSON. For every task it forks, and the fork limits itself before it touches the file: so much
+memory, processor time and disk, and no more. A file that crashes FFmpeg, or never ends, takes only
+its fork along.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from soundsift.audio import RecordingFile, examine
+from soundsift.audio.decoding import Decoding
+from soundsift.audio.formats import VIDEO_SUFFIXES, Output
+from soundsift.audio.tags import read_tags
+from soundsift.audio.video import has_picture
+from soundsift.audio.writing import SoundFacts
+from soundsift.errors import SoundsiftError
+from soundsift.separation.stem_files import sound_file
+from soundsift.studio.folder import AUDIO, ORIGINAL, PEAKS
+from soundsift.studio.peaks import write_peaks
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+# Containers that hold their sound themselves. Playlists and the like, which make FFmpeg open other
+# files, are not among them.
+_CONTAINERS = {
+    *("3g2", "3gp", "aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "asf", "au", "avi"),
+    *("caf", "dsf", "dts", "dtshd", "eac3", "flac", "flv", "gsm", "iff", "loas", "m4a"),
+    *("matroska", "mj2", "mlp", "mov", "mp2", "mp3", "mp4", "mpc", "mpc8", "mpeg", "mpegts"),
+    *("oga", "ogg", "opus", "rm", "tak", "truehd", "tta", "voc", "w64", "wav", "webm", "wtv"),
+    *("wv", "xwma"),
+}
+_WEB_CODECS = {"vp8", "vp9", "av1", "opus", "vorbis", "webvtt"}
+_LEAST_RATE, _MOST_RATE = 1000, 768_000
+_TICK_SECONDS = 0.005
+
+
+class RefusedError(Exception):
+    """A file that is not taken.
+
+    Args:
+        kind: one of not-audio, too-large, unusable, no-room.
+        sentence: says why.
+    """
+
+    def __init__(self, kind: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.kind, self.sentence = kind, sentence
+
+
+# --- tasks ----------------------------------------------------------------------------------------
+
+
+def take(folder: str, seconds: float, channels: int, size: int) -> dict[str, Any]:
+    """Look at what was uploaded, and decode its sound.
+
+    Args:
+        folder: with the file `original` in it; `audio.wav` and `peaks.npy` are added.
+        seconds: at most.
+        channels: at most.
+        size: of the decoded sound in bytes, at most.
+
+    Returns:
+        `seconds`, `sample_rate`, `channels`, `has_video` and `suffix`.
+
+    Raises:
+        RefusedError: for a reason.
+    """
+    path = Path(folder) / ORIGINAL
+    _refuse_strangers(path)
+    # First whether it ends: a few bytes may decode to days of sound.
+    _refuse_giants(Decoding(path), seconds, channels, size)
+    recording = examine(path)
+    facts = SoundFacts(
+        recording.channels, recording.sample_rate, recording.length, recording.layout
+    )
+    with sound_file(Path(folder) / AUDIO, facts, recording.sample_format, Output()) as wav:
+        write_peaks(Path(folder) / PEAKS, _written(recording.blocks(), wav.write))
+    video = has_picture(path)
+    return {
+        "seconds": recording.duration,
+        "sample_rate": recording.sample_rate,
+        "channels": recording.channels,
+        "has_video": video,
+        "suffix": _video_suffix(path) if video else ".wav",
+    }
+
+
+def copy(source: str, place: str, format: str, picture: str | None) -> dict[str, Any]:  # noqa: A002
+    """Write a sound of ours in another format.
+
+    Args:
+        source: a WAV file.
+        place: where to.
+        format: of a `soundsift.audio.Output`.
+        picture: the video that it becomes the sound of, for the format "video".
+
+    Raises:
+        RefusedError: the format can't hold it.
+    """
+    recording = examine(source, allow_silence=True)
+    video = None if picture is None else Path(picture)
+    output = Output(format)  # type: ignore[arg-type]
+    facts = SoundFacts(
+        recording.channels,
+        recording.sample_rate,
+        recording.length,
+        recording.layout,
+        {} if video is None else read_tags(video),
+    )
+    sample_format = output.sample_format(recording.sample_format)
+    with sound_file(Path(place), facts, sample_format, output, video) as file:
+        for block in recording.blocks():
+            file.write(block)
+    return {}
+
+
+def draw(source: str, place: str) -> dict[str, Any]:
+    """Store the peaks of a sound of ours.
+
+    Args:
+        source: a WAV file.
+        place: where to.
+    """
+    recording: RecordingFile = examine(source, allow_silence=True)
+    write_peaks(Path(place), recording.blocks())
+    return {}
+
+
+_TASKS: dict[str, Callable[..., dict[str, Any]]] = {"take": take, "copy": copy, "draw": draw}
+
+
+def _refuse_strangers(path: Path) -> None:
+    """Refuse what is no sound, and containers that are not known to hold their sound themselves."""
+    no_audio = RefusedError(
+        "not-audio", f"{path} is neither audio nor video; a file with sound was expected."
+    )
+    if not path.stat().st_size:
+        raise RefusedError(
+            "unusable", f"{path} is empty (0 bytes); a file with sound was expected."
+        )
+    try:
+        # From an open file, and without a protocol, a playlist can't even be begun.
+        with (
+            path.open("rb") as file,
+            av.open(
+                file,
+                options={"protocol_whitelist": "none", "format_whitelist": _whitelist()},
+                metadata_errors="replace",
+            ) as container,
+        ):
+            kinds = set(container.format.name.split(","))
+            stream = container.streams.best("audio")
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise no_audio from error
+    if not kinds & _CONTAINERS:
+        raise no_audio
+    if stream is None:
+        raise RefusedError(
+            "not-audio", f"{path} has no sound; a file with a sound track was expected."
+        )
+
+
+def _whitelist() -> str:
+    """Names of FFmpeg's readers, which may have several: all that contain one of ours."""
+    return ",".join(
+        name for name in sorted(av.formats_available) if set(name.split(",")) & _CONTAINERS
+    )
+
+
+def _refuse_giants(decoding: Decoding, seconds: float, channels: int, size: int) -> None:
+    path = decoding.path
+    for block in decoding:
+        rate, count = decoding.sample_rate, block.shape[0]
+        if count > channels:
+            raise RefusedError(
+                "unusable", f"{path} has {count} channels; at most {channels} were expected."
+            )
+        if not _LEAST_RATE <= rate <= _MOST_RATE:
+            raise RefusedError(
+                "unusable",
+                f"{path} has {rate} samples a second; {_LEAST_RATE} to {_MOST_RATE} were expected.",
+            )
+        if Fraction(decoding.count, rate) > seconds:
+            raise RefusedError(
+                "too-large", f"{path} is too long; at most {_duration(seconds)} were expected."
+            )
+        if decoding.count * count * 4 > size:
+            raise RefusedError(
+                "too-large",
+                f"{path} is too large; at most {size >> 20} MiB of decoded sound were expected.",
+            )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} s"
+
+
+def _written(
+    blocks: Iterable[np.ndarray], write: Callable[[np.ndarray], None]
+) -> Iterator[np.ndarray]:
+    for block in blocks:
+        write(block)
+        yield block
+
+
+def _video_suffix(path: Path) -> str:
+    """Of a video with this picture and another sound."""
+    with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
+        kinds = container.format.name.split(",")
+        if "mov" in kinds:
+            return ".mov" if container.metadata.get("major_brand") == "qt  " else ".mp4"
+        codecs = {
+            stream.codec_context.name.removeprefix("lib").partition("-")[0]
+            for stream in container.streams
+            if stream.type in ("audio", "video")
+        }
+        if "webm" in kinds and codecs <= _WEB_CODECS | {"dav1d"}:
+            return ".webm"
+    return VIDEO_SUFFIXES[3]
+
+
+# --- the process ----------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Do tasks until standard input ends."""
+    # Ctrl-C reaches every process of the terminal; the server says when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    av.logging.set_level(av.logging.PANIC)
+    # What a library prints must not get between the answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        answers.write(json.dumps(_apart(json.loads(line))) + "\n")
+        answers.flush()
+
+
+def _apart(request: dict[str, Any]) -> dict[str, Any]:
+    """Do a task in a fork."""
+    if not hasattr(os, "fork"):
+        return _answer(request)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        # Nothing may leave here but by the last line.
+        status = 1
+        try:
+            os.close(reading)
+            limits = request["limits"]
+            _limit(limits["memory"], limits["seconds"], limits["bytes"])
+            answer = json.dumps(_answer(request)).encode()
+            while answer:
+                answer = answer[os.write(writing, answer) :]
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    try:
+        return _await(child, reading, request["limits"]["seconds"])
+    finally:
+        os.close(reading)
+
+
+def _await(child: int, reading: int, seconds: float) -> dict[str, Any]:
+    """What a fork answers; it has twice its processor time by the clock."""
+    end = time.monotonic() + 2 * seconds
+    # An answer fits into a pipe: the fork never waits for us.
+    while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return _failure("unusable", "The file takes too long to read or write.")
+        time.sleep(_TICK_SECONDS)
+    if os.WIFSIGNALED(ended[1]) and os.WTERMSIG(ended[1]) in (signal.SIGXCPU, signal.SIGKILL):
+        return _failure("unusable", "The file takes too long, or too much memory, to read.")
+    answer = os.read(reading, 1 << 16)
+    if not answer:
+        return _failure("unusable", "The file is damaged: reading it ends the process that reads.")
+    found: dict[str, Any] = json.loads(answer)
+    return found
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Do a task here."""
+    try:
+        return {"done": _TASKS[request["task"]](**request["arguments"])}
+    except RefusedError as error:
+        return _failure(error.kind, error.sentence)
+    except SoundsiftError as error:
+        return _failure("no-room" if _disk_is_full(error) else "unusable", str(error))
+    except OSError as error:
+        return _failure("no-room" if _disk_is_full(error) else "unusable", error.strerror or "")
+    except MemoryError:
+        return _failure("unusable", "The file takes too much memory to read.")
+    except Exception as error:
+        # Whatever a library makes of a damaged file: the file's fault, and no reason to stop.
+        print(f"decoder: {type(error).__name__}: {error}", file=sys.stderr)
+        return _failure("unusable", "The file is damaged: it can't be read.")
+
+
+def _failure(kind: str, sentence: str) -> dict[str, Any]:
+    return {"refused": kind, "sentence": sentence}
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _limit(memory: int, seconds: float, size: int) -> None:
+    if resource is None:
+        return
+    # What is mapped already is not the file's doing.
+    try:
+        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        mapped = 0
+    processor = max(1, round(seconds))
+    _lower(resource.RLIMIT_AS, mapped + memory)
+    _lower(resource.RLIMIT_CPU, processor)
+    _lower(resource.RLIMIT_FSIZE, size)
+    _lower(resource.RLIMIT_NOFILE, 64)
+    _lower(resource.RLIMIT_CORE, 0)
+    # A write beyond the limit is to fail, not to kill.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+
+def _lower(what: int, value: int) -> None:
+    assert resource is not None
+    _, most = resource.getrlimit(what)
+    value = value if most == resource.RLIM_INFINITY else min(value, most)
+    resource.setrlimit(what, (value, value))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""The server's side of `decoder.py`: a few such processes, and tasks for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from soundsift.studio.limits import Limits
+from soundsift.studio.problems import RequestError, no_room, too_large, unusable
+
+_STATUS = {
+    "not-audio": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "unusable": HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+#: Beyond what a fork is given by the clock.
+_GRACE_SECONDS = 10.0
+
+
+class Decoders:
+    """Decodes and encodes, so many files at once. Methods may be called from any thread.
+
+    Args:
+        limits: of a task.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._free: queue.LifoQueue[_Process] = queue.LifoQueue()
+        self._all = [_Process() for _ in range(limits.decoders)]
+        for process in self._all:
+            self._free.put(process)
+
+    def start(self) -> None:
+        """Have the processes import what they need before somebody waits for it."""
+        for process in self._all:
+            process.start()
+
+    def close(self) -> None:
+        """End the processes."""
+        for process in self._all:
+            process.end()
+
+    def take(self, folder: Path, name: str) -> dict[str, Any]:
+        """Look at an uploaded file and decode its sound.
+
+        Args:
+            folder: see `soundsift.studio.decoder.take`.
+            name: of the file, for messages.
+
+        Returns:
+            Its `seconds`, `sample_rate`, `channels`, `has_video` and `suffix`.
+
+        Raises:
+            RequestError: it is no audio, too large, or can't be used.
+        """
+        limits = self._limits
+        arguments = {
+            "folder": str(folder),
+            "seconds": limits.seconds,
+            "channels": limits.channels,
+            "size": limits.decoded_bytes,
+        }
+        return self._do("take", arguments, {str(folder / "original"): name})
+
+    def copy(self, source: Path, place: Path, kind: str, picture: Path | None, name: str) -> None:
+        """Write a WAV file of ours in another format.
+
+        Args:
+            source: the file.
+            place: where to.
+            kind: the format's name.
+            picture: the video that it becomes the sound of.
+            name: of the recording, for messages.
+
+        Raises:
+            RequestError: the format can't hold it.
+        """
+        arguments = {
+            "source": str(source),
+            "place": str(place),
+            "format": kind,
+            "picture": None if picture is None else str(picture),
+        }
+        names = {str(source): name, str(place): name}
+        self._do("copy", arguments, names | ({} if picture is None else {str(picture): name}))
+
+    def draw(self, source: Path, place: Path) -> None:
+        """Store the peaks of a WAV file of ours.
+
+        Args:
+            source: the file.
+            place: where to.
+        """
+        self._do("draw", {"source": str(source), "place": str(place)}, {str(source): "The stem"})
+
+    def _do(self, task: str, arguments: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+        limits = self._limits
+        request = {
+            "task": task,
+            "arguments": arguments,
+            "limits": {
+                "memory": limits.decode_memory,
+                "seconds": limits.decode_seconds,
+                "bytes": limits.decoded_bytes + (1 << 20),
+            },
+        }
+        process = self._free.get()
+        try:
+            answer = process.ask(request, 2 * limits.decode_seconds + _GRACE_SECONDS)
+        finally:
+            self._free.put(process)
+        if (done := answer.get("done")) is not None:
+            found: dict[str, Any] = done
+            return found
+        sentence = str(answer["sentence"])
+        # Our own paths are nobody's business.
+        for path, name in names.items():
+            sentence = sentence.replace(path, name)
+        kind = answer["refused"]
+        if kind == "no-room":
+            raise no_room()
+        if kind == "too-large":
+            raise too_large(sentence)
+        raise RequestError(_STATUS[kind], sentence)
+
+
+class _Process:
+    """One `decoder.py`, started when it is needed, and again when it has ended."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._closed = False
+
+    def start(self) -> subprocess.Popen[str]:
+        if self._process is None or self._process.poll() is not None:
+            # One thread per library: the forks of threads that do sums end badly.
+            own = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "soundsift.studio.decoder"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                env=os.environ | own,
+            )
+        return self._process
+
+    def end(self) -> None:
+        self._closed = True
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                with suppress(OSError):
+                    if pipe is not None:
+                        pipe.close()
+
+    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        process = self.start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        # The process sees to its forks itself; this is for the case that it can't.
+        alarm = threading.Timer(seconds, process.kill)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except (OSError, ValueError):
+            line = ""
+        finally:
+            alarm.cancel()
+        if not line:
+            process.kill()
+            raise unusable("The file can't be read: the process that reads it has ended.")
+        answer: dict[str, Any] = json.loads(line)
+        return answer

@@ -1,0 +1,143 @@
+"""What a worker does with a job: separates, with models that it keeps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from soundsift.errors import SoundsiftError
+
+if TYPE_CHECKING:
+    from soundsift.separation.separator import Separator
+    from soundsift.video import VisualPrompt
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job, as a worker gets it.
+
+    Attributes:
+        id: of the job.
+        source: a WAV file.
+        name: of the recording, for people.
+        video: the recording's file, if it has a picture.
+        folder: for the result; made anew.
+        request: a `soundsift.studio.messages.JobRequest` as a dictionary.
+    """
+
+    id: str
+    source: Path
+    name: str
+    video: Path | None
+    folder: Path
+    request: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a task.
+
+    Attributes:
+        settings: everything needed to make it again.
+        target_level_db: energy of the target against the source.
+    """
+
+    settings: dict[str, Any]
+    target_level_db: float
+
+
+class Engine(Protocol):
+    """Does tasks, in a worker's process. It gets there pickled."""
+
+    def prepare(self) -> None:
+        """Load what most tasks need."""
+        ...
+
+    def separate(self, task: Task, report: Callable[[float], None]) -> Result:
+        """Write target, residual and settings into the task's folder.
+
+        Args:
+            task: what to do.
+            report: told the fraction done; what it raises ends the work.
+
+        Raises:
+            SoundsiftError: it can't be done.
+        """
+        ...
+
+
+@dataclass
+class Separators:
+    """The engine of the studio.
+
+    Attributes:
+        models: what to load, by the name that is asked for.
+        device: to compute on; None is the best that is there.
+        precision: as of `soundsift.load`.
+    """
+
+    models: Mapping[str, str]
+    device: str | None = None
+    precision: str = "auto"
+    _loaded: dict[str, Separator] = field(default_factory=dict)
+
+    def prepare(self) -> None:
+        """Load the first model."""
+        self._separator(next(iter(self.models)))
+
+    def separate(self, task: Task, report: Callable[[float], None]) -> Result:
+        """See `Engine`."""
+        # Imported here: this file is also read by the server, which does without PyTorch.
+        from dataclasses import replace
+
+        from soundsift.audio import read
+
+        asked = task.request
+        report(0.0)
+        separator = self._separator(asked["model"])
+        recording = replace(read(task.source, allow_silence=True), path=None)
+        shutil.rmtree(task.folder, ignore_errors=True)
+        separation = separator.separate(
+            recording,
+            text=asked["text"],
+            spans=[tuple(span) for span in asked["spans"]],
+            not_spans=[tuple(span) for span in asked["not_spans"]],
+            visual=_visual(asked["boxes"], task.video),
+            preset=asked["preset"],
+            seed=asked["seed"],
+            progress=report,
+        )
+        paths = separation.save(task.folder, "stem", record={"input": task.name})
+        settings = json.loads(paths["settings"].read_text(encoding="utf-8"))
+        return Result(settings, separation.target_level_db)
+
+    def _separator(self, name: str) -> Separator:
+        if name not in self._loaded:
+            import soundsift
+
+            # One at a time: two large models seldom fit.
+            self._loaded.clear()
+            try:
+                self._loaded[name] = soundsift.load(self.models[name], self.device, self.precision)
+            except KeyError as error:
+                raise SoundsiftError(f"model {name!r} is not offered by this server.") from error
+        return self._loaded[name]
+
+
+def _visual(boxes: list[dict[str, Any]], video: Path | None) -> VisualPrompt | None:
+    if not boxes:
+        return None
+    from soundsift.prompts import Span
+    from soundsift.video import Box, VisualPrompt
+
+    return VisualPrompt(
+        tuple(
+            Box(b["x"], b["y"], b["width"], b["height"], Span(*b["span"]) if b["span"] else None)
+            for b in boxes
+        ),
+        video=video,
+    )

@@ -1,0 +1,150 @@
+"""A device's worker, and the thread that keeps it busy."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, Protocol
+
+from soundsift.studio.engine import Engine, Task
+from soundsift.studio.worker import CANCEL, Ending, run
+
+_TICK_SECONDS = 0.05
+#: A worker that was told to stop a job and doesn't within this is killed.
+_PATIENCE_SECONDS = 5.0
+
+
+class Work(Protocol):
+    """Where a lane gets its tasks from, and says what became of them. Called from its thread."""
+
+    def next_task(self) -> Task | None:
+        """A task to be done now; None after a while without one."""
+        ...
+
+    def is_cancelled(self, identity: str) -> bool:
+        """Whether a job is to be stopped."""
+        ...
+
+    def progressed(self, identity: str, fraction: float) -> None:
+        """So much is done."""
+        ...
+
+    def ended(self, identity: str, ending: Ending) -> None:
+        """A job has ended."""
+        ...
+
+    def lost(self, identity: str) -> None:
+        """The worker ended before the job did."""
+        ...
+
+    def left(self, identity: str) -> None:
+        """The server ends before the job does."""
+        ...
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    connection: Connection[Any, Any]
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+class Lane:
+    """One device at work.
+
+    Args:
+        engine: does the tasks, in a process of its own.
+        work: where tasks come from.
+        restarted: called when a worker had to be started again.
+    """
+
+    def __init__(self, engine: Engine, work: Work, restarted: Callable[[], None]) -> None:
+        self._engine, self._work, self._restarted = engine, work, restarted
+        self._stopping = threading.Event()
+        self._worker: _Worker | None = None
+        self._thread = threading.Thread(target=self._serve, name="lane", daemon=True)
+
+    def start(self) -> None:
+        """Start the worker, which loads its model, and begin to take tasks."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the worker; a task that it has is left."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self._worker is not None:
+            self._worker.end()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes tasks."""
+        return self._thread.is_alive()
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the worker, if there is one."""
+        return None if self._worker is None else self._worker.process.pid
+
+    def _serve(self) -> None:
+        self._ready()
+        while not self._stopping.is_set():
+            task = self._work.next_task()
+            if task is not None:
+                self._do(task)
+
+    def _ready(self) -> _Worker:
+        """A worker that is alive."""
+        if self._worker is not None:
+            if self._worker.process.is_alive():
+                return self._worker
+            self._worker.end()
+            self._restarted()
+        # Spawned, not forked: neither the server's threads nor PyTorch's survive a fork.
+        context = multiprocessing.get_context("spawn")
+        own, theirs = context.Pipe()
+        process = context.Process(target=run, args=(theirs, self._engine), daemon=True)
+        process.start()
+        # With our copy of its end closed, the pipe ends when the worker does.
+        theirs.close()
+        self._worker = _Worker(process, own)
+        return self._worker
+
+    def _do(self, task: Task) -> None:
+        worker = self._ready()
+        deadline: float | None = None
+        try:
+            worker.connection.send(task)
+            while True:
+                if worker.connection.poll(_TICK_SECONDS):
+                    message = worker.connection.recv()
+                    if isinstance(message, Ending):
+                        self._work.ended(task.id, message)
+                        return
+                    self._work.progressed(task.id, message)
+                if self._stopping.is_set():
+                    self._work.left(task.id)
+                    return
+                if deadline is None and self._work.is_cancelled(task.id):
+                    worker.connection.send(CANCEL)
+                    deadline = time.monotonic() + _PATIENCE_SECONDS
+                if deadline is not None and time.monotonic() > deadline:
+                    worker.process.kill()
+                    worker.process.join()
+                    self._work.ended(task.id, Ending("cancelled"))
+                    return
+        except (EOFError, OSError):
+            with suppress(OSError):
+                worker.process.kill()
+            worker.process.join()
+            self._work.lost(task.id)

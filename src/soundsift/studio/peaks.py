@@ -1,0 +1,64 @@
+"""Least and greatest samples of a sound, for drawing its waveform at any size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+#: Samples that a stored pair stands for: fine enough for a second to fill a screen at 48 kHz.
+SAMPLES = 256
+
+_STEPS = 32767
+
+
+def write_peaks(path: Path, blocks: Iterable[np.ndarray]) -> None:
+    """Go through a sound and store its peaks: int16 `(channels, 2, pairs)`.
+
+    Args:
+        path: of the file, which must not exist.
+        blocks: samples `(channels, samples)`, full scale ±1.
+    """
+    pairs: list[np.ndarray] = []
+    rest: np.ndarray | None = None
+    for block in blocks:
+        wave = block if rest is None else np.concatenate([rest, block], axis=1)
+        whole = wave.shape[1] // SAMPLES * SAMPLES
+        pairs.append(_pairs(wave[:, :whole]))
+        rest = wave[:, whole:].copy()
+    if rest is not None and rest.shape[1]:
+        pairs.append(_pairs(rest, rest.shape[1]))
+    with path.open("xb") as file:
+        np.save(file, np.concatenate(pairs, axis=2))
+
+
+def read_peaks(path: Path, points: int) -> dict[str, Any]:
+    """Peaks for a drawing that is so wide.
+
+    Args:
+        path: written by `write_peaks`.
+        points: pairs wanted; fewer come where there are not so many.
+
+    Returns:
+        `points`, and `minimum` and `maximum`: for each channel a list of numbers in -1..1.
+    """
+    stored = np.load(path, mmap_mode="r", allow_pickle=False)
+    count = stored.shape[2]
+    points = min(points, count)
+    starts = np.arange(points) * count // points
+    least = np.minimum.reduceat(stored[:, 0], starts, axis=1)
+    most = np.maximum.reduceat(stored[:, 1], starts, axis=1)
+    return {
+        "points": points,
+        "minimum": np.round(least / _STEPS, 4).tolist(),
+        "maximum": np.round(most / _STEPS, 4).tolist(),
+    }
+
+
+def _pairs(wave: np.ndarray, size: int = SAMPLES) -> np.ndarray:
+    groups = wave.reshape(wave.shape[0], -1, size)
+    pairs = np.stack([groups.min(axis=2, initial=1.0), groups.max(axis=2, initial=-1.0)], axis=1)
+    steps: np.ndarray = np.round(np.clip(pairs, -1, 1) * _STEPS).astype(np.int16)
+    return steps

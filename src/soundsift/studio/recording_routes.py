@@ -1,0 +1,104 @@
+"""`/api/recordings`."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from soundsift.studio.downloads import sound_response
+from soundsift.studio.messages import Peaks, RecordingId, RecordingOut, SoundFormat
+from soundsift.studio.state import Studio
+from soundsift.studio.store import RecordingRow
+
+_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
+Download = Annotated[bool, Query(description="Offer the file to be saved.")]
+Points = Annotated[int, Query(ge=1, le=20_000)]
+
+
+def recording_routes(studio: Studio) -> APIRouter:
+    """The routes of recordings."""
+    router = APIRouter(prefix="/api/recordings", tags=["recordings"])
+    recordings = studio.recordings
+
+    def described(row: RecordingRow) -> dict[str, Any]:
+        facts = {
+            name: getattr(row, name) for name in RecordingOut.model_fields if name != "expires"
+        }
+        return facts | {"expires": row.used + studio.settings.limits.keep_seconds}
+
+    @router.post(
+        "",
+        status_code=HTTPStatus.CREATED,
+        response_model=RecordingOut,
+        openapi_extra=_FORM,
+        responses={
+            status: {"description": meaning}
+            for status, meaning in (
+                (400, "No such form."),
+                (413, "Too large or too long."),
+                (415, "Not audio."),
+                (422, "It can't be used."),
+                (507, "The disk is full."),
+            )
+        },
+    )
+    async def upload(request: Request) -> dict[str, Any]:
+        """Upload a sound or a video; the same file has the same id."""
+        announced = request.headers.get("content-length", "")
+        row = await recordings.receive(
+            request.stream(),
+            request.headers.get("content-type", ""),
+            int(announced) if announced.isdecimal() else None,
+        )
+        studio.metrics.uploaded(row.bytes)
+        return described(row)
+
+    @router.get("/{recording_id}", response_model=RecordingOut)
+    def describe(recording_id: RecordingId) -> dict[str, Any]:
+        """Describe a recording."""
+        return described(recordings.find(recording_id))
+
+    @router.get("/{recording_id}/audio", response_class=FileResponse)
+    def audio(
+        recording_id: RecordingId,
+        format: SoundFormat = "wav",  # noqa: A002
+        download: Download = False,
+    ) -> FileResponse:
+        """Its sound; parts of it by `Range`."""
+        row = recordings.find(recording_id)
+        return sound_response(recordings.audio(row, format), row.name, "", download)
+
+    @router.get("/{recording_id}/video", response_class=FileResponse)
+    def video(recording_id: RecordingId, download: Download = False) -> FileResponse:
+        """The video as it was uploaded; parts of it by `Range`."""
+        row = recordings.find(recording_id)
+        return sound_response(recordings.video(row), row.name, "", download, row.suffix)
+
+    @router.get("/{recording_id}/peaks", response_model=Peaks)
+    def peaks(recording_id: RecordingId, points: Points = 1000) -> dict[str, Any]:
+        """Its least and greatest samples, for drawing."""
+        return recordings.peaks(recordings.find(recording_id), points)
+
+    @router.delete("/{recording_id}", status_code=HTTPStatus.NO_CONTENT)
+    def remove(recording_id: RecordingId) -> Response:
+        """Remove a recording; results of jobs stay."""
+        recordings.remove(recording_id)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    return router

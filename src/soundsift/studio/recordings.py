@@ -1,0 +1,266 @@
+"""Recordings: taken in, drawn, copied into other formats, removed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from soundsift.studio.decoders import Decoders
+from soundsift.studio.folder import AUDIO, ORIGINAL, PEAKS, DataFolder
+from soundsift.studio.limits import Limits
+from soundsift.studio.peaks import read_peaks
+from soundsift.studio.problems import in_use, no_room, not_found, too_large, unusable
+from soundsift.studio.store import RecordingRow, Store
+from soundsift.studio.uploads import Upload, clean_name, receive
+
+
+class Recordings:
+    """All recordings of a server. Methods may be called from any thread.
+
+    Args:
+        folder: the data folder.
+        store: the database.
+        decoders: read and write media files.
+        limits: of what is taken.
+    """
+
+    def __init__(
+        self, folder: DataFolder, store: Store, decoders: Decoders, limits: Limits
+    ) -> None:
+        self._folder, self._store = folder, store
+        self._decoders, self._limits = decoders, limits
+        self._locks = _Locks()
+
+    def find(self, identity: str) -> RecordingRow:
+        """A recording, which counts as used.
+
+        Raises:
+            RequestError: there is none.
+        """
+        row = self._store.recording(identity)
+        if row is None:
+            raise not_found("recording", identity)
+        self._store.use_recording(identity)
+        return row
+
+    async def receive(
+        self, chunks: AsyncIterator[bytes], content_type: str, announced: int | None
+    ) -> RecordingRow:
+        """Take an upload in.
+
+        Args:
+            chunks: the body of the request.
+            content_type: its header.
+            announced: the size of the body, where it is known.
+
+        Raises:
+            RequestError: it can't be taken.
+        """
+        limits = self._limits
+        if announced is not None and announced > limits.upload_bytes + (1 << 16):
+            raise too_large(
+                f"The upload has {announced} bytes; at most {limits.upload_bytes} were expected."
+            )
+        if not self._folder.has_room(announced or 0, limits.reserve_bytes):
+            raise no_room()
+        partial = self._folder.new_partial()
+        try:
+            try:
+                upload = await receive(
+                    chunks, content_type, partial / ORIGINAL, limits.upload_bytes
+                )
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise no_room() from error
+                raise
+            return await run_in_threadpool(self._keep, partial, upload)
+        finally:
+            self._folder.remove(partial)
+
+    def take(self, path: Path) -> RecordingRow:
+        """Take in a file of the one who started the server.
+
+        Raises:
+            RequestError: it can't be used.
+            OSError: it can't be read or copied.
+        """
+        size = path.stat().st_size
+        if size > self._limits.upload_bytes:
+            most = self._limits.upload_bytes / (1 << 20)
+            raise too_large(f"{path} is too large; at most {most:g} MiB were expected.")
+        partial = self._folder.new_partial()
+        try:
+            shutil.copyfile(path, partial / ORIGINAL)
+            with (partial / ORIGINAL).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return self._keep(partial, Upload(clean_name(path.name), digest, size))
+        finally:
+            self._folder.remove(partial)
+
+    def audio(self, row: RecordingRow, kind: str) -> Path:
+        """The sound of a recording as a file.
+
+        Raises:
+            RequestError: the format can't hold it.
+        """
+        source = self._file(row.id, AUDIO)
+        return self.copy(source, kind, f"{row.id}", row.name, None)
+
+    def video(self, row: RecordingRow) -> Path:
+        """The file as it was uploaded.
+
+        Raises:
+            RequestError: it is no video.
+        """
+        if not row.has_video:
+            raise unusable(f"{row.name} has no picture; a video was expected.")
+        return self._file(row.id, ORIGINAL)
+
+    def peaks(self, row: RecordingRow, points: int) -> dict[str, Any]:
+        """For drawing its waveform."""
+        found = read_peaks(self._file(row.id, PEAKS), points)
+        return found | {"seconds": row.seconds}
+
+    def copy(
+        self, source: Path, kind: str, key: str, name: str, picture: RecordingRow | None
+    ) -> Path:
+        """A sound in some format; made when it is first asked for.
+
+        Args:
+            source: a WAV file of ours.
+            kind: the format.
+            key: what the sound is known by, made of letters, digits and dots.
+            name: of the recording.
+            picture: the video that it becomes the sound of.
+
+        Raises:
+            RequestError: the format can't hold it, or there is no room.
+        """
+        if kind == "wav":
+            return source
+        suffix = f".{kind}" if picture is None else picture.suffix
+        place = self._folder.copies / f"{key}{suffix}"
+
+        def write(into: Path) -> None:
+            video = None if picture is None else self._file(picture.id, ORIGINAL)
+            if not self._folder.has_room(source.stat().st_size, self._limits.reserve_bytes):
+                raise no_room()
+            self._decoders.copy(source, into, kind, video, name)
+
+        return self._once(place, write)
+
+    def drawn(self, source: Path, key: str, points: int) -> dict[str, Any]:
+        """Peaks of a sound of ours, `key` as for `copy`."""
+        place = self._folder.copies / f"{key}.npy"
+        return read_peaks(self._once(place, lambda into: self._decoders.draw(source, into)), points)
+
+    def remove(self, identity: str) -> None:
+        """Remove a recording and its copies.
+
+        Raises:
+            RequestError: there is none, or a job that has not ended needs it.
+        """
+        row = self.find(identity)
+        if not self._store.remove_recording(identity):
+            raise in_use(f"{row.name} is needed by a job that has not ended; cancel that first.")
+        self._forget(identity)
+
+    def sweep(self, before: float) -> None:
+        """Remove those that were last used before that, and that no job is left of."""
+        for row in self._store.old_recordings(before):
+            if self._store.remove_recording(row.id):
+                self._forget(row.id)
+
+    def forget_copies(self, key: str) -> None:
+        """Remove a sound's copies in other formats."""
+        for path in list(self._folder.copies.glob(f"{key}.*")):
+            self._folder.remove(path)
+
+    def _forget(self, identity: str) -> None:
+        self._folder.remove(self._folder.recording(identity))
+        self.forget_copies(identity)
+
+    def _keep(self, partial: Path, upload: Upload) -> RecordingRow:
+        """Decode what has come in, and give it its place."""
+        identity = upload.sha256
+        place = self._folder.recording(identity)
+        with self._locks.of(identity):
+            known = self._store.recording(identity)
+            if known is None or not (place / AUDIO).exists():
+                facts = self._decoders.take(partial, upload.name)
+                self._folder.remove(place)
+                partial.rename(place)
+            else:
+                names = ("seconds", "sample_rate", "channels", "has_video", "suffix")
+                facts = {field: getattr(known, field) for field in names}
+            row = RecordingRow(id=identity, name=upload.name, bytes=upload.size, **facts)
+            self._store.add_recording(row)
+        return row
+
+    def _file(self, identity: str, name: str) -> Path:
+        path = self._folder.recording(identity) / name
+        if not path.exists():
+            raise not_found("recording", identity)
+        return path
+
+    def _once(self, place: Path, write: Callable[[Path], None]) -> Path:
+        """A file that is written when it is first asked for, and then kept for a while."""
+        with self._locks.of(place.name):
+            if place.exists():
+                os.utime(place)
+                return place
+            partial = self._folder.new_partial()
+            try:
+                into = partial / place.name
+                write(into)
+                into.replace(place)
+            finally:
+                self._folder.remove(partial)
+        return place
+
+
+class _Locks:
+    """A lock for each of many things, there while somebody holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self._own = threading.Lock()
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+
+    def of(self, key: str) -> _Held:
+        return _Held(self, key)
+
+    def take(self, key: str) -> None:
+        with self._own:
+            lock, users = self._locks.get(key, (threading.Lock(), 0))
+            self._locks[key] = (lock, users + 1)
+        lock.acquire()
+
+    def give(self, key: str) -> None:
+        with self._own:
+            lock, users = self._locks[key]
+            if users == 1:
+                del self._locks[key]
+            else:
+                self._locks[key] = (lock, users - 1)
+        lock.release()
+
+
+class _Held:
+    def __init__(self, locks: _Locks, key: str) -> None:
+        self._locks, self._key = locks, key
+
+    def __enter__(self) -> None:
+        self._locks.take(self._key)
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(KeyError):
+            self._locks.give(self._key)

@@ -1,0 +1,80 @@
+"""Run the server at an address."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from soundsift.errors import SoundsiftError
+from soundsift.studio.app import make_app
+from soundsift.studio.state import Studio
+
+_MOST_CONNECTIONS = 512
+_GRACE_SECONDS = 3
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take an address; connections wait until `serve` answers them.
+
+    Args:
+        host: name or address of an interface.
+        port: 0 for any that is free.
+
+    Raises:
+        SoundsiftError: it can't be had.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_MOST_CONNECTIONS)
+    except OSError as error:
+        raise SoundsiftError(
+            f"{host}:{port} can't be listened at ({error.strerror or error}); a free port of this "
+            "machine was expected."
+        ) from error
+    return listener
+
+
+def address(listener: socket.socket, host: str) -> str:
+    """What to open in a browser."""
+    port = listener.getsockname()[1]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def serve(studio: Studio, listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Answer until interrupted.
+
+    Args:
+        studio: what is served.
+        listener: from `listen`.
+        ready: called once requests are answered.
+    """
+    config = uvicorn.Config(
+        make_app(studio),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_keep_alive=20,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        ws="none",
+    )
+    _Server(config, ready).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()

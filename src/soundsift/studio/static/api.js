@@ -1,0 +1,125 @@
+// The server's HTTP API, as functions. Every refusal becomes an ApiError with one sentence to show.
+
+export class ApiError extends Error {
+  constructor(message, status, retryAfter = null) {
+    super(message);
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+async function refusal(response) {
+  let sentence = `The server answered ${response.status} ${response.statusText}.`;
+  try {
+    const detail = (await response.json()).detail;
+    if (typeof detail === "string") sentence = detail;
+  } catch {
+    // No JSON: the sentence above stays.
+  }
+  const seconds = Number.parseInt(response.headers.get("Retry-After"), 10);
+  const retryAfter = Number.isNaN(seconds) ? null : seconds;
+  if (response.status === 503 && retryAfter !== null) sentence += ` Try again in ${retryAfter} s.`;
+  return new ApiError(sentence, response.status, retryAfter);
+}
+
+async function call(method, path, body) {
+  const options = { method };
+  if (body !== undefined) {
+    options.headers = { "Content-Type": "application/json" };
+    options.body = JSON.stringify(body);
+  }
+  let response;
+  try {
+    response = await fetch(`/api${path}`, options);
+  } catch {
+    throw new ApiError("The server cannot be reached: is soundsift still running?", 0);
+  }
+  if (!response.ok) throw await refusal(response);
+  const text = await response.text();
+  return text ? JSON.parse(text) : null;
+}
+
+export const info = () => call("GET", "/info");
+export const recording = (id) => call("GET", `/recordings/${encodeURIComponent(id)}`);
+/** All jobs, the newest first. */
+export const jobs = async () => (await call("GET", "/jobs?limit=1000")).jobs;
+export const job = (id) => call("GET", `/jobs/${encodeURIComponent(id)}`);
+export const startJob = (request) => call("POST", "/jobs", request);
+export const cancelJob = (id) => call("POST", `/jobs/${encodeURIComponent(id)}/cancel`);
+export const deleteJob = (id) => call("DELETE", `/jobs/${encodeURIComponent(id)}`);
+
+export const audioUrl = (id, format = "wav") =>
+  `/api/recordings/${encodeURIComponent(id)}/audio?format=${format}`;
+export const videoUrl = (id) => `/api/recordings/${encodeURIComponent(id)}/video`;
+export const stemUrl = (id, stem, format = "wav") =>
+  `/api/jobs/${encodeURIComponent(id)}/stems/${stem}?format=${format}`;
+export const settingsUrl = (id) => `/api/jobs/${encodeURIComponent(id)}/settings`;
+
+/** Send a file; `onProgress` hears the part that is sent, 0 to 1. */
+export function upload(file, onProgress) {
+  return new Promise((resolve, reject) => {
+    const form = new FormData();
+    form.append("file", file, file.name);
+    // fetch cannot tell how much of a body is sent; XMLHttpRequest can.
+    const request = new XMLHttpRequest();
+    request.open("POST", "/api/recordings");
+    request.upload.onprogress = (event) => {
+      if (event.lengthComputable) onProgress(event.loaded / event.total);
+    };
+    request.onerror = () =>
+      reject(new ApiError("The file could not be sent: is soundsift still running?", 0));
+    request.onload = () => {
+      let answer = null;
+      try {
+        answer = JSON.parse(request.responseText);
+      } catch {
+        // Said below.
+      }
+      if (request.status < 300 && answer) resolve(answer);
+      else {
+        const said = typeof answer?.detail === "string" ? answer.detail : null;
+        const sentence = said ?? `The server answered ${request.status} ${request.statusText}.`;
+        reject(new ApiError(sentence, request.status));
+      }
+    };
+    request.send(form);
+  });
+}
+
+const FINAL = new Set(["done", "failed", "cancelled"]);
+export const isFinal = (status) => FINAL.has(status);
+
+/**
+ * Hear every change of a job until it ends. Returns a function that stops listening.
+ * Where the stream of events breaks for good, the job is asked for once a second instead.
+ */
+export function follow(id, onChange) {
+  const events = new EventSource(`/api/jobs/${encodeURIComponent(id)}/events`);
+  let timer = null;
+  let stopped = false;
+  const stop = () => {
+    stopped = true;
+    events.close();
+    clearTimeout(timer);
+  };
+  const take = (state) => {
+    if (stopped) return;
+    if (isFinal(state.status)) stop();
+    onChange(state);
+  };
+  const poll = async () => {
+    try {
+      take(await job(id));
+    } catch (error) {
+      if (error.status === 404) stop();
+    }
+    if (!stopped) timer = setTimeout(poll, 1000);
+  };
+  for (const name of ["progress", "done", "failed", "cancelled"]) {
+    events.addEventListener(name, (event) => take(JSON.parse(event.data)));
+  }
+  events.onerror = () => {
+    if (!stopped && events.readyState === EventSource.CLOSED && timer === null) poll();
+  };
+  return stop;
+}

@@ -1,0 +1,54 @@
+// What can be taken away: the stems, the mix-down, the video, the settings and the command line.
+
+import { settingsUrl, stemUrl } from "./api.js";
+import { element } from "./dom.js";
+import { STEM_NAMES } from "./session.js";
+
+/** The address under which the server names the file and has it saved. */
+const saved = (url) => `${url}&download=true`;
+const SOUND_FORMATS = { wav: "WAV", flac: "FLAC", mp3: "MP3", opus: "Opus" };
+const stemOfName = (name) => name.replace(/\.[^.]*$/, "");
+
+export class Downloads {
+  constructor(section, onNotice) {
+    this.section = section;
+    this.rows = section.querySelector(".stem-rows");
+    this.command = section.querySelector("#command");
+    this.copy = section.querySelector("#copy");
+    this.settings = section.querySelector("#settings");
+    this.ofResult = section.querySelector(".of-result");
+    this.copy.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(this.command.textContent);
+        onNotice("The command line is in the clipboard.");
+      } catch {
+        getSelection().selectAllChildren(this.command);
+        onNotice("The browser does not let the page copy; the command line is selected.");
+      }
+    });
+  }
+
+  /** For a finished job; null: only the mix-down. */
+  show(job, recording) {
+    this.section.hidden = recording === null;
+    this.ofResult.hidden = job === null;
+    if (job === null) return;
+    const base = stemOfName(recording.name);
+    this.rows.replaceChildren(
+      ...Object.entries(STEM_NAMES).map(([stem, title]) => {
+        const links = Object.entries(SOUND_FORMATS).map(([format, label]) =>
+          element("a", { href: saved(stemUrl(job.id, stem, format)), download: `${base}.${stem}.${format}`,
+            "aria-label": `${title} as ${label}` }, label));
+        if (recording.has_video) {
+          links.push(element("a", { href: saved(stemUrl(job.id, stem, "video")), download: true,
+            "aria-label": `The video with this sound: ${title}` }, "Video"));
+        }
+        return element("div", { class: "stem-row" },
+          element("span", { class: `stem-name ${stem}` }, title), ...links);
+      }));
+    this.settings.href = settingsUrl(job.id);
+    this.settings.download = `${base}.json`;
+    this.command.textContent = job.command ?? "";
+    this.copy.hidden = this.command.hidden = !job.command;
+  }
+}

@@ -1,0 +1,194 @@
+// One lane: a sound's waveform and spectrogram, and its solo, mute and gain.
+
+import { button, colour, element, rgb } from "./dom.js";
+import { linear } from "./player.js";
+import { peakOf } from "./sound.js";
+import Spectrogram from "./vendor/wavesurfer/spectrogram.esm.js";
+import Timeline from "./vendor/wavesurfer/timeline.esm.js";
+import WaveSurfer from "./vendor/wavesurfer/wavesurfer.esm.js";
+
+// In pixels.
+const WAVE_HEIGHT = 64;
+const SPECTROGRAM_HEIGHT = 96;
+const LABEL_WIDTH = 56;
+const TIME_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
+const OUTLINE_POINTS = 4000;
+const GAIN_MIN = -30;
+const GAIN_MAX = 12;
+
+/** 256 colours from the lane's background over its own colour to the ink, for the spectrogram. */
+function ramp(name) {
+  const stops = [rgb(colour("wave-background")), rgb(colour(name)), rgb(colour("spectrogram-peak"))];
+  return Array.from({ length: 256 }, (_, level) => {
+    // Squared: what is quiet stays near the background.
+    const at = (level / 255) ** 1.6 * 2;
+    const [low, high] = at < 1 ? [stops[0], stops[1]] : [stops[1], stops[2]];
+    const part = at < 1 ? at : at - 1;
+    return [0, 1, 2].map((c) => low[c] + (high[c] - low[c]) * part).concat(1);
+  });
+}
+
+/** What the waveform is drawn from: samples of a short sound, else its outline. */
+async function drawable(sound) {
+  if (!sound.samples) return [await sound.outline(OUTLINE_POINTS)];
+  // wavesurfer scales arrays that exceed 1 in place, and these are what is played: it gets copies then.
+  return peakOf(sound.samples) > 1 ? sound.samples.map((samples) => samples.slice()) : sound.samples;
+}
+
+export class Lane {
+  #player;
+  #wave = null;
+  #spectrogram = null;
+  #peaks = null;
+
+  /**
+   * `key` names the track in the player, `tone` the colour (`--lane-TONE`), `title` and `about` are
+   * shown, `actions` are buttons for the lane's foot, `ruled` lanes have a time line.
+   */
+  constructor({ key, tone, title, about, sound, actions = [], ruled = false }, player, number) {
+    this.key = key;
+    this.tone = tone;
+    this.title = title;
+    this.sound = sound;
+    this.ruled = ruled;
+    this.#player = player;
+    this.view = element("div", { class: "lane-view" });
+    this.solo = button("Solo", () => this.#toggle("solo"), {
+      class: "toggle", "aria-pressed": "false", title: `Hear only this lane (${number})`,
+    });
+    this.mute = button("Mute", () => this.#toggle("mute"), {
+      class: "toggle", "aria-pressed": "false", title: `Silence this lane (Shift ${number})`,
+    });
+    this.gain = element("input", {
+      type: "range", min: GAIN_MIN, max: GAIN_MAX, step: 0.5, value: 0,
+      "aria-label": `${title}: gain in decibels`, title: "Gain; double-click for 0 dB",
+    });
+    this.gainText = element("output", { class: "gain-text" }, "0 dB");
+    this.gain.addEventListener("input", () => this.#setGain(this.gain.valueAsNumber));
+    this.gain.addEventListener("dblclick", () => this.#setGain(0));
+    this.solo.setAttribute("aria-label", `${title}: solo`);
+    this.mute.setAttribute("aria-label", `${title}: mute`);
+    this.root = element("section", { class: `lane lane-${tone}`, "aria-label": title, "data-lane": key },
+      element("div", { class: "lane-head" },
+        element("div", { class: "lane-name" },
+          element("h3", {}, title), about ? element("p", { class: "lane-about" }, about) : null),
+        element("div", { class: "lane-controls" },
+          this.solo, this.mute, element("span", { class: "gain" }, this.gain, this.gainText)),
+        actions.length ? element("div", { class: "lane-actions" }, ...actions) : null),
+      this.view);
+    player.addEventListener("levels", this.showLevels);
+  }
+
+  get wave() {
+    return this.#wave;
+  }
+
+  #state() {
+    return this.#player.levels().find((track) => track.key === this.key);
+  }
+  #toggle(what) {
+    this.#player.set(this.key, { [what]: !this.#state()[what] });
+  }
+  toggleSolo() {
+    this.#toggle("solo");
+  }
+  toggleMute() {
+    this.#toggle("mute");
+  }
+  #setGain(decibels) {
+    this.gain.value = decibels;
+    this.#player.set(this.key, { decibels });
+  }
+
+  showLevels = () => {
+    const state = this.#state();
+    if (!state) return;
+    this.solo.setAttribute("aria-pressed", state.solo);
+    this.mute.setAttribute("aria-pressed", state.mute);
+    this.root.classList.toggle("silent", state.level === 0);
+    this.gain.value = state.decibels;
+    this.gainText.value = `${state.decibels > 0 ? "+" : ""}${state.decibels} dB`;
+    this.gain.setAttribute("aria-valuetext", this.gainText.value);
+  };
+
+  /** The largest magnitude of what is drawn. */
+  async peak() {
+    this.#peaks ??= await drawable(this.sound);
+    return peakOf(this.#peaks);
+  }
+
+  /** Draw the waveform so that `peak` fills it, and the spectrogram if it is wanted and there is one. */
+  async draw(peak, withSpectrogram, plugins = []) {
+    this.erase();
+    this.#peaks ??= await drawable(this.sound);
+    const interactive = plugins.length === 0;
+    this.#wave = WaveSurfer.create({
+      container: this.view,
+      media: this.#player,
+      peaks: this.#peaks,
+      duration: this.sound.seconds,
+      height: WAVE_HEIGHT,
+      // wavesurfer has brought louder ones down to 1.
+      barHeight: 0.95 / Math.min(1, Math.max(peak, linear(-60))),
+      waveColor: colour(`lane-${this.tone}-soft`),
+      progressColor: colour(`lane-${this.tone}`),
+      cursorColor: colour("ink"),
+      cursorWidth: 1,
+      dragToSeek: interactive,
+      hideScrollbar: true,
+      cspNonce: document.querySelector("meta[name=csp-nonce]").content,
+      plugins: this.ruled ? [this.#timeline(), ...plugins] : plugins,
+    });
+    await new Promise((resolve) => this.#wave.once("ready", resolve));
+    this.showSpectrogram(withSpectrogram);
+    this.showLevels();
+  }
+
+  #timeline() {
+    // The finest of these steps that leaves its labels room.
+    const room = (this.sound.seconds * LABEL_WIDTH) / Math.max(1, this.view.clientWidth);
+    const step = TIME_STEPS.find((seconds) => seconds >= room) ?? 600;
+    return Timeline.create({
+      height: 16,
+      timeInterval: step,
+      primaryLabelInterval: step,
+      secondaryLabelInterval: 0,
+      insertPosition: "beforebegin",
+      style: { fontSize: "11px", color: colour("muted") },
+    });
+  }
+
+  /** Long sounds have none: their samples are not kept. */
+  showSpectrogram(wanted) {
+    if (this.#spectrogram) {
+      this.#wave.unregisterPlugin(this.#spectrogram);
+      this.#spectrogram = null;
+    }
+    if (!wanted || !this.sound.samples || !this.#wave) return;
+    this.#spectrogram = this.#wave.registerPlugin(
+      Spectrogram.create({
+        height: SPECTROGRAM_HEIGHT,
+        fftSamples: 1024,
+        scale: "mel",
+        frequencyMax: Math.min(16000, this.sound.sampleRate / 2),
+        gainDB: 20,
+        rangeDB: 80,
+        labels: false,
+        colorMap: ramp(`lane-${this.tone}`),
+      }),
+    );
+  }
+
+  erase() {
+    this.#spectrogram = null;
+    this.#wave?.destroy();
+    this.#wave = null;
+    this.view.replaceChildren();
+  }
+
+  destroy() {
+    this.#player.removeEventListener("levels", this.showLevels);
+    this.erase();
+    this.root.remove();
+  }
+}

@@ -1,0 +1,24 @@
+// The page's keys, but where text is typed.
+
+const typing = (target) =>
+  target.matches("input:not([type=range]):not([type=file]), textarea, select, [contenteditable=true]");
+const pressing = (target) => target.matches("button, a, summary, input[type=range]");
+
+/** `keys`: functions by the key's name, with `Shift+`, `Mod+` (Ctrl or Command) before it. */
+export function setUpShortcuts(keys) {
+  addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
+    const mod = event.ctrlKey || event.metaKey;
+    if (typing(event.target)) return;
+    const own = event.key === " " || event.key === "Enter" || event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End";
+    if (pressing(event.target) && own) return;
+    const digit = /^Digit(\d)$/.exec(event.code);
+    const key = digit ? digit[1] : event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    // Which sign Shift makes of a digit or a key depends on the keyboard.
+    const shifted = event.shiftKey && (digit || event.key.length > 1) ? "Shift+" : "";
+    const action = keys[`${mod ? "Mod+" : ""}${shifted}${key}`] ?? (mod ? null : keys[event.key]);
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+}

@@ -1,0 +1,64 @@
+// The spans as a list of numbers, to read, correct and delete.
+
+import { element } from "./dom.js";
+
+function seconds(label, value, onChange) {
+  const input = element("input", {
+    type: "number", step: "0.01", min: "0", value: value.toFixed(2), "aria-label": label,
+  });
+  input.addEventListener("change", () => {
+    if (Number.isFinite(input.valueAsNumber)) onChange(input.valueAsNumber);
+  });
+  return input;
+}
+
+export class SpanList {
+  constructor(list, spans) {
+    this.list = list;
+    this.spans = spans;
+    spans.addEventListener("change", () => this.draw());
+    spans.addEventListener("select", () => this.mark());
+    this.draw();
+  }
+
+  draw() {
+    const focused = this.list.contains(document.activeElement) ? document.activeElement : null;
+    const place = focused && [focused.closest("li")?.dataset.span, focused.dataset.part];
+    this.list.replaceChildren(...this.spans.all.map((span, index) => this.row(span, index + 1)));
+    this.list.hidden = this.spans.all.length === 0;
+    this.mark();
+    if (place) this.list.querySelector(`[data-span="${place[0]}"] [data-part="${place[1]}"]`)?.focus();
+  }
+
+  row(span, number) {
+    const { id, start, end, sign } = span;
+    const heard = sign === "+";
+    const flip = element("button", {
+      type: "button", class: "span-sign", "data-part": "sign", title: "Change the sign",
+      "aria-label": `Span ${number}: ${heard ? "heard" : "not heard"}; change the sign`,
+    }, heard ? "+" : "−");
+    flip.addEventListener("click", () => this.spans.change(id, { sign: heard ? "-" : "+" }));
+    const from = seconds(`Span ${number}: start in seconds`, start, (value) =>
+      this.spans.change(id, { start: value }));
+    const to = seconds(`Span ${number}: end in seconds`, end, (value) =>
+      this.spans.change(id, { end: value }));
+    from.dataset.part = "from";
+    to.dataset.part = "to";
+    const remove = element("button", {
+      type: "button", class: "span-remove", title: "Delete this span", "data-part": "remove",
+      "aria-label": `Delete span ${number}`,
+    }, "×");
+    remove.addEventListener("click", () => this.spans.remove(id));
+    const row = element("li", { class: heard ? "span heard" : "span not-heard", "data-span": id },
+      flip, from, element("span", { class: "dash", "aria-hidden": "true" }, "–"), to,
+      element("span", { class: "unit", "aria-hidden": "true" }, "s"), remove);
+    row.addEventListener("focusin", () => this.spans.select(id));
+    return row;
+  }
+
+  mark() {
+    for (const row of this.list.children) {
+      row.classList.toggle("selected", row.dataset.span === this.spans.selected);
+    }
+  }
+}

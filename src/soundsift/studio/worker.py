@@ -1,0 +1,101 @@
+"""The process that separates: one per device, which keeps its model.
+
+Messages go through a pipe. The server sends a `Task`, or `CANCEL`; the worker answers with a
+fraction of the task while it works, and at the end with an `Ending`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for
+from multiprocessing.process import parent_process
+from typing import Any, Literal
+
+from soundsift.errors import SoundsiftError
+from soundsift.studio.engine import Engine, Result, Task
+
+CANCEL = "cancel"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a task ended.
+
+    Attributes:
+        status: that of the job.
+        error: why it failed, in a sentence.
+        result: of what is done.
+    """
+
+    status: Literal["done", "failed", "cancelled"]
+    error: str | None = None
+    result: Result | None = None
+
+
+class _CancelledError(Exception):
+    pass
+
+
+def run(connection: Connection[Any, Any], engine: Engine) -> None:
+    """Do tasks until the server ends.
+
+    Args:
+        connection: the worker's end of the pipe.
+        engine: does them.
+    """
+    # Ctrl-C reaches every process of the terminal; the server says when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    try:
+        engine.prepare()
+    except SoundsiftError:
+        # The first job that needs the model says so.
+        pass
+    except Exception:
+        traceback.print_exc()
+    while True:
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):
+            return
+        # A cancellation may come when the task has just ended.
+        if message != CANCEL:
+            connection.send(_do(message, engine, connection))
+
+
+def _do(task: Task, engine: Engine, connection: Connection[Any, Any]) -> Ending:
+    def report(fraction: float) -> None:
+        while connection.poll():
+            if connection.recv() == CANCEL:
+                raise _CancelledError
+        connection.send(min(1.0, max(0.0, fraction)))
+
+    try:
+        return Ending("done", result=engine.separate(task, report))
+    except _CancelledError:
+        return Ending("cancelled")
+    except SoundsiftError as error:
+        # Our own paths are nobody's business.
+        said = str(error).replace(str(task.source), task.name)
+        return Ending("failed", said.replace(str(task.folder), "the server's folder"))
+    except MemoryError:
+        return Ending("failed", f"There is not enough memory to separate {task.name}.")
+    except Exception as error:
+        print(f"job {task.id}:", file=sys.stderr)
+        traceback.print_exc()
+        kind = type(error).__name__
+        return Ending("failed", f"The separation failed ({kind}); the server's log says more.")
+
+
+def _end_with(sentinel: Any) -> None:
+    """Don't outlive a killed server: it would have the model in memory for nobody."""
+    wait_for([sentinel])
+    os._exit(1)

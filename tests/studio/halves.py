@@ -1,0 +1,62 @@
+"""An engine without a model: the target is half of the recording. Workers import it by name."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from soundsift.errors import SoundsiftError
+from soundsift.studio.engine import Result, Task
+
+
+@dataclass
+class Halves:
+    """What the text asks for happens on the way:
+
+    - "slow": takes ten seconds, telling how far it is
+    - "deaf": takes ten seconds and tells nothing, nor hears of a cancellation
+    - "fail": ends with a sentence
+    - "bug": ends with an exception
+    - "crash": kills its process; "crash once" only if `folder` has no note that it did
+    """
+
+    folder: Path
+    step: float = 0.01
+
+    def prepare(self) -> None:
+        pass
+
+    def separate(self, task: Task, report: Callable[[float], None]) -> Result:
+        from soundsift.audio import read
+        from soundsift.separation.result import Separation
+
+        text = task.request["text"] or ""
+        if text.startswith("crash"):
+            note = self.folder / "crashed"
+            if text == "crash" or not note.exists():
+                note.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        if text == "fail":
+            raise SoundsiftError(f"{task.source} is not to be separated.")
+        if text == "bug":
+            raise ZeroDivisionError("a secret")
+        if text == "deaf":
+            time.sleep(10)
+        recording = read(task.source, allow_silence=True)
+        for part in range(100):
+            report(part / 100)
+            time.sleep(0.1 if text == "slow" else self.step / 100)
+        half = recording.samples / 2
+        separation = Separation(
+            recording.samples,
+            half,
+            recording.samples - half,
+            recording.sample_rate,
+            "f32",
+            {"seed": task.request["seed"], "text": text},
+        )
+        paths = separation.save(task.folder, "stem", record={"input": task.name})
+        return Result(json.loads(paths["settings"].read_text()), separation.target_level_db)

@@ -1,0 +1,106 @@
+"""The studio's server with an engine that needs no model: it sorts sound by frequency.
+
+Run as `python sieve_server.py DATA_FOLDER`; prints its address once it answers.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from soundsift.studio.engine import Result, Task
+
+SPLIT_HZ = 1000
+#: A prompt that begins with this word takes so many seconds.
+SLOW, SLOW_SECONDS = "slow", 8.0
+
+
+def sieve(
+    samples: np.ndarray,
+    sample_rate: int,
+    text: str | None,
+    spans: Sequence[Sequence[float]],
+    not_spans: Sequence[Sequence[float]],
+) -> np.ndarray:
+    """What lies below ("low") or above ("high") 1 kHz, within the spans and outside the others.
+
+    Args:
+        samples: `(samples, channels)`, whole numbers.
+        sample_rate: in Hz.
+        text: ends with "low" or "high"; else all frequencies are taken.
+        spans: pairs of seconds; none means everywhere.
+        not_spans: pairs of seconds.
+
+    Returns:
+        Whole numbers, so that it and what is left add up without an error.
+    """
+    spectrum = np.fft.rfft(samples.astype(np.float64), axis=0)
+    frequency = np.fft.rfftfreq(len(samples), 1 / sample_rate)
+    word = (text or "").rpartition(" ")[2]
+    if word in ("low", "high"):
+        spectrum[(frequency < SPLIT_HZ) != (word == "low")] = 0
+    target = np.fft.irfft(spectrum, len(samples), axis=0)
+    seconds = np.arange(len(samples)) / sample_rate
+    inside = np.zeros(len(samples), bool) if spans else np.ones(len(samples), bool)
+    for start, end in spans:
+        inside |= (seconds >= start) & (seconds < end)
+    for start, end in not_spans:
+        inside &= ~((seconds >= start) & (seconds < end))
+    target[~inside] = 0
+    return np.round(target).clip(-32768, 32767).astype(np.int16)
+
+
+def whole_numbers(path: Path) -> tuple[np.ndarray, int]:
+    """A file's samples in 16 bits, and their rate; soundfile would not scale floats."""
+    samples, sample_rate = soundfile.read(path, always_2d=True)
+    return np.round(samples * 32768).clip(-32768, 32767).astype(np.int16), sample_rate
+
+
+class Sieve:
+    """An engine; see `soundsift.studio.engine.Engine`."""
+
+    def prepare(self) -> None:
+        """There is nothing to load."""
+
+    def separate(self, task: Task, report: Callable[[float], None]) -> Result:
+        asked = task.request
+        if (asked["text"] or "").startswith(SLOW):
+            steps = 40
+            for step in range(steps):
+                report(step / steps)
+                time.sleep(SLOW_SECONDS / steps)
+        samples, sample_rate = whole_numbers(task.source)
+        target = sieve(samples, sample_rate, asked["text"], asked["spans"], asked["not_spans"])
+        residual = (samples.astype(np.int32) - target).clip(-32768, 32767).astype(np.int16)
+        task.folder.mkdir(parents=True, exist_ok=True)
+        for stem, sound in (("target", target), ("residual", residual)):
+            soundfile.write(task.folder / f"stem.{stem}.wav", sound, sample_rate, "PCM_16")
+        power = [np.square(x, dtype=np.float64).sum() + 1e-9 for x in (target, samples)]
+        level = 10 * float(np.log10(power[0] / power[1]))
+        settings = {"engine": "sieve", "seed": asked["seed"], "target_level_db": level}
+        (task.folder / "stem.json").write_text(json.dumps(settings), encoding="utf-8")
+        report(1.0)
+        return Result(settings, level)
+
+
+def main() -> None:
+    from soundsift.studio.serve import address, listen, serve
+    from soundsift.studio.settings import Settings
+    from soundsift.studio.state import Studio
+
+    listener = listen("127.0.0.1", 0)
+    studio = Studio(Settings(Path(sys.argv[1])), [Sieve()])
+    # Interrupted is how it ends.
+    with suppress(KeyboardInterrupt):
+        serve(studio, listener, lambda: print(address(listener, "127.0.0.1"), flush=True))
+
+
+if __name__ == "__main__":
+    main()

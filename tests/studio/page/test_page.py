@@ -1,0 +1,319 @@
+"""The studio's page in a browser: what is clicked, and the sound that comes out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+
+def drag(page, selector: str, start: float, end: float, height: float = 0.5) -> None:
+    """Drag over an element, from one fraction of its width to another."""
+    box = page.locator(selector).bounding_box()
+    y = box["y"] + height * box["height"]
+    page.mouse.move(box["x"] + start * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + (start + end) / 2 * box["width"], y, steps=4)
+    page.mouse.move(box["x"] + end * box["width"], y, steps=4)
+    page.mouse.up()
+
+
+def spans_shown(page) -> list[tuple[str, float, float]]:
+    rows = page.locator("#span-list li").all()
+    return [
+        (
+            row.locator(".span-sign").inner_text(),
+            float(row.locator("[data-part=from]").input_value()),
+            float(row.locator("[data-part=to]").input_value()),
+        )
+        for row in rows
+    ]
+
+
+LANE = ".lane[data-lane=source] .lane-view"
+
+
+def test_text(visit, server, clip, tmp_path) -> None:
+    visit.open(clip.path)
+    visit.turn("low")
+    target = visit.stem("target", tmp_path)
+    np.testing.assert_array_equal(target, clip.target(server, "low"))
+    assert np.abs(target).max() > 3000
+    residual = visit.stem("residual", tmp_path)
+    np.testing.assert_array_equal(target.astype(int) + residual, clip.samples)
+    page = visit.page
+    assert page.locator(".lane h3").all_inner_texts() == ["Original", "Isolated", "Without"]
+    assert "soundsift separate 'two tones.wav' --text low" in page.inner_text("#command")
+    settings = json.loads(visit.save("#settings", tmp_path).read_text())
+    assert settings["seed"] == 0
+    flac = visit.save('a[aria-label="Isolated as FLAC"]', tmp_path)
+    np.testing.assert_array_equal(soundfile.read(flac, dtype="int16")[0], target)
+    mp3 = visit.save('a[aria-label="Isolated as MP3"]', tmp_path)
+    assert soundfile.info(mp3).format == "MP3"
+
+
+def test_drawn_spans(visit, server, clip, tmp_path) -> None:
+    visit.open(clip.path)
+    page = visit.page
+    assert page.is_disabled("button[value=separate]")
+    # The first on the waveform, the second on the spectrogram below it.
+    drag(page, LANE, 0.2, 0.6, height=0.25)
+    page.click("label.not-heard")
+    drag(page, LANE, 0.7, 0.8, height=0.8)
+    (plus, start, end), (minus, *_) = spans_shown(page)
+    assert (plus, minus) == ("+", "−")
+    assert start == pytest.approx(0.6, abs=0.05)
+    assert end == pytest.approx(1.8, abs=0.05)
+    # The end of the first one, dragged on.
+    drag(page, LANE, 0.6, 0.65, height=0.25)
+    assert spans_shown(page)[0][2] == pytest.approx(1.95, abs=0.06)
+    # The second as numbers, to the hundredth.
+    page.fill("#span-list li:nth-child(2) [data-part=from]", "1.5")
+    page.keyboard.press("Tab")
+    page.fill("#span-list li:nth-child(2) [data-part=to]", "1.7")
+    page.keyboard.press("Tab")
+    visit.turn(None)
+    request = visit.jobs()[0]["request"]
+    assert request["not_spans"] == [[1.5, 1.7]]
+    assert request["spans"][0] == pytest.approx(spans_shown(page)[0][1:], abs=0.005)
+    expected = clip.target(server, None, request["spans"], request["not_spans"])
+    np.testing.assert_array_equal(visit.stem("target", tmp_path), expected)
+    assert (expected == 0).mean() > 0.5 > (clip.samples == 0).mean()
+
+
+def test_spans_by_keyboard(visit, clip) -> None:
+    visit.open(clip.path)
+    page = visit.page
+    drag(page, LANE, 0.2, 0.6)
+    before = spans_shown(page)[0]
+    page.focus("[data-span][role=group]")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    _, start, end = spans_shown(page)[0]
+    assert start == pytest.approx(before[1] + 0.05, abs=0.011)
+    assert end == pytest.approx(before[2] + 0.1, abs=0.011)
+    page.keyboard.press("Delete")
+    assert spans_shown(page) == []
+    # Marked at the position, as not heard.
+    page.keyboard.press("-")
+    page.keyboard.press("i")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("o")
+    assert spans_shown(page) == [("−", 0.0, 1.0)]
+
+
+def test_video(visit, server, tmp_path, clip) -> None:
+    film = tmp_path / "film.mp4"
+    write_film(film, clip.samples, clip.sample_rate)
+    visit.open(film)
+    page = visit.page
+    visit.turn("high")
+    visit.until("document.getElementById('video').readyState >= 2")
+    page.click("#play")
+    visit.until("document.getElementById('video').currentTime > 0.5")
+    shown, heard = page.evaluate(
+        "[document.getElementById('video').currentTime,"
+        " parseFloat(document.getElementById('time').value.split(':')[1])]"
+    )
+    assert shown == pytest.approx(heard, abs=0.4)
+    page.click("#play")
+    # What the server read from the film's coded sound is what is sieved.
+    recording = visit.jobs()[0]["recording"]
+    response = page.request.get(f"{server.address}/api/recordings/{recording}/audio?format=wav")
+    (tmp_path / "decoded.wav").write_bytes(response.body())
+    decoded, rate = server.whole_numbers(tmp_path / "decoded.wav")
+    assert np.abs(decoded).max() > 3000
+    expected = server.target(decoded, rate, "high", [], [])
+    np.testing.assert_array_equal(visit.stem("target", tmp_path), expected)
+    new = visit.save('a[aria-label="The video with this sound: Isolated"]', tmp_path)
+    with av.open(str(new)) as file:
+        assert file.streams.video[0].width == 160
+        sound = np.concatenate([frame.to_ndarray() for frame in file.decode(audio=0)], axis=1)
+    length = min(sound.shape[1], len(expected))
+    heard = sound[0, :length]
+    wanted = expected[:length, 0] / 32768
+    # Coded with loss.
+    assert np.corrcoef(heard, wanted)[0, 1] > 0.98
+
+
+def write_film(path: Path, samples: np.ndarray, sample_rate: int) -> None:
+    with av.open(str(path), "w") as file:
+        picture = file.add_stream("libx264", rate=10)
+        picture.width, picture.height, picture.pix_fmt = 160, 120, "yuv420p"
+        sound = file.add_stream("aac", rate=sample_rate, layout="stereo")
+        for n in range(30):
+            image = np.full((120, 160, 3), 8 * n, np.uint8)
+            file.mux(picture.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        file.mux(picture.encode())
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples.reshape(1, -1)), format="s16", layout="stereo"
+        )
+        frame.sample_rate = sample_rate
+        file.mux(sound.encode(frame))
+        file.mux(sound.encode())
+
+
+def test_remove(visit, server, clip, tmp_path) -> None:
+    visit.open(clip.path)
+    visit.turn("low", "remove")
+    pressed = visit.page.get_attribute(
+        "[data-lane=residual] [aria-label='Without: solo']", "aria-pressed"
+    )
+    assert pressed == "true"
+    residual = visit.stem("residual", tmp_path)
+    expected = clip.samples.astype(int) - clip.target(server, "low")
+    np.testing.assert_array_equal(residual, expected)
+    assert visit.jobs()[0]["request"]["mode"] == "remove"
+    assert "soundsift remove" in visit.page.inner_text("#command")
+
+
+def test_cancel(visit, server, clip, tmp_path) -> None:
+    visit.open(clip.path)
+    visit.start("slow low")
+    page = visit.page
+    visit.until("document.querySelector('#running progress')?.value > 0.05")
+    assert "left" in page.inner_text(".running-state") or "%" in page.inner_text(".running-state")
+    page.click("#running button")
+    page.wait_for_selector(".turn.cancelled")
+    job = visit.jobs()[0]
+    assert (job["status"], job["stems"]) == ("cancelled", [])
+    assert page.locator(".lane").count() == 1
+    assert page.is_hidden("#running")
+    visit.turn("low")
+    np.testing.assert_array_equal(visit.stem("target", tmp_path), clip.target(server, "low"))
+
+
+def test_second_turn_and_undo(visit, server, clip, tmp_path) -> None:
+    visit.open(clip.path)
+    visit.turn("low")
+    page = visit.page
+    page.click("button[aria-label='Go on from: Without']")
+    visit.until("document.querySelectorAll('.lane').length === 1")
+    visit.settled()
+    assert page.input_value("#text") == ""
+    drag(page, LANE, 0.0, 0.5)
+    visit.turn("high", count=2)
+    request = visit.jobs()[0]["request"]
+    assert request["recording"]["stem"] == "residual"
+    left = (clip.samples.astype(int) - clip.target(server, "low")).astype(np.int16)
+    expected = server.target(left, clip.sample_rate, "high", request["spans"], [])
+    np.testing.assert_array_equal(visit.stem("target", tmp_path), expected)
+    assert page.locator("#path li").all_inner_texts() == ["two tones.wav", "without “low”"]
+    # Back over both turns to the first result, whose file is still the first.
+    page.click("#undo")
+    page.keyboard.press("Escape")
+    page.click("#undo")
+    page.wait_for_selector("#command >> text=--text low")
+    visit.result(2)
+    np.testing.assert_array_equal(visit.stem("target", tmp_path), clip.target(server, "low"))
+    assert page.input_value("#text") == "low"
+
+
+def test_reload_during_a_job(visit, server, clip, tmp_path) -> None:
+    visit.open(clip.path)
+    visit.start("slow high")
+    page = visit.page
+    visit.until("document.querySelector('#running progress')?.value > 0.05")
+    page.reload()
+    visit.until("document.querySelector('#running progress')?.value > 0.1")
+    visit.result()
+    assert len([j for j in visit.jobs() if j["request"]["text"] == "slow high"]) == 1
+    np.testing.assert_array_equal(visit.stem("target", tmp_path), clip.target(server, "high"))
+    # And once more, to what is done.
+    page.reload()
+    visit.result()
+
+
+def test_mix_down(visit, server, clip, tmp_path) -> None:
+    visit.open(clip.path)
+    visit.turn("low")
+    page = visit.page
+    # Isolated, soloed at first, at -6 dB, and without it at +3.5.
+    page.click("[aria-label='Without: solo']")
+    for name, decibels in (("Isolated", "-6"), ("Without", "3.5")):
+        page.locator(f"[aria-label='{name}: gain in decibels']").evaluate(
+            "(e, v) => { e.value = v; e.dispatchEvent(new Event('input')); }", decibels
+        )
+    mix, rate = soundfile.read(visit.save("#mix", tmp_path), always_2d=True)
+    assert (rate, mix.shape) == (clip.sample_rate, clip.samples.shape)
+    low = clip.target(server, "low") / 32768
+    rest = clip.samples / 32768 - low
+    np.testing.assert_allclose(mix, 10 ** (-6 / 20) * low + 10 ** (3.5 / 20) * rest, atol=1e-6)
+
+
+def test_redo_with_a_change_and_compare(visit, server, clip) -> None:
+    visit.open(clip.path)
+    visit.turn("low")
+    page = visit.page
+    page.click(".turn >> text=Redo…")
+    visit.settled()
+    assert page.input_value("#text") == "low"
+    page.click(".more summary")
+    page.fill("input[name=seed]", "7")
+    visit.turn("high", count=2)
+    page.click(".turn >> nth=1 >> text=Compare")
+    page.click(".turn >> nth=0 >> text=Compare")
+    page.wait_for_selector(".lane[data-lane=b]")
+    visit.settled()
+    words = page.inner_text("#comparison")
+    assert "prompt: “low” → “high”" in words
+    assert "seed: 0 → 7" in words
+    solo = "[data-lane={}] .toggle >> nth=0"
+    page.click("#time")
+    for a, b in (("true", "false"), ("false", "true"), ("true", "false")):
+        assert page.get_attribute(solo.format("a"), "aria-pressed") == a
+        assert page.get_attribute(solo.format("b"), "aria-pressed") == b
+        page.keyboard.press("b")
+
+
+def test_plays_in_step(visit, clip) -> None:
+    visit.open(clip.path)
+    visit.turn("low")
+    page = visit.page
+    page.click("#time")
+    page.keyboard.press("Space")
+    page.wait_for_selector("#play.playing")
+    visit.until("document.getElementById('time').value > '0:00.30'")
+    cursors = page.evaluate(
+        "[...document.querySelectorAll('.lane-view > div')].map(d =>"
+        " d.shadowRoot.querySelector('.progress').style.width)"
+    )
+    assert len(cursors) == 3
+    assert len(set(cursors)) == 1
+    assert cursors[0] != "0%"
+    # It ends by itself, and begins again.
+    page.wait_for_selector("#play:not(.playing)")
+    assert page.inner_text("#time").startswith("0:03.00")
+
+
+def test_recording_from_the_microphone(visit, tmp_path, server) -> None:
+    page = visit.page
+    page.context.grant_permissions(["microphone"])
+    page.click("#record")
+    page.wait_for_selector("#record[aria-pressed=true]")
+    page.wait_for_timeout(2500)
+    page.click("#record")
+    page.wait_for_selector("#studio:not([hidden])")
+    visit.settled()
+    visit.turn("low")
+    # What the make-believe microphone hears is a tone of 440 Hz at half of full scale.
+    target = visit.stem("target", tmp_path)[:, 0]
+    assert 0.3 < np.abs(target).max() / 32768 < 0.7
+    spectrum = np.abs(np.fft.rfft(target * np.hanning(len(target))))
+    assert np.argmax(spectrum) / len(target) * 48000 == pytest.approx(440, abs=3)
+
+
+def test_what_is_refused_is_said(new_visit, server, tmp_path) -> None:
+    path = tmp_path / "letter.wav"
+    path.write_text("Dear Sir or Madam, this is no sound. " * 30)
+    with new_visit(server.address) as visit:
+        visit.page.set_input_files("#file", path)
+        visit.page.wait_for_selector("#error:not([hidden])")
+        assert "letter.wav" in visit.page.inner_text("#error")
+        assert visit.page.is_visible("#welcome")
+        # The browser itself logs an answer of 4xx.
+        assert len(visit.errors) == 1 and "Failed to load resource" in visit.errors.pop()

@@ -1,0 +1,20 @@
+"""A server without a model, as a program: `serving.py FOLDER` prints its address when it is up."""
+
+import sys
+from pathlib import Path
+
+from halves import Halves
+
+from soundsift.studio.limits import Limits
+from soundsift.studio.serve import address, listen, serve
+from soundsift.studio.settings import Settings
+from soundsift.studio.state import Studio
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    limits = Limits(
+        decoders=1, queue=300, reserve_bytes=0, seconds=20.0, requests_per_second=1e4, burst=10_000
+    )
+    listener = listen("127.0.0.1", 0)
+    studio = Studio(Settings(folder / "data", limits=limits), [Halves(folder, step=0.0)])
+    serve(studio, listener, lambda: print(address(listener, "127.0.0.1"), flush=True))

@@ -1,0 +1,53 @@
+import shlex
+from typing import Any
+
+import pytest
+
+from soundsift.studio.command import command_line
+
+
+def request(**own: Any) -> dict[str, Any]:
+    usual = {"recording": "0" * 64, "text": None, "spans": [], "not_spans": [], "boxes": []}
+    return usual | {"preset": "standard", "model": "default", "seed": 0, "mode": "separate"} | own
+
+
+def turn(stem: str, **own: Any) -> dict[str, Any]:
+    return request(recording={"job": "0" * 32, "stem": stem}, **own)
+
+
+def test_every_part_of_a_request_is_an_option() -> None:
+    box = {"x": 0.1, "y": 0.2, "width": 0.5, "height": 0.25, "span": (1.0, 2.5)}
+    asked = request(
+        text="dog's bark",
+        spans=[[1.25, 2], [3, 4]],
+        not_spans=[[5, 6]],
+        boxes=[box],
+        preset="best",
+        seed=7,
+        mode="remove",
+    )
+    assert shlex.split(command_line(asked, "my street.wav")) == [
+        *("soundsift", "remove", "my street.wav", "--text", "dog's bark"),
+        *("--span", "1.25-2", "--span", "3-4", "--not-span", "5-6"),
+        *("--box", "0.1,0.2,0.5,0.25@1-2.5", "--model", "default", "--preset", "best"),
+        *("--seed", "7", "--out", "stems"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "source"),
+    [
+        ([], request(), "a.wav"),
+        ([request()], turn("target"), "stems/a.target.wav"),
+        ([request(mode="remove")], turn("residual"), "stems/a.without.wav"),
+        ([request(), turn("residual")], turn("target"), "stems/a.residual.target.wav"),
+    ],
+)
+def test_a_later_turn_takes_the_stem_of_the_one_before(
+    before: list[dict[str, Any]], last: dict[str, Any], source: str
+) -> None:
+    assert shlex.split(command_line(last, "a.wav", before))[2] == source
+
+
+def test_a_name_is_no_option() -> None:
+    assert shlex.split(command_line(request(), "-x.wav"))[2] == "./-x.wav"

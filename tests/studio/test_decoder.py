@@ -1,0 +1,200 @@
+"""Forks that are limited, and what they refuse."""
+
+import os
+import signal
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from clients import film, sound, tone
+
+from soundsift.studio import decoder
+
+LIMITS = {"memory": 1 << 30, "seconds": 20, "bytes": 1 << 28}
+
+
+def do(task: str, limits: dict[str, Any] | None = None, **arguments: Any) -> dict[str, Any]:
+    return decoder._apart({"task": task, "arguments": arguments, "limits": LIMITS | (limits or {})})
+
+
+def take(folder: Path, data: bytes, **own: Any) -> dict[str, Any]:
+    folder.mkdir(exist_ok=True)
+    (folder / "original").write_bytes(data)
+    bounds = {"seconds": 20.0, "channels": 4, "size": 1 << 24}
+    return do("take", folder=str(folder), **bounds | own)
+
+
+def test_a_sound_is_decoded_to_the_bit(tmp_path: Path) -> None:
+    answer = take(tmp_path, sound(1.0, kind="FLAC"))
+    facts = {"seconds": 1.0, "sample_rate": 16_000, "channels": 2, "has_video": False}
+    assert answer == {"done": facts | {"suffix": ".wav"}}
+    decoded, rate = soundfile.read(tmp_path / "audio.wav", dtype="int16")
+    assert rate == 16_000
+    # As the encoder of the fixture rounds.
+    expected = np.rint(tone(1.0).astype(np.float64) * 32767)
+    assert np.abs(decoded - expected).max() <= 1
+    assert soundfile.info(tmp_path / "audio.wav").subtype == "PCM_16"
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("a.mp4", ".mp4"), ("a.mov", ".mov"), ("a.mkv", ".mkv")]
+)
+def test_a_film_is_known_as_one(tmp_path: Path, name: str, suffix: str) -> None:
+    done = take(tmp_path / "taken", film(tmp_path / name))["done"]
+    assert done["has_video"]
+    assert done["suffix"] == suffix
+    assert abs(done["seconds"] - 1.0) < 0.1
+
+
+def wav_that_claims(seconds: int) -> bytes:
+    data = bytearray(sound(1.0))
+    struct.pack_into("<I", data, data.index(b"data") + 4, seconds * 64_000)
+    return bytes(data)
+
+
+def with_a_wrong_rate(rate: int) -> bytes:
+    data = bytearray(sound(1.0))
+    struct.pack_into("<I", data, 24, rate)
+    return bytes(data)
+
+
+BAD = {
+    "empty": (b"", "unusable", "empty"),
+    "text": (b"hello world\n" * 500, "not-audio", "neither"),
+    "html": (b"<html><script>alert(1)</script></html>", "not-audio", "neither"),
+    "zip": (b"PK\3\4" + bytes(2000), "not-audio", "neither"),
+    "noise": (np.random.default_rng(0).bytes(5000), "not-audio", "neither"),
+    "truncated": (sound(2.0)[:60_000], "unusable", "truncated"),
+    "claims": (wav_that_claims(30_000), "unusable", "truncated"),
+    "header only": (sound(1.0)[:44], "unusable", ""),
+    "rate of 1 Hz": (with_a_wrong_rate(1), "unusable", "samples a second"),
+    "rate of 4 GHz": (with_a_wrong_rate(4_000_000_000), "not-audio", ""),
+    "cut flac": (sound(2.0, kind="FLAC")[:5000], "unusable", ""),
+    "too long": (sound(21.0), "too-large", "at most 20 s"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files_are_refused_with_a_sentence(tmp_path: Path, name: str) -> None:
+    data, kind, part = BAD[name]
+    answer = take(tmp_path, data)
+    assert answer["refused"] == kind, answer
+    assert part in answer["sentence"]
+    assert answer["sentence"].endswith(".")
+
+
+def test_a_small_file_of_hours_is_left_early(tmp_path: Path) -> None:
+    path = tmp_path / "hours.flac"
+    with soundfile.SoundFile(path, "w", 8000, 1, "PCM_16", format="FLAC") as file:
+        minute = np.full((8000 * 60, 1), 1000, np.int16)
+        for _ in range(60):
+            file.write(minute)
+    data = path.read_bytes()
+    # An hour in a hundredth of its size.
+    assert len(data) < 60 * minute.nbytes / 100
+    start = time.monotonic()
+    assert take(tmp_path / "taken", data)["refused"] == "too-large"
+    assert take(tmp_path / "size", data, seconds=1e6, size=1 << 20)["refused"] == "too-large"
+    assert time.monotonic() - start < 10
+    assert not (tmp_path / "taken" / "audio.wav").exists()
+
+
+@pytest.mark.parametrize(
+    "playlist",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\n{path}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile {name}\n",
+        "[playlist]\nFile1={path}\nNumberOfEntries=1\n",
+        '<?xml version="1.0"?><smil><body><audio src="{path}"/></body></smil>',
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=audio 5004 RTP/AVP 0\n",
+    ],
+)
+def test_a_playlist_opens_no_other_file(tmp_path: Path, playlist: str) -> None:
+    other = tmp_path / "private.wav"
+    other.write_bytes(sound(1.0))
+    answer = take(tmp_path, playlist.format(path=other, name=other.name).encode())
+    assert answer["refused"] == "not-audio"
+
+
+def test_a_picture_has_no_sound(tmp_path: Path) -> None:
+    import av
+
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 32
+        frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8))
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    answer = take(tmp_path / "taken", (tmp_path / "a.mkv").read_bytes())
+    assert answer["refused"] == "not-audio"
+    assert "no sound" in answer["sentence"]
+
+
+def test_too_many_channels_are_refused(tmp_path: Path) -> None:
+    answer = take(tmp_path, sound(1.0), channels=1)
+    assert answer["refused"] == "unusable"
+    assert "2 channels; at most 1" in answer["sentence"]
+
+
+# --- what a fork may use --------------------------------------------------------------------------
+
+
+def task(monkeypatch: pytest.MonkeyPatch, function: Any, **limits: Any) -> dict[str, Any]:
+    monkeypatch.setitem(decoder._TASKS, "task", function)
+    return do("task", limits)
+
+
+def test_an_endless_file_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def spin() -> dict[str, Any]:
+        while True:
+            pass
+
+    assert "too long" in task(monkeypatch, spin, seconds=1)["sentence"]
+
+
+def test_a_file_that_waits_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = task(monkeypatch, lambda: time.sleep(60), seconds=0.2)  # type: ignore[func-returns-value]
+    assert answer == {
+        "refused": "unusable",
+        "sentence": "The file takes too long to read or write.",
+    }
+
+
+def test_a_file_that_takes_much_memory_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def take_all() -> dict[str, Any]:
+        return {"size": len(bytes(1 << 30))}
+
+    assert task(monkeypatch, take_all, memory=2 << 30) == {"done": {"size": 1 << 30}}
+    assert "too much memory" in task(monkeypatch, take_all, memory=1 << 28)["sentence"]
+
+
+def test_a_file_that_grows_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def grow() -> dict[str, Any]:
+        return {"size": (tmp_path / "x").write_bytes(bytes(1 << 20))}
+
+    assert task(monkeypatch, grow)["done"]
+    assert task(monkeypatch, grow, bytes=1 << 16)["refused"] == "unusable"
+
+
+def test_a_crash_takes_nobody_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash() -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return {}
+
+    assert "damaged" in task(monkeypatch, crash)["sentence"]
+
+
+def test_an_error_of_a_library_is_the_file_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "damaged" in task(monkeypatch, lambda: {"x": 1 / 0})["sentence"]
+
+
+def test_a_full_disk_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write() -> dict[str, Any]:
+        with Path("/dev/full").open("wb", buffering=0) as file:
+            return {"size": file.write(b"x")}
+
+    assert task(monkeypatch, write)["refused"] == "no-room"

@@ -1,0 +1,221 @@
+"""What becomes of jobs when things go wrong. Each test has a studio of its own."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
+
+from clients import Client, Opens, sound
+
+from soundsift.errors import SoundsiftError
+from soundsift.studio.folder import DataFolder
+
+
+@pytest.fixture(scope="module")
+def own(opens: Opens, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """One for what leaves a studio as it was, with a short queue."""
+    with opens(tmp_path_factory.mktemp("jobs"), queue=2) as client:
+        yield client
+
+
+def worker(client: Client) -> int:
+    process = client.studio.jobs.lanes[0].process_id
+    assert process is not None
+    return process
+
+
+def test_a_full_queue_says_when_to_come_again(own: Client) -> None:
+    recording = own.recording()
+    jobs = [own.start(recording, "slow")]
+    own.until(jobs[0], "running")
+    jobs += [own.start(recording, "slow") for _ in range(2)]
+    assert [own.job(job)["waiting"] for job in jobs] == [None, 0, 1]
+    refused = own.ask(recording, "slow")
+    assert refused.status_code == 503
+    assert refused.json()["detail"].startswith("2 jobs are waiting")
+    assert 1 <= int(refused.headers["retry-after"]) <= 600
+    # What waits can be cancelled at once, and makes room.
+    assert own.http.post(f"/api/jobs/{jobs[2]}/cancel").json()["status"] == "cancelled"
+    jobs.append(own.start(recording, "slow"))
+    for job in jobs:
+        own.http.post(f"/api/jobs/{job}/cancel")
+    assert {own.until(job, "cancelled")["status"] for job in jobs} == {"cancelled"}
+
+
+def test_a_job_is_cancelled_while_it_runs(own: Client) -> None:
+    job = own.start(own.recording(), "slow")
+    own.until(job, "running")
+    process = worker(own)
+    own.http.post(f"/api/jobs/{job}/cancel")
+    assert own.until(job, "cancelled")["error"] is None
+    assert not own.studio.folder.job(job).exists()
+    # The worker keeps its model, and goes on.
+    assert own.do(own.recording())["status"] == "done"
+    assert worker(own) == process
+    # Too late: it stays as it is.
+    assert own.http.post(f"/api/jobs/{job}/cancel").json()["status"] == "cancelled"
+
+
+def test_a_worker_that_does_not_hear_is_ended(own: Client) -> None:
+    job = own.start(own.recording(), "deaf")
+    own.until(job, "running")
+    start = time.monotonic()
+    own.http.post(f"/api/jobs/{job}/cancel")
+    own.until(job, "cancelled")
+    assert time.monotonic() - start < 9
+    assert own.do(own.recording())["status"] == "done"
+
+
+def test_a_failure_is_a_sentence(own: Client) -> None:
+    job = own.do(own.recording(), "fail")
+    assert (job["status"], job["error"]) == ("failed", "street.wav is not to be separated.")
+
+
+def test_a_bug_tells_nobody_our_secrets(own: Client) -> None:
+    job = own.do(own.recording(), "bug")
+    assert job["status"] == "failed"
+    assert "ZeroDivisionError" in job["error"]
+    assert "a secret" not in job["error"]
+
+
+def test_a_killed_worker_gets_one_more_try(own: Client) -> None:
+    recording = own.recording()
+    job = own.do(recording, "crash once")
+    assert job["status"] == "done"
+    assert own.studio.store.job(job["id"]).attempts == 2
+    killed = own.do(recording, "crash")
+    assert killed["status"] == "failed"
+    assert "has ended twice" in killed["error"]
+    assert own.do(recording)["status"] == "done"
+    assert "soundsift_worker_restarts_total" in own.http.get("/metrics").text
+
+
+def test_kill_9_of_an_idle_worker_is_not_noticed(own: Client) -> None:
+    recording = own.recording()
+    own.do(recording)
+    os.kill(worker(own), signal.SIGKILL)
+    job = own.do(recording)
+    assert job["status"] == "done"
+
+
+def test_what_a_job_works_on_may_be_lost(own: Client) -> None:
+    recording = own.recording(1.3)
+    (own.studio.folder.recording(recording) / "audio.wav").unlink()
+    job = own.do(recording)
+    assert job["status"] == "failed"
+    assert "removed" in job["error"]
+
+
+def test_a_full_disk_is_no_surprise(own: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = own.recording()
+    monkeypatch.setattr(DataFolder, "has_room", lambda *_: False)
+    for answer in (own.upload(sound(0.5)), own.ask(recording)):
+        assert answer.status_code == 507
+        assert "disk is full" in answer.json()["detail"]
+    assert own.http.get("/health").status_code == 200
+
+
+def test_a_disk_that_fills_up_during_an_upload(
+    own: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from soundsift.studio import recordings
+
+    real = recordings.receive
+
+    async def into_the_full(chunks, content_type, _, most_bytes):
+        # A device that has no room for a single byte.
+        place = own.studio.folder.partial / "full"
+        place.symlink_to("/dev/full")
+        monkeypatch.setattr(Path, "open", lambda *_: open("/dev/full", "wb", buffering=0))  # noqa: PTH123, SIM115
+        try:
+            return await real(chunks, content_type, place, most_bytes)
+        finally:
+            monkeypatch.undo()
+            place.unlink()
+
+    monkeypatch.setattr(recordings, "receive", into_the_full)
+    answer = own.upload(sound(0.6))
+    assert answer.status_code == 507
+    assert not list(own.studio.folder.partial.iterdir())
+
+
+def test_jobs_survive_a_restart(opens: Opens, tmp_path: Path) -> None:
+    with opens(tmp_path) as client:
+        recording = client.recording()
+        done = client.do(recording)["id"]
+        running = client.start(recording, "slow")
+        client.until(running, "running")
+        waiting = client.start(recording, "cat")
+    with opens(tmp_path) as client:
+        # What was running when the server was ended in order is not to blame for it.
+        client.until(running, "running")
+        assert client.studio.store.job(running).attempts == 1
+        assert len(client.stem(done, "target")) == 16_000
+        client.http.post(f"/api/jobs/{running}/cancel")
+        assert client.until(waiting, "done")["progress"] == 1.0
+        assert [job["id"] for job in client.http.get("/api/jobs").json()["jobs"]] == [
+            waiting,
+            running,
+            done,
+        ]
+
+
+def test_a_job_that_ended_two_servers_is_given_up(opens: Opens, tmp_path: Path) -> None:
+    with opens(tmp_path) as client:
+        recording = client.recording()
+    from soundsift.studio.store import Store
+
+    store = Store(tmp_path / "data" / "studio.db")
+    request = {"recording": recording, "text": "dog", "spans": [], "not_spans": [], "boxes": []}
+    request |= {"preset": "standard", "model": "default", "seed": 0, "mode": "separate"}
+    for name in ("a" * 32, "b" * 32):
+        store.add_job(name, recording, None, request, 10)
+    for _ in range(2):
+        assert store.begin_next().id == "a" * 32  # type: ignore[union-attr]
+        store.wait_again("a" * 32)
+    store._run("UPDATE jobs SET status = 'running' WHERE id = ?", "a" * 32)
+    assert store.begin_next().id == "b" * 32  # type: ignore[union-attr]
+    store.close()
+    # As a killed server leaves it: something half written, something nobody knows.
+    data = tmp_path / "data"
+    (data / "partial" / "half").mkdir()
+    (data / "jobs" / "unknown").mkdir()
+    with opens(tmp_path) as client:
+        given_up = client.job("a" * 32)
+        assert given_up["status"] == "failed"
+        assert "server has ended twice" in given_up["error"]
+        assert client.until("b" * 32, "done")["request"]["text"] == "dog"
+        assert not (data / "partial" / "half").exists()
+        assert not (data / "jobs" / "unknown").exists()
+
+
+def test_what_nobody_uses_expires(opens: Opens, tmp_path: Path) -> None:
+    with opens(tmp_path, keep_seconds=1000.0, keep_copies_seconds=100.0) as client:
+        recording = client.recording()
+        job = client.do(recording)["id"]
+        client.http.get(f"/api/jobs/{job}/stems/target?format=flac")
+        folder, now = client.studio.folder, time.time()
+        client.studio.sweep(now + 90)
+        assert len(list(folder.copies.iterdir())) == 1
+        client.studio.sweep(now + 200)
+        assert not list(folder.copies.iterdir())
+        assert client.job(job)["status"] == "done"
+        client.studio.sweep(now + 2000)
+        assert client.http.get(f"/api/jobs/{job}").status_code == 404
+        assert client.http.get(f"/api/recordings/{recording}").status_code == 404
+        assert not list(folder.recordings.iterdir())
+        assert not list(folder.jobs.iterdir())
+
+
+def test_a_folder_serves_one_server(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data")
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+    with pytest.raises(SoundsiftError, match="in use by another studio"):
+        DataFolder(tmp_path / "data")
+    folder.close()
+    DataFolder(tmp_path / "data").close()

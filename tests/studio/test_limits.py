@@ -1,0 +1,33 @@
+from soundsift.studio.limits import Rate
+
+
+def test_a_client_may_burst_and_then_has_to_wait() -> None:
+    now = 0.0
+    rate = Rate(2.0, 3, clock=lambda: now)
+    assert [rate.wait("a") for _ in range(4)] == [0, 0, 0, 0.5]
+    assert rate.exhausted("a")
+    now = 0.5
+    assert not rate.exhausted("a")
+    assert rate.wait("a") == 0
+    assert rate.wait("a") == 0.5
+
+
+def test_clients_don_t_take_from_each_other() -> None:
+    rate = Rate(1.0, 1, clock=lambda: 0.0)
+    assert rate.wait("a") == 0 < rate.wait("a")
+    assert rate.wait("b") == 0
+
+
+def test_a_bucket_never_holds_more_than_a_burst() -> None:
+    now = 0.0
+    rate = Rate(1.0, 2, clock=lambda: now)
+    rate.wait("a")
+    now = 1e6
+    assert [rate.wait("a") for _ in range(3)] == [0, 0, 1]
+
+
+def test_memory_of_clients_is_bounded() -> None:
+    rate = Rate(1.0, 2, clock=lambda: 0.0)
+    for number in range(12_000):
+        rate.wait(str(number))
+    assert len(rate._buckets) == 10_000
