@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import load_file
 
 from soundsift.checkpoints.pe_vision import convert_pe_vision
-from soundsift.config import PeVisionConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.pe_vision import PeVision
 from soundsift.prompts import Span
@@ -28,6 +27,7 @@ from soundsift.video import (
     read_video,
     video_features,
 )
+from tests.released import TINY_TOWER
 
 DATA = Path(__file__).parent / "data"
 HEIGHT, WIDTH = 20, 30
@@ -335,18 +335,7 @@ def test_no_video_before_and_after() -> None:
 
 @pytest.fixture(scope="module")
 def tower() -> PeVision:
-    tower = PeVision(
-        PeVisionConfig(
-            image_size=56,
-            patch_size=14,
-            width=32,
-            heads=2,
-            layers=2,
-            ffn_hidden=128,
-            pool_heads=4,
-            out_dim=24,
-        )
-    )
+    tower = PeVision(TINY_TOWER)
     tensors = load_file(DATA / "pe_vision_tiny.safetensors")
     tower.load_state_dict(convert_pe_vision(tensors, "sd."))
     return tower.eval().requires_grad_(False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -77,10 +76,3 @@ def bfloat16_pays(device: torch.device) -> bool:
         capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
         return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return False
-
-
-def autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Products in bfloat16 where that pays, everything in float32 elsewhere."""
-    if bfloat16_pays(device):
-        return torch.autocast(device.type, torch.bfloat16)
-    return nullcontext()

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from soundsift.devices import bfloat16_pays
+from soundsift.devices import pick_dtype
 from soundsift.errors import SoundsiftError
 from soundsift.models.pe_vision import PeVision, normalise_pictures, resize_picture
 from soundsift.prompts import FRAME_RATE, Span
@@ -426,7 +426,7 @@ def video_features(
     """
     device = tower.positions.device
     if dtype is None:
-        dtype = torch.bfloat16 if bfloat16_pays(device) else torch.float32
+        dtype = pick_dtype(device)
     encoded: list[Tensor] = []
     waiting: list[Tensor] = []
     places: dict[bytes, int] = {}

@@ -6,39 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
+from tests.tiny_model import TINY, write_tiny_model
 from typer.testing import CliRunner, Result
 
-from soundsift.checkpoints.folder import save_model
 from soundsift.cli import app
-from soundsift.config import SeparatorConfig
-from soundsift.models.velocity_field import VelocityField
 
 RATE = 16_000
 SECONDS = 1.0
-
-SIZES = {"dim": 32, "heads": 2, "layers": 1, "ffn_hidden": 32, "text_dim": 384}
-CONFIG = {
-    "name": "tiny",
-    "prediction": "data",
-    "codec": {},
-    "field": {"context_channels": 384, "transformer": SIZES},
-}
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    config = SeparatorConfig.model_validate(CONFIG)
-    field = VelocityField(config.field)
-    # A fresh model answers zero to everything: give it opinions.
-    for parameter in field.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    folder = tmp_path_factory.mktemp("tiny")
-    save_model(folder, config, field.state_dict())
-    return folder
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture
@@ -61,7 +42,7 @@ def run() -> Run:
 
 @pytest.fixture
 def tiny_config() -> dict[str, object]:
-    return CONFIG
+    return TINY
 
 
 @pytest.fixture

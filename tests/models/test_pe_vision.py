@@ -6,6 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
+from tests.released import TINY_TOWER
 from torch import Tensor
 
 from soundsift.checkpoints.pe_vision import convert_pe_vision
@@ -13,16 +14,6 @@ from soundsift.config import PeVisionConfig
 from soundsift.models.pe_vision import PeVision, normalise_pictures, resize_picture
 
 DATA = Path(__file__).parents[1] / "data"
-CONFIG = PeVisionConfig(
-    image_size=56,
-    patch_size=14,
-    width=32,
-    heads=2,
-    layers=2,
-    ffn_hidden=128,
-    pool_heads=4,
-    out_dim=24,
-)
 
 
 def assert_near(ours: Tensor, theirs: Tensor) -> None:
@@ -37,7 +28,7 @@ def tensors() -> dict[str, Tensor]:
 
 @pytest.fixture(scope="module")
 def tower(tensors: dict[str, Tensor]) -> PeVision:
-    tower = PeVision(CONFIG)
+    tower = PeVision(TINY_TOWER)
     tower.load_state_dict(convert_pe_vision(tensors, "sd."))
     return tower.eval().requires_grad_(False)
 
@@ -100,4 +91,4 @@ def test_bfloat16_autocast(tower: PeVision, tensors: dict[str, Tensor]) -> None:
 )
 def test_impossible_sizes(change: dict[str, int], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
-        PeVisionConfig.model_validate(CONFIG.model_dump() | change)
+        PeVisionConfig.model_validate(TINY_TOWER.model_dump() | change)

@@ -6,36 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
+from tests.tiny_model import write_tiny_model
 
 import soundsift
 from soundsift.audio import read
-from soundsift.checkpoints.folder import save_model
-from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
-from soundsift.models.velocity_field import VelocityField
 from soundsift.separation.live import Live
 from soundsift.separation.separator import Separator
-
-SIZES = {"dim": 32, "heads": 2, "layers": 1, "ffn_hidden": 32, "text_dim": 384}
-CONFIG = SeparatorConfig.model_validate(
-    {
-        "name": "tiny",
-        "prediction": "data",
-        "codec": {},
-        "field": {"context_channels": 384, "transformer": SIZES},
-    }
-)
 
 
 @pytest.fixture(scope="module")
 def separator(tmp_path_factory: pytest.TempPathFactory) -> Separator:
-    torch.manual_seed(0)
-    field = VelocityField(CONFIG.field)
-    for parameter in field.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    folder = tmp_path_factory.mktemp("tiny")
-    save_model(folder, CONFIG, field.state_dict())
+    folder = write_tiny_model(tmp_path_factory.mktemp("tiny"))
     return soundsift.load(folder, device="cpu")
 
 

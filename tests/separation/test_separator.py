@@ -3,44 +3,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
+from tests.tiny_model import CONFIG, write_tiny_model
 
 import soundsift
 from soundsift.audio import Recording, read
 from soundsift.checkpoints.folder import save_model
-from soundsift.config import SeparatorConfig
 from soundsift.models.velocity_field import VelocityField
 from soundsift.prompts import Span
 from soundsift.separation.separator import Separator, as_recording, make_prompt
 
-CONFIG = SeparatorConfig.model_validate(
-    {
-        "name": "tiny",
-        "prediction": "data",
-        "codec": {},
-        "field": {
-            "context_channels": 384,
-            "transformer": {
-                "dim": 32,
-                "heads": 2,
-                "layers": 1,
-                "ffn_hidden": 32,
-                "text_dim": 384,
-            },
-        },
-    }
-)
-
 
 @pytest.fixture(scope="module")
 def separator(tmp_path_factory: pytest.TempPathFactory) -> Separator:
-    torch.manual_seed(0)
-    field = VelocityField(CONFIG.field)
-    # A fresh model answers zero to everything: give it opinions.
-    for parameter in field.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    folder = tmp_path_factory.mktemp("tiny")
-    save_model(folder, CONFIG, field.state_dict())
+    folder = write_tiny_model(tmp_path_factory.mktemp("tiny"))
     return soundsift.load(folder, device="cpu")
 
 

@@ -9,35 +9,16 @@ import pytest
 pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 
 import soundfile
-import torch
 from clients import Opens, sound
+from tests.tiny_model import write_tiny_model
 
 import soundsift
-from soundsift.checkpoints.folder import save_model
-from soundsift.config import SeparatorConfig
-from soundsift.models.velocity_field import VelocityField
 from soundsift.studio.engine import Separators
-
-SIZES = {"dim": 32, "heads": 2, "layers": 1, "ffn_hidden": 32, "text_dim": 384}
-CONFIG = {
-    "name": "tiny",
-    "prediction": "data",
-    "codec": {},
-    "field": {"context_channels": 384, "transformer": SIZES},
-}
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    config = SeparatorConfig.model_validate(CONFIG)
-    field = VelocityField(config.field)
-    # A fresh model answers zero to everything: give it opinions.
-    for parameter in field.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    folder = tmp_path_factory.mktemp("tiny")
-    save_model(folder, config, field.state_dict())
-    return folder
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.mark.slow

@@ -183,6 +183,25 @@ class SoundTrack:
         return frame
 
 
+def refusing(reason: Callable[[Exception], str]) -> Refusals:
+    """What turns FFmpeg's refusals to write a file into ours.
+
+    Args:
+        reason: what can't be done, from FFmpeg's error; ends where what was expected begins.
+    """
+
+    @contextmanager
+    def refusals() -> Iterator[None]:
+        try:
+            yield
+        except (av.FFmpegError, ValueError) as error:
+            raise SoundsiftError(
+                f"{reason(error)}another --format, such as wav, was expected."
+            ) from error
+
+    return refusals
+
+
 @contextmanager
 def coded_file(
     path: Path, facts: SoundFacts, sample_format: str, output: Output
@@ -206,16 +225,11 @@ def coded_file(
         raise ValueError(f"{output.format} is not coded")
     rate = how.rate(facts.sample_rate)
 
-    @contextmanager
-    def refusals() -> Iterator[None]:
-        try:
-            yield
-        except (av.FFmpegError, ValueError) as error:
-            raise SoundsiftError(
-                f"{how.name} can't be written ({facts.channels} channels at {rate} Hz: {error}); "
-                "another --format, such as wav, was expected."
-            ) from error
-
+    refusals = refusing(
+        lambda error: (
+            f"{how.name} can't be written ({facts.channels} channels at {rate} Hz: {error}); "
+        )
+    )
     with refusals():
         container = open_to_write(path, how.container)
     with closed_at_the_end(container, refusals):

@@ -17,6 +17,7 @@ from soundsift.audio.encoding import (
     closed_at_the_end,
     coder,
     open_to_write,
+    refusing,
 )
 from soundsift.audio.formats import Output
 from soundsift.audio.tags import clean_tags
@@ -58,16 +59,9 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
     assert how is not None
     begin = _beginning(source)
 
-    @contextmanager
-    def refusals() -> Iterator[None]:
-        try:
-            yield
-        except (av.FFmpegError, ValueError) as error:
-            raise SoundsiftError(
-                f"the picture of {source} can't be put into a {path.suffix} file ({error}); "
-                "another --format, such as wav, was expected."
-            ) from error
-
+    refusals = refusing(
+        lambda error: f"the picture of {source} can't be put into a {path.suffix} file ({error}); "
+    )
     with refusals():
         old = _open(source)
     with old:

@@ -16,7 +16,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,8 +26,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from soundsift.audio import ensure_writable
-from soundsift.checkpoints.folder import CONFIG, WEIGHTS
-from soundsift.checkpoints.hub import check_names
+from soundsift.checkpoints.folder import CONFIG, WEIGHTS, complete_file
+from soundsift.checkpoints.hub import check_fit
 from soundsift.checkpoints.load import (
     CODEC_WEIGHTS,
     TEXT_ENCODER,
@@ -91,13 +90,13 @@ def convert(source: Path, folder: Path, stored: Stored, overwrite: bool = False)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
         for name, weights in jobs.items():
-            with _complete(folder / name) as part:
+            with complete_file(folder / name) as part:
                 _save(weights(), part)
         for name in texts:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            with _complete(folder / name) as part:
+            with complete_file(folder / name) as part:
                 shutil.copyfile(source / name, part)
-        with _complete(folder / CONFIG) as part:
+        with complete_file(folder / CONFIG) as part:
             part.write_text(
                 yaml.safe_dump(parts.config.model_dump(mode="json"), sort_keys=False),
                 encoding="utf-8",
@@ -108,7 +107,7 @@ def convert(source: Path, folder: Path, stored: Stored, overwrite: bool = False)
             "stored": stored,
             "files": {name: _identity(folder / name) for name in [*jobs, *texts, CONFIG]},
         }
-        with _complete(folder / MANIFEST) as part:
+        with complete_file(folder / MANIFEST) as part:
             part.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise SoundsiftError(
@@ -204,14 +203,7 @@ def _check_parts(source: Path) -> None:
         if parts.config.vision is not None:
             modules.append(PeVision(parts.config.vision))
     for module, component in zip(modules, _components(parts), strict=True):
-        expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-        given = {name: tuple(component[name].shape) for name in component}
-        shapes = [
-            f"{name} is {given[name]}, expected {shape}"
-            for name, shape in expected.items()
-            if name in given and given[name] != shape
-        ]
-        check_names(expected.keys() - given.keys(), given.keys() - expected.keys(), shapes, source)
+        check_fit(module, component, source)
 
 
 def _field_weights(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
@@ -245,15 +237,3 @@ def _identity(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"sha256": digest, "bytes": path.stat().st_size}
-
-
-@contextmanager
-def _complete(path: Path) -> Iterator[Path]:
-    """A file that appears under its name only when it is whole."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        yield partial
-        partial.chmod(0o644)  # safetensors makes it readable by its owner alone
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

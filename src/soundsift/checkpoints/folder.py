@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -13,7 +15,6 @@ from torch import Tensor
 
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
-from soundsift.models.velocity_field import VelocityField
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 
@@ -37,14 +38,22 @@ def save_model(
         name: (tensor.to(dtype) if dtype and tensor.ndim >= 2 else tensor).contiguous()
         for name, tensor in weights.items()
     }
-    partial = folder / (WEIGHTS + ".partial")
-    save_file(stored, partial)
-    partial.chmod(0o644)  # it comes readable by its owner alone
-    partial.replace(folder / WEIGHTS)
-    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-    partial = folder / (CONFIG + ".partial")
-    partial.write_text(text)
-    partial.replace(folder / CONFIG)
+    with complete_file(folder / WEIGHTS) as part:
+        save_file(stored, part)
+    with complete_file(folder / CONFIG) as part:
+        part.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+
+
+@contextmanager
+def complete_file(path: Path) -> Iterator[Path]:
+    """A file that appears under its name only when it is whole."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+        partial.chmod(0o644)  # safetensors makes it readable by its owner alone
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load_config(folder: Path) -> SeparatorConfig:
@@ -75,19 +84,3 @@ def load_weights(folder: Path) -> dict[str, Tensor]:
         return {name: tensor.float() for name, tensor in load_file(file).items()}
     except SafetensorError as error:
         raise SoundsiftError(f"{file}: not a safetensors file, or damaged: {error}") from error
-
-
-def load_field(folder: Path) -> tuple[SeparatorConfig, VelocityField]:
-    """A model's configuration and its velocity field, ready for inference.
-
-    Raises:
-        SoundsiftError: if a file is missing, damaged, or the weights don't fit the configuration.
-    """
-    config = load_config(folder)
-    with torch.device("meta"):
-        field = VelocityField(config.field)
-    try:
-        field.load_state_dict(load_weights(folder), assign=True)
-    except RuntimeError as error:
-        raise SoundsiftError(f"{folder}: weights and configuration disagree: {error}") from error
-    return config, field.eval().requires_grad_(False)

@@ -139,8 +139,10 @@ def read_weights(
         raise SoundsiftError(f"{folder}: has no weights; one of {', '.join(_WEIGHTS)} is needed.")
     weights: dict[str, Tensor] = {}
     for file in files:
-        read = _read_safetensors if file.suffix == ".safetensors" else _read_pickle
-        weights |= read(file, passed_over)
+        if file.suffix == ".safetensors":
+            weights |= _read_safetensors(file, passed_over)
+        else:
+            weights |= {n: w for n, w in map_pickle(file).items() if not n.startswith(passed_over)}
     return {
         name: tensor.to(dtype) if tensor.is_floating_point() else tensor
         for name, tensor in weights.items()
@@ -156,7 +158,12 @@ def _read_safetensors(file: Path, passed_over: tuple[str, ...]) -> dict[str, Ten
         raise SoundsiftError(f"{file}: not a safetensors file, or damaged: {error}.") from error
 
 
-def _read_pickle(file: Path, passed_over: tuple[str, ...]) -> dict[str, Tensor]:
+def map_pickle(file: Path) -> dict[str, Tensor]:
+    """Weights of a file that `torch.save` wrote, mapped from it; no code in it is run.
+
+    Raises:
+        SoundsiftError: if it is damaged, or holds something else.
+    """
     try:
         loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, OSError, pickle.UnpicklingError) as error:
@@ -164,7 +171,7 @@ def _read_pickle(file: Path, passed_over: tuple[str, ...]) -> dict[str, Tensor]:
         raise SoundsiftError(f"{file}: not a file of weights, or damaged: {reason}") from error
     if not isinstance(loaded, dict) or not all(isinstance(w, Tensor) for w in loaded.values()):
         raise SoundsiftError(f"{file}: holds no weights; tensors by name were expected.")
-    return {name: w for name, w in loaded.items() if not name.startswith(passed_over)}
+    return loaded
 
 
 def fill(model: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> None:
@@ -173,15 +180,24 @@ def fill(model: nn.Module, weights: Mapping[str, Tensor], source: str | Path) ->
     Raises:
         SoundsiftError: if they don't.
     """
+    check_fit(model, weights, source)
+    model.load_state_dict(weights, assign=True)
+
+
+def check_fit(model: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> None:
+    """Refuse weights of other names or shapes than a model's.
+
+    Raises:
+        SoundsiftError: if there are any.
+    """
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    given = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    given = {name: tuple(weights[name].shape) for name in weights}
     shapes = [
         f"{name} is {given[name]}, expected {shape}"
         for name, shape in expected.items()
         if name in given and given[name] != shape
     ]
     check_names(expected.keys() - given.keys(), given.keys() - expected.keys(), shapes, source)
-    model.load_state_dict(weights, assign=True)
 
 
 def check_names(

@@ -6,16 +6,14 @@ nothing uses). It is mapped, not read: what is not asked for is never in memory.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from soundsift.checkpoints.hub import read_config
+from soundsift.checkpoints.hub import map_pickle, read_config
 from soundsift.checkpoints.pe_vision import PE_CORE_L14_336
 from soundsift.config import (
     DacVaeConfig,
@@ -138,11 +136,4 @@ def map_checkpoint(folder: Path) -> Mapping[str, Tensor]:
         raise SoundsiftError(
             f"{folder}: has no {CHECKPOINT}; fetch the whole model, for example with `hf download`."
         )
-    try:
-        loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, OSError, pickle.UnpicklingError) as error:
-        reason = str(error).partition("\n")[0]
-        raise SoundsiftError(f"{file}: not a file of weights, or damaged: {reason}") from error
-    if not isinstance(loaded, dict) or not all(isinstance(w, Tensor) for w in loaded.values()):
-        raise SoundsiftError(f"{file}: holds no weights; tensors by name were expected.")
-    return loaded
+    return map_pickle(file)

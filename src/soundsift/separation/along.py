@@ -145,7 +145,7 @@ def stems_along(
     moments: dict[frozenset[str | None], Mapping[float, Moment]] = {}
 
     def prepare(windows: tuple[Window, ...]) -> InferenceConditioning:
-        phrases = _phrases(windows, prompts, rows)
+        phrases = _phrases(windows, prompts, rows, codec)
         # What depends on times and phrases alone is the same for all windows that have these.
         same = moments.get(frozenset(phrases))
         known = _prepare(networks, contexts, windows, prompts, phrases, () if same else times)
@@ -252,26 +252,31 @@ def _prepare(
     return networks.field.prepare(conditioning, times)
 
 
-def _phrases(windows: tuple[Window, ...], prompts: Sequence[Wanted], rows: int) -> list[str | None]:
+def _phrases(
+    windows: tuple[Window, ...], prompts: Sequence[Wanted], rows: int, codec: Codec
+) -> list[str | None]:
     """What each item of the batch is asked by."""
     return [
-        wanted.prompt.text or (None if _marked(wanted.prompt, window) else wanted.elsewhere)
+        wanted.prompt.text or (None if _marked(wanted.prompt, window, codec) else wanted.elsewhere)
         for window in windows
         for wanted in prompts
         for _ in range(rows)
     ]
 
 
-def _marked(prompt: Prompt, window: Window) -> bool:
+def _marked(prompt: Prompt, window: Window, codec: Codec) -> bool:
     """Whether a window has a moment in which the sound is said to be heard."""
-    frames = (span.frames() for span in prompt.spans if span.positive)
+    frames = (span.frames(_frame_rate(codec)) for span in prompt.spans if span.positive)
     return any(first < window.end and stop > window.start for first, stop in frames)
 
 
 def _anchors(prompt: Prompt, window: Window, codec: Codec) -> Tensor:
-    frame_rate = codec.sample_rate // codec.samples_per_frame
-    ids = frame_anchors(prompt.spans, window.end, frame_rate)
+    ids = frame_anchors(prompt.spans, window.end, _frame_rate(codec))
     return torch.from_numpy(ids[window.start :])
+
+
+def _frame_rate(codec: Codec) -> int:
+    return codec.sample_rate // codec.samples_per_frame
 
 
 def _video(

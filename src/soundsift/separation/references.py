@@ -2,9 +2,10 @@
 
 A span is cut to the windows that it touches; a mark in the first minute tells a window in the
 fourth nothing. So the marked moment is separated by its marks, and by each of the phrases that the
-model knows well; the phrase whose answer comes nearest is the text of all windows, if there is no
-other. It need not be the name: "bowed double bass" may lift out a bass guitar. (The marked
-moment itself, put in front of such windows, was tried and is worse: docs/joining-and-reach.md.)
+model knows well; the phrase whose answer comes nearest is the text of the windows without a mark,
+if there is no other. It need not be the name: "bowed double bass" may lift out a bass guitar. (The
+marked moment itself, put in front of such windows, was tried and is worse:
+docs/joining-and-reach.md.)
 
 Only for models whose one evaluation is their mean answer, on the codec that has cells to compare.
 """

@@ -34,6 +34,7 @@ from soundsift.separation.result import Separation
 from soundsift.separation.sharing import shared
 from soundsift.separation.stem_files import Place, stem_files
 from soundsift.separation.track import Track
+from soundsift.separation.windows import Layout
 from soundsift.solvers import schedule
 from soundsift.version import __version__
 
@@ -132,7 +133,7 @@ class Separator:
         Raises:
             SoundsiftError: for a recording, prompt or preset that cannot be used.
         """
-        prompt = replace(make_prompt(text, spans, not_spans), visual=visual)
+        prompt = make_prompt(text, spans, not_spans, visual)
         return self.separate_many(
             source,
             [prompt],
@@ -195,7 +196,7 @@ class Separator:
         )
         stems = np.empty((len(asked) + exclusive, 2, *recording.samples.shape), np.float32)
         start = 0
-        for _, block in self._pieces(recording, work, progress or _silent):
+        for _, block in self._pieces(recording, work, progress or _ignore):
             stems[..., start : start + block.shape[-1]] = block
             start += block.shape[-1]
         return [
@@ -265,7 +266,7 @@ class Separator:
             SoundsiftError: for a recording, prompt, preset, format or folder that cannot be used.
         """
         recording = source if isinstance(source, RecordingFile) else examine(source)
-        prompt = replace(make_prompt(text, spans, not_spans), visual=visual)
+        prompt = make_prompt(text, spans, not_spans, visual)
         work = self._work(
             recording, [prompt], preset, seed, consistent, False, joining, window, overlap
         )
@@ -294,7 +295,7 @@ class Separator:
             settings,
             adds_up=work.networks.codec.adds_up,
         ) as files:
-            for mixture, block in self._pieces(recording, work, progress or _silent):
+            for mixture, block in self._pieces(recording, work, progress or _ignore):
                 files.write(mixture, *block[0])
         return SavedSeparation(place.paths, settings, files.levels.target_level_db, recording)
 
@@ -379,14 +380,7 @@ class Separator:
 
     def _live_plan(self, preset: str, seed: int, live: Live | None) -> Plan:
         chosen = find_preset(preset, self.config.prediction)
-        codec = self.networks.codec
-        frame_rate = codec.sample_rate / codec.samples_per_frame
-        return Plan(
-            evaluations=schedule(chosen.steps, chosen.solver),
-            layout=live_layout(live or Live(), frame_rate),
-            temperature=chosen.temperature,
-            seed=seed,
-        )
+        return _plan(chosen, seed, live_layout(live or Live(), self._frame_rate))
 
     def _work(
         self,
@@ -416,7 +410,8 @@ class Separator:
         if exclusive:
             texts = [prompt.text for prompt in asked]
             settings.append(settings[0] | {"text": None, "spans": [], "rest_of": texts})
-        plan = self._plan(chosen, seed, joining, window, overlap)
+        layout = find_layout(joining, window, overlap, self.config, self._frame_rate)
+        plan = replace(_plan(chosen, seed, layout), apart=joining == "chunks")
         wanted = [
             Wanted(prompt, self._seen(prompt, recording), self._elsewhere(prompt, recording, plan))
             for prompt in asked
@@ -475,24 +470,10 @@ class Separator:
         seconds = Fraction(recording.length, recording.sample_rate)
         return int(-(-seconds * codec.sample_rate // codec.samples_per_frame))
 
-    def _plan(
-        self,
-        preset: Preset,
-        seed: int,
-        joining: Joining,
-        window: float | None,
-        overlap: float | None,
-    ) -> Plan:
-        codec = self.networks.codec
-        return Plan(
-            evaluations=schedule(preset.steps, preset.solver),
-            layout=find_layout(
-                joining, window, overlap, self.config, codec.sample_rate / codec.samples_per_frame
-            ),
-            temperature=preset.temperature,
-            seed=seed,
-            apart=joining == "chunks",
-        )
+    @property
+    def _frame_rate(self) -> float:
+        """Latent frames per second."""
+        return self.networks.codec.sample_rate / self.networks.codec.samples_per_frame
 
     def _elsewhere(
         self, prompt: Prompt, recording: Recording | RecordingFile, plan: Plan
@@ -594,8 +575,15 @@ class Separator:
         }
 
 
+def _plan(preset: Preset, seed: int, layout: Layout) -> Plan:
+    return Plan(schedule(preset.steps, preset.solver), layout, preset.temperature, seed)
+
+
 def make_prompt(
-    text: str | None, spans: Sequence[SpanLike] = (), not_spans: Sequence[SpanLike] = ()
+    text: str | None,
+    spans: Sequence[SpanLike] = (),
+    not_spans: Sequence[SpanLike] = (),
+    visual: VisualPrompt | None = None,
 ) -> Prompt:
     """A prompt from what users write.
 
@@ -603,7 +591,7 @@ def make_prompt(
         SoundsiftError: for a span that is reversed or cannot be read.
     """
     marked = [_as_span(span, True) for span in spans] + [_as_span(s, False) for s in not_spans]
-    return Prompt(text, tuple(marked))
+    return Prompt(text, tuple(marked), visual)
 
 
 def as_recording(source: Source, sample_rate: int | None = None) -> Recording:
@@ -658,11 +646,7 @@ def _stem(pieces: Iterator[tuple[np.ndarray, np.ndarray]], number: int) -> Itera
         yield block[0, number]
 
 
-def _silent(_: float) -> None:
-    pass
-
-
-def _ignore(_: int) -> None:
+def _ignore(_: float) -> None:
     pass
 
 
