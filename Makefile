@@ -1,5 +1,7 @@
 # The project's own commands: `make` lists them. Everything is installed into .venv, at the versions of constraints.txt; nothing
-# else on the machine is touched. Needed: make, git, and Python 3.11 or newer with venv (Debian, Ubuntu: python3 and python3-venv).
+# else on the machine is touched, but that `make test` installs Debian's chromium if there is no browser, apt-get is there and it may
+# (SOUNDSIFT_CHROMIUM= keeps it from that). Needed: make, git, and Python 3.11 or newer with venv (Debian, Ubuntu: python3 and
+# python3-venv).
 # pip's own settings (PIP_INDEX_URL and so on) are honoured: on Linux, point pip at PyTorch's CPU builds first if you have no GPU and
 # want to spare yourself a few gigabytes of GPU libraries.
 
@@ -33,6 +35,8 @@ demo: $(SETUP_DONE) ## separate the bundled recording, by text and by span
 	@$(PY) -m soundsift.demo $(ARGS)
 
 test: $(DEV_TOOLS_DONE) ## run the tests
+	@# For the tests of the studio's page. It never fails; without a browser they are skipped.
+	@$(PY) tests/studio/page/chromium.py
 	@$(PY) -m pytest $(ARGS)
 
 check: $(DEV_TOOLS_DONE) ## lint, format check, types
@@ -48,6 +52,7 @@ bank: $(BANK_TOOLS_DONE) ## fetch the free sound packages and build the sound ba
 
 train: $(BANK_TOOLS_DONE) ## train the default model on the sound bank; goes on where it stopped
 	@$(SOUNDSIFT) train configs/default.yaml $(ARGS)
+	@$(SOUNDSIFT) train configs/deeper.yaml $(ARGS)
 
 bench: $(BENCH_TOOLS_DONE) ## score the model on the test scenes, beside other separators
 	@$(SOUNDSIFT) bench $(ARGS)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 NULL, POSITIVE, NEGATIVE, PAD = 0, 1, 2, 3
 """Anchor ids per frame: not marked, sound heard, not heard, beyond the clip's end in a batch."""
 
+OPEN = 3
+"""Anchor id in models that have four kinds (the default one): what is marked elsewhere is an
+example, and here the sound may be heard or not. Padding is 4 there."""
+
 FRAME_RATE = 25
 MAX_TEXT = 200
 
@@ -161,6 +165,37 @@ class Prompt:
                 )
 
 
+SpanLike = Span | tuple[float, float] | str
+"""A span as users give it: a `Span`, (start, end) in seconds, or "1.2-2.5"."""
+
+
+def make_prompt(
+    text: str | None,
+    spans: Sequence[SpanLike] = (),
+    not_spans: Sequence[SpanLike] = (),
+    visual: VisualPrompt | None = None,
+) -> Prompt:
+    """A prompt from what users write.
+
+    Args:
+        text: the sound, as a phrase.
+        spans: when it is heard.
+        not_spans: when it is not.
+        visual: where it is seen.
+
+    Raises:
+        SoundsiftError: for a text or span that cannot be read.
+    """
+    marked = [_as_span(span, True) for span in spans] + [_as_span(s, False) for s in not_spans]
+    return Prompt(text, tuple(marked), visual)
+
+
+def _as_span(span: SpanLike, positive: bool) -> Span:
+    if isinstance(span, Span):
+        return span
+    return Span.parse(span, positive) if isinstance(span, str) else Span(*span, positive)
+
+
 def normalise_text(text: str | None) -> str | None:
     """Bring a text prompt into the one form that the model is trained on.
 
@@ -193,7 +228,9 @@ def normalise_text(text: str | None) -> str | None:
     return clean
 
 
-def frame_anchors(spans: Sequence[Span], frames: int, frame_rate: int = FRAME_RATE) -> np.ndarray:
+def frame_anchors(
+    spans: Sequence[Span], frames: int, frame_rate: int = FRAME_RATE, unmarked: int = NULL
+) -> np.ndarray:
     """Spans as one anchor id per latent frame.
 
     Frame indices are exact: 0.28 s is frame 7 at 25 Hz. The authors' code computes them in float32,
@@ -203,12 +240,13 @@ def frame_anchors(spans: Sequence[Span], frames: int, frame_rate: int = FRAME_RA
         spans: in order; where two overlap, the later one wins.
         frames: frames in the clip; what a span covers beyond is dropped.
         frame_rate: frames per second.
+        unmarked: id of the frames without a mark, NULL or OPEN.
 
     Returns:
         int64, (frames,): NULL 0, POSITIVE 1, NEGATIVE 2. PAD 3 is for whoever puts clips into a
         batch.
     """
-    anchors = np.full(frames, NULL, dtype=np.int64)
+    anchors = np.full(frames, unmarked, dtype=np.int64)
     for span in spans:
         first, stop = span.frames(frame_rate)
         # A span that starts in the last frame and ends (within tolerance) after it.

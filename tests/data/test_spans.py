@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from soundsift.data.spans import active_spans, draw_spans
+from soundsift.data.spans import active_spans, draw_example, draw_spans
 
 RATE = 48_000
 FRAME = 0.02
@@ -98,3 +98,16 @@ def test_drawing_is_repeatable() -> None:
     first, again, other = (draw_spans(wave, RATE, np.random.default_rng(s)) for s in (3, 3, 4))
     assert first == again
     assert first != other
+
+
+def test_an_example_is_one_moment_of_the_sound_up_to_three_seconds() -> None:
+    heard = ((1.0, 1.2), (2.0, 9.0))
+    lengths = []
+    for seed in range(200):
+        [span] = draw_example(bursts(10, *heard), RATE, np.random.default_rng(seed))
+        assert span.positive
+        assert any(a <= span.start and span.end <= b + 1e-9 for a, b in heard)
+        lengths.append(span.end - span.start)
+    assert min(lengths) == pytest.approx(0.2, abs=1e-3)
+    assert 2.5 < max(lengths) <= 3.001
+    assert draw_example(np.zeros(RATE, np.float32), RATE, np.random.default_rng(0)) == ()

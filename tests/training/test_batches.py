@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from soundsift.data.scenes import Query
+from soundsift.data.scenes import Query, SceneConfig, SceneGenerator
 from soundsift.models.mel_codec import MelCodec, fold
+from soundsift.prompts import NULL, OPEN, Span
 from soundsift.training.batches import Batch, Batches, batch_loader, encode_queries
 from soundsift.training.config import TrainingConfig
 
@@ -171,3 +172,29 @@ def test_loading_leaves_the_random_numbers_of_training_alone(make_config: Make) 
     list(batch_loader(batches, 0, 0))
     assert torch.equal(torch.get_rng_state(), before)
     assert np.array_equal(np.random.get_state()[1], np_before)  # noqa: NPY002
+
+
+def test_beside_an_example_the_sound_may_be_heard_anywhere(make_config: Make) -> None:
+    """What is wanted is the same as without it: only the marks say less."""
+    config = make_config()
+    batches = Batches(config, "train")
+    scene = batches.generator.scene(batches.generator.rng(0), 2.0)
+    spans = (Span(0.4, 0.8),)
+    queries = [Query(None, spans, (0,)), Query(None, spans, (0,), example=True)]
+    rows = encode_queries(batches.codec, scene, queries)
+    complete, example = rows["anchors"].tolist()
+    assert complete == [1 if 10 <= frame < 20 else NULL for frame in range(50)]
+    assert example == [1 if 10 <= frame < 20 else OPEN for frame in range(50)]
+    assert torch.equal(rows["latents"][0], rows["latents"][1])
+
+
+def test_examples_come_as_often_as_asked(make_config: Make) -> None:
+    law = SceneConfig(example=0.5, drop_spans=0.0, absent=0.0)
+    generator = Batches(make_config(), "train").generator
+    generator = SceneGenerator(generator.bank, law)
+    queries = [
+        generator.query(generator.scene(generator.rng(i), 1.0), generator.rng(i))
+        for i in range(200)
+    ]
+    assert 0.4 < np.mean([query.example for query in queries]) < 0.6
+    assert all(len(query.spans) <= 1 for query in queries if query.example)

@@ -67,6 +67,7 @@ def test_what_is_written_is_what_is_read(
         (MINIMAL.replace("bank: some/bank", ""), "bank"),
         (MINIMAL.replace("heads: 2", "heads: 5"), "5 heads"),
         (MINIMAL.replace("384\n", "512\n"), "512"),
+        (MINIMAL + "scenes: {example: 0.1}\n", "anchor_count is 3"),
     ],
 )
 def test_faults_are_named_with_the_file(tmp_path: Path, text: str, named: str) -> None:

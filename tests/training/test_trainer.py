@@ -14,11 +14,12 @@ import torch
 import yaml
 from torch import nn
 
-from soundsift.checkpoints.folder import load_config, load_weights
+from soundsift.checkpoints.folder import load_config, load_weights, save_model
+from soundsift.errors import SoundsiftError
 from soundsift.models.velocity_field import VelocityField
 from soundsift.training.checkpoint import load_checkpoint
 from soundsift.training.config import OptimiserConfig, TrainingConfig
-from soundsift.training.trainer import learning_rate, make_optimiser
+from soundsift.training.trainer import Trainer, learning_rate, make_optimiser
 
 Make = Callable[..., TrainingConfig]
 LIVES = Path(__file__).with_name("lives.py")
@@ -179,3 +180,17 @@ def test_only_matrices_decay() -> None:
     assert torch.allclose(layer[0].weight, torch.full((2, 3), 1 - 0.1 * 0.5))
     for vector in (layer[0].bias, layer[1].weight, layer[1].bias):
         assert torch.equal(vector, torch.ones(2))
+
+
+def test_a_deeper_network_starts_from_a_shallower_one(make_config: Make, tmp_path: Path) -> None:
+    config = make_config()
+    small = VelocityField(config.model.field)
+    save_model(tmp_path / "small", config.model, small.state_dict())
+    settings = config.model_dump() | {"run": tmp_path / "deep", "start_from": tmp_path / "small"}
+    settings["model"]["field"]["transformer"]["layers"] = 3
+    trainer = Trainer(TrainingConfig.model_validate(settings))
+    assert len(trainer.field.transformer.blocks) == 3
+    assert torch.equal(trainer.field.context_projection.weight, small.context_projection.weight)
+    settings["model"]["field"]["transformer"]["ffn_hidden"] = 32
+    with pytest.raises(SoundsiftError, match=r"small: a network grows by blocks"):
+        Trainer(TrainingConfig.model_validate(settings))

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from soundsift.data import effects
 from soundsift.data.bank import SAMPLE_RATE, Bank, Clip
 from soundsift.data.captions import GROUPS
-from soundsift.data.spans import draw_spans
+from soundsift.data.spans import draw_example, draw_spans
 from soundsift.prompts import Span
 
 Samples = NDArray[np.float32]
@@ -44,6 +44,7 @@ class SceneConfig(BaseModel):
         absent: probability that a query names a sound that is not there.
         group: probability that a query names a group.
         drop_text, drop_spans: probability that a condition is withheld (never both).
+        example: probability that spans mark one moment as an example of what is wanted everywhere.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,6 +68,7 @@ class SceneConfig(BaseModel):
     group: float = 0.2
     drop_text: float = 0.3
     drop_spans: float = 0.5
+    example: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,13 @@ class Query:
         text: the phrase, or None.
         spans: where the target is (or is not) heard; may be empty.
         targets: indices of the sources that answer it; empty if the sound is absent.
+        example: whether the spans are an example, and the target may be heard elsewhere too.
     """
 
     text: str | None
     spans: tuple[Span, ...]
     targets: tuple[int, ...]
+    example: bool = False
 
     def target(self, stems: Samples) -> Samples:
         """The right answer `(N,)`: silence if the sound is absent."""
@@ -179,10 +183,11 @@ class SceneGenerator:
         with_text = rng.random() >= self.config.drop_text
         with_spans = rng.random() >= self.config.drop_spans or not with_text
         spans: tuple[Span, ...] = ()
+        example = with_spans and rng.random() < self.config.example
         if with_spans:
             wave = scene.stems[list(targets)].sum(axis=0)
-            spans = draw_spans(wave, SAMPLE_RATE, rng)
-        return Query(phrase if with_text or not spans else None, spans, targets)
+            spans = (draw_example if example else draw_spans)(wave, SAMPLE_RATE, rng)
+        return Query(phrase if with_text or not spans else None, spans, targets, example)
 
     def _draw_clip(self, rng: np.random.Generator) -> Clip:
         kind = self._kinds[int(rng.choice(len(self._kinds), p=self._kind_weights))]

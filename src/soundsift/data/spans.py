@@ -74,6 +74,29 @@ def draw_spans(
     return tuple(spans)
 
 
+def draw_example(
+    wave: NDArray[np.float32], sample_rate: int, rng: np.random.Generator
+) -> tuple[Span, ...]:
+    """Mark one moment of a target, up to 3 s, as an example of what is wanted everywhere.
+
+    Args:
+        wave: the target `(samples,)`.
+        sample_rate: in Hz.
+        rng: random numbers.
+
+    Returns:
+        One span; none for silence.
+    """
+    active = active_spans(wave, sample_rate)
+    if not active:
+        return ()
+    start, end = active[int(rng.integers(len(active)))]
+    length = min(end - start, rng.uniform(0.4, 3.0))
+    first = start + rng.uniform(0, end - start - length)
+    # Half a frame of slack: the shortest sounds still reach one frame.
+    return (Span(round(float(first), 3), round(float(first + max(length, 0.02)), 3)),)
+
+
 def _gaps(active: list[tuple[float, float]], duration: float) -> list[tuple[float, float]]:
     """The pauses of at least half a second, edges included."""
     edges = [0.0, *[t for span in active for t in span], duration]

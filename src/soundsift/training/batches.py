@@ -20,7 +20,7 @@ from soundsift.allocator import keep_memory
 from soundsift.data.bank import Bank
 from soundsift.data.scenes import Query, Scene, SceneGenerator
 from soundsift.models.mel_codec import MelCodec
-from soundsift.prompts import frame_anchors
+from soundsift.prompts import NULL, OPEN, frame_anchors
 from soundsift.training.config import TrainingConfig
 from soundsift.training.tagging import concept_indices
 
@@ -96,7 +96,8 @@ def encode_queries(
         own = torch.einsum("i,j,ijbs->bs", chosen, chosen, pairs).clamp(min=0.0)
         rest = (power - 2 * cross + own).clamp(min=0.0)
         shares = [codec.shares(a[None], b[None])[0] for a, b in ((own, rest), (rest, own))]
-        anchors = frame_anchors(query.spans, context.shape[0], codec.config.frame_rate)
+        unmarked = OPEN if query.example and query.spans else NULL
+        anchors = frame_anchors(query.spans, context.shape[0], codec.config.frame_rate, unmarked)
         row = {
             "context": context,
             "anchors": torch.from_numpy(anchors),

@@ -86,7 +86,8 @@ class TrainingConfig(_Strict):
             twice the speed.
         validate_every: steps between validations on a fixed set of `validation_scenes`.
         checkpoint_minutes: time between checkpoints.
-        start_from: weights to start from (a model folder), if not from scratch.
+        start_from: weights to start from (a model folder), if not from scratch; the new model may
+            have more blocks (`soundsift.training.growth`).
     """
 
     bank: Path
@@ -107,7 +108,12 @@ class TrainingConfig(_Strict):
     optimiser: OptimiserConfig = OptimiserConfig()
 
     @model_validator(mode="after")
-    def _block_exists(self) -> TrainingConfig:
+    def _parts_fit(self) -> TrainingConfig:
+        if self.scenes.example and self.model.field.anchor_count < 4:
+            raise ValueError(
+                "scenes.example marks frames as open, the fourth kind; "
+                f"model.field.anchor_count is {self.model.field.anchor_count}, expected 4"
+            )
         layers = self.model.field.transformer.layers
         if self.loss.alignment and self.loss.alignment_block >= layers:
             raise ValueError(

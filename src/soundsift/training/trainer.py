@@ -10,20 +10,23 @@ from typing import Any
 
 import torch
 import torch.distributed as distributed
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from soundsift.allocator import keep_memory
-from soundsift.checkpoints.folder import load_weights, save_model
+from soundsift.checkpoints.folder import load_config, load_weights, save_model
 from soundsift.checkpoints.minilm import TextEncoder
+from soundsift.config import VelocityFieldConfig
 from soundsift.data.bank import Bank
+from soundsift.errors import SoundsiftError
 from soundsift.flow import as_data
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
 from soundsift.training.batches import Batch, Batches, batch_loader
 from soundsift.training.checkpoint import RunningAverage, load_checkpoint, save_checkpoint
 from soundsift.training.config import OptimiserConfig, TrainingConfig
+from soundsift.training.growth import grow
 from soundsift.training.loss import training_loss
 from soundsift.training.plot import plot_metrics
 from soundsift.training.tagging import TaggedField, Tagger, concept_embeddings
@@ -67,7 +70,7 @@ class Trainer:
         self.text = TextEncoder()
         self.field = VelocityField(config.model.field)
         if config.start_from is not None:
-            self.field.load_state_dict(load_weights(config.start_from))
+            self.field.load_state_dict(_beginning(config.start_from, config.model.field))
         tagger = None
         if config.loss.alignment:
             embeddings = concept_embeddings(Bank(config.bank), self.text)
@@ -195,6 +198,14 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
+
+
+def _beginning(folder: Path, wanted: VelocityFieldConfig) -> dict[str, Tensor]:
+    """The weights in a model folder, grown to the size wanted."""
+    try:
+        return grow(load_weights(folder), load_config(folder).field, wanted)
+    except ValueError as error:
+        raise SoundsiftError(f"start_from: {folder}: {error}") from error
 
 
 def learning_rate(step: int, steps: int, config: OptimiserConfig) -> float:
