@@ -21,8 +21,8 @@ app = typer.Typer(
     epilog=(
         "Start with: soundsift separate street.wav --text 'dog barking' --out stems\n\n"
         "Exit codes: 0 done; 2 something in the request can't be used, and one sentence on stderr "
-        "says what; 3 some recordings failed, others went through; 130 interrupted; 141 nobody reads "
-        "the stream any more."
+        "says what; 3 some recordings failed, others went through; 130 interrupted; 141 nobody "
+        "reads the stream any more."
     ),
     add_completion=False,
     rich_markup_mode=None,

@@ -1,0 +1,43 @@
+"""How to go about a separation, whatever is to be separated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from soundsift.separation.joining import Joining
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to go about a separation.
+
+    Attributes:
+        preset: draft, standard or best (`soundsift.separation.presets`).
+        seed: of the starting noise; None draws one.
+        consistent: of a model that generates its stems, take a mask on the mixture that they guide,
+            so that target and residual add up to it. The default model's always do.
+        joining: how the windows of a long recording come together: "multi-diffusion" averages their
+            answers at every evaluation; for comparison, "chunks" separates each alone and
+            crossfades the waves, and "one-shot" makes the recording one window.
+        window: length of a window in seconds; the model's own unless given.
+        overlap: of two windows in seconds; the model's own, of chunks 0.08, unless given.
+    """
+
+    preset: str = "standard"
+    seed: int | None = 0
+    consistent: bool = False
+    joining: Joining = "multi-diffusion"
+    window: float | None = None
+    overlap: float | None = None
+
+
+class OptionWords(TypedDict, total=False):
+    """The same as keyword arguments."""
+
+    preset: str
+    seed: int | None
+    consistent: bool
+    joining: Joining
+    window: float | None
+    overlap: float | None

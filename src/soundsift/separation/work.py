@@ -1,0 +1,181 @@
+"""What is to be done with a recording: the prompts as the network gets to know them, and a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from soundsift.audio import Recording, RecordingFile
+from soundsift.audio.resampling import resample
+from soundsift.config import SeparatorConfig
+from soundsift.errors import SoundsiftError
+from soundsift.models.codec import Codec
+from soundsift.prompts import Prompt
+from soundsift.separation.along import Networks, Plan, Wanted
+from soundsift.separation.joining import find_layout
+from soundsift.separation.options import Options
+from soundsift.separation.presets import Preset, find_preset
+from soundsift.separation.references import can_refer, find_reference
+from soundsift.separation.track import Track
+from soundsift.separation.windows import Layout
+from soundsift.solvers import schedule
+from soundsift.version import __version__
+
+AnyRecording = Recording | RecordingFile
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done with a recording.
+
+    Attributes:
+        networks: the model, with the codec that the options ask for.
+        wanted: the prompts.
+        plan: how the recording is worked through.
+        settings: everything needed to make each result again; of exclusive prompts, the rest's
+            come last.
+        exclusive: whether the prompts share the mixture.
+    """
+
+    networks: Networks
+    wanted: list[Wanted]
+    plan: Plan
+    settings: list[dict[str, Any]]
+    exclusive: bool
+
+
+def make_work(
+    config: SeparatorConfig,
+    networks: Networks,
+    recording: AnyRecording,
+    prompts: Sequence[Prompt],
+    options: Options,
+    exclusive: bool = False,
+) -> Work:
+    """Find out what there is to do.
+
+    Args:
+        config: the model's.
+        networks: the model.
+        recording: what is to be separated.
+        prompts: what is wanted of it.
+        options: how to go about it.
+        exclusive: whether the prompts share the mixture.
+
+    Raises:
+        SoundsiftError: for a prompt that the recording or the model can't serve, or options that
+            can't be.
+    """
+    preset = find_preset(options.preset, config.prediction)
+    for prompt in prompts:
+        prompt.check(recording.duration)
+    seed = int(torch.seed() % 2**31) if options.seed is None else options.seed
+    if exclusive:
+        networks = networks.exclusive()
+    elif options.consistent:
+        networks = networks.consistent()
+    rate = frame_rate(networks.codec)
+    layout = find_layout(options.joining, options.window, options.overlap, config, rate)
+    plan = replace(make_plan(preset, seed, layout), apart=options.joining == "chunks")
+    wanted = [_wanted(config, networks, recording, prompt, plan) for prompt in prompts]
+    shared: dict[str, Any] = {
+        "soundsift": __version__,
+        "model": config.name,
+        "input": str(recording.path) if recording.path else None,
+        "preset": options.preset,
+        **{k: v for k, v in asdict(preset).items() if k != "description"},
+        "seed": seed,
+        "consistent": networks.codec.adds_up,
+    }
+    settings = [_described(own) | shared for own in wanted]
+    if exclusive:
+        texts = [prompt.text for prompt in prompts]
+        settings.append({"text": None, "spans": [], "rest_of": texts} | shared)
+    return Work(networks, wanted, plan, settings, exclusive)
+
+
+def make_plan(preset: Preset, seed: int, layout: Layout) -> Plan:
+    """A preset's way through windows."""
+    return Plan(schedule(preset.steps, preset.solver), layout, preset.temperature, seed)
+
+
+def frame_rate(codec: Codec) -> float:
+    """Latent frames per second."""
+    return codec.sample_rate / codec.samples_per_frame
+
+
+def latent_frames(codec: Codec, recording: AnyRecording) -> int:
+    """Latent frames that cover a recording."""
+    seconds = Fraction(recording.length, recording.sample_rate)
+    return int(-(-seconds * codec.sample_rate // codec.samples_per_frame))
+
+
+def _wanted(
+    config: SeparatorConfig,
+    networks: Networks,
+    recording: AnyRecording,
+    prompt: Prompt,
+    plan: Plan,
+) -> Wanted:
+    seen = None if prompt.visual is None else _seen(config, networks, recording, prompt)
+    return Wanted(prompt, seen, _elsewhere(networks, recording, prompt, plan))
+
+
+def _described(wanted: Wanted) -> dict[str, Any]:
+    prompt = wanted.prompt
+    described = {
+        "text": prompt.text,
+        "spans": [asdict(span) for span in prompt.spans],
+        "visual": None if prompt.visual is None else prompt.visual.described(),
+    }
+    return described if wanted.elsewhere is None else described | {"elsewhere": wanted.elsewhere}
+
+
+def _seen(
+    config: SeparatorConfig, networks: Networks, recording: AnyRecording, prompt: Prompt
+) -> Tensor:
+    """What the video shows of the object, `(latent frames, video_dim)`."""
+    if networks.tower is None:
+        raise SoundsiftError(
+            f"the model {config.name} has no eyes; text or spans were expected, or a "
+            "model with a video branch, such as facebook/sam-audio-small."
+        )
+    # Imported here: most separations don't look.
+    from soundsift.video import pair_by_time, video_features
+
+    assert prompt.visual is not None
+    frames = latent_frames(networks.codec, recording)
+    pairs = pair_by_time(prompt.visual.frames(recording.path), frames)
+    return video_features(networks.tower(), pairs, frames)
+
+
+def _elsewhere(
+    networks: Networks, recording: AnyRecording, prompt: Prompt, plan: Plan
+) -> str | None:
+    """A phrase for the windows that no mark of a prompt without text touches."""
+    if prompt.text is not None or not can_refer(networks):
+        return None
+    frames = latent_frames(networks.codec, recording)
+    if plan.layout.count(frames) == 1:
+        return None
+    own, rate = networks.codec.sample_rate, recording.sample_rate
+
+    def part(start: int, end: int) -> Tensor:
+        # A file is read up to there and no further.
+        with closing(recording.blocks()) as blocks:
+            samples = Track((torch.from_numpy(block) for block in blocks), dim=-1)
+            first, last = start * rate // own, -(-end * rate // own)
+            while samples.end < first and not samples.complete:
+                samples.extend(samples.end + 1)
+                samples.forget(min(samples.end, first))
+            wave = resample(samples.part(first, last).numpy(), rate, own)
+        return torch.from_numpy(wave[:, : end - start])[None].to(networks.device)
+
+    found = find_reference(networks, part, prompt.spans, frames)
+    return None if found is None else found.phrase
