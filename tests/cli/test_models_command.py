@@ -32,7 +32,7 @@ def test_info_convert_verify(run: Run, tmp_path: Path) -> None:
     ]
     described = json.loads(run("models", "info", str(folder), "--json").stdout)
     assert described["form"] == "stored in int8"
-    assert described["parameters"] == {"field": 16_161_089}
+    assert described["parameters"] == {"field": 25_347_521}
     assert "SHA-256" in run("models", "verify", str(folder)).stdout
 
 
