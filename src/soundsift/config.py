@@ -249,6 +249,8 @@ class SeparatorConfig(_Strict):
         text_encoder: Whose token states the field reads.
         field: Sizes of the velocity field.
         vision: Sizes of the image tower, of models with a video branch.
+        span_predictor: Name on the Hub of the network that predicts spans from text, of models
+            whose codec it can read.
         window_seconds: Length of the windows that longer recordings are cut into: what the model
             was trained on.
         overlap_seconds: How much two windows that follow each other share.
@@ -260,6 +262,7 @@ class SeparatorConfig(_Strict):
     text_encoder: Literal["minilm", "t5-base"] = "minilm"
     field: VelocityFieldConfig
     vision: PeVisionConfig | None = None
+    span_predictor: str | None = None
     window_seconds: float = Field(default=10.0, gt=0)
     overlap_seconds: float = Field(default=2.5, ge=0)
 

@@ -6,9 +6,9 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -136,6 +136,14 @@ class Prompt:
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", normalise_text(self.text))
         object.__setattr__(self, "spans", tuple(self.spans))
+
+    def described(self) -> dict[str, Any]:
+        """The same for settings files."""
+        return {
+            "text": self.text,
+            "spans": [asdict(span) for span in self.spans],
+            "visual": None if self.visual is None else self.visual.described(),
+        }
 
     def check(self, duration: float | None) -> None:
         """Refuse a prompt that asks for nothing, or for times outside the recording.

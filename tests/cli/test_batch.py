@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 import soundsift
+from soundsift.audio import quantise
 from soundsift.separation.separator import Separator
 
 RATE = 16_000
@@ -80,13 +81,13 @@ def test_what_is_done_is_skipped_and_overwrite_does_it_again(
     before = contents(out)
     assert len(before) == 12
     calls = []
-    real = Separator.separate_file
+    real = Separator.separate_into
 
-    def counting(self, source, *place, **rest):
+    def counting(self, places, source, *prompts, **rest):
         calls.append(source.path.name)
-        return real(self, source, *place, **rest)
+        return real(self, places, source, *prompts, **rest)
 
-    monkeypatch.setattr(Separator, "separate_file", counting)
+    monkeypatch.setattr(Separator, "separate_into", counting)
     result = run(*command(takes, model, out))
     assert result.exit_code == 0 and result.stdout.count("done already") == 4
     assert not calls
@@ -212,39 +213,44 @@ def test_a_job_list(run, takes, model, tmp_path, one_sentence):
 def test_interruption_in_a_batch_leaves_whole_results_only(
     run, takes, model, tmp_path, monkeypatch
 ):
-    real, calls = Separator.separate_file, []
+    real, calls = Separator.separate_into, []
 
-    def stopping(self, source, *place, **rest):
-        calls.append(source)
+    def stopping(self, *asked, **rest):
+        calls.append(asked)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return real(self, source, *place, **rest)
+        return real(self, *asked, **rest)
 
-    monkeypatch.setattr(Separator, "separate_file", stopping)
+    monkeypatch.setattr(Separator, "separate_into", stopping)
     result = run(*command(takes, model, tmp_path / "out"))
     assert result.exit_code == 130
     names = sorted(contents(tmp_path / "out"))
     assert len(names) == 6 and {n.partition(".")[0] for n in names} == {"take0", "take1"}
 
 
-def test_killed_while_writing_and_run_again(run, takes, model, tmp_path, monkeypatch):
-    """kill -9 in a child, while the second file's results move to their places."""
-    out, whole = tmp_path / "out", tmp_path / "whole"
-    assert run(*command(takes, model, whole)).exit_code == 0
+def kill_when_in_place(path: Path, run, *arguments: object) -> None:
+    """Run in a child, and kill -9 it when a file has moved to its place."""
     child = os.fork()
     if not child:
         real = Path.replace
 
         def dying(self, target):
             moved = real(self, target)
-            if target == out / "take1.target.wav":
+            if target == path:
                 os.kill(os.getpid(), signal.SIGKILL)
             return moved
 
         Path.replace = dying
-        run(*command(takes, model, out))
+        run(*arguments)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def test_killed_while_writing_and_run_again(run, takes, model, tmp_path):
+    """While the second file's results move to their places."""
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    assert run(*command(takes, model, whole)).exit_code == 0
+    kill_when_in_place(out / "take1.target.wav", run, *command(takes, model, out))
     assert (out / "take1.target.wav").exists() and not (out / "take1.json").exists()
     result = run(*command(takes, model, out, "--json"))
     assert result.exit_code == 0, result.stderr
@@ -312,3 +318,110 @@ def test_a_folder_of_fifty_stopped_half_way(model, tmp_path, jobs, how):
         )
         np.testing.assert_array_equal(target + residual, whole)
     shutil.rmtree(out)
+
+
+def stems(out: Path, *names: str) -> list[np.ndarray]:
+    return [soundfile.read(out / f"{name}.wav", dtype="int32")[0] >> 16 for name in names]
+
+
+def sounds_and_rest(takes: Path, model: Path, out: Path, *more: object) -> tuple[object, ...]:
+    return command(takes / "take0.wav", model, out, "--text", "bell", *more)
+
+
+@pytest.mark.parametrize("form", [(), ("--format", "flac"), ("--bits", "16")])
+def test_sounds_share_a_recording_and_leave_the_rest(run, takes, model, tmp_path, form):
+    out = tmp_path / "out"
+    subtype = "PCM_24" if "--bits" in form else "PCM_16"
+    loud = np.clip(np.random.default_rng(5).normal(0, 0.5, (8000, 2)), -1, 1)
+    soundfile.write(takes / "take0.wav", loud, RATE, subtype=subtype)
+    result = run(*sounds_and_rest(takes, model, out, "--rest", "--picture", "--json", *form))
+    assert result.exit_code == 0, result.stderr
+    found = lines(result)
+    assert [list(one["files"]) for one in found] == [
+        ["target", "residual", "picture", "settings"],
+        ["target", "residual", "picture", "settings"],
+        ["rest", "picture", "settings"],
+    ]
+    assert all(Path(file).is_file() for one in found for file in one["files"].values())
+    assert found[-1]["settings"]["rest_of"] == ["dog", "bell"]
+    suffix = ".flac" if "flac" in form else ".wav"
+    whole = quantise(soundfile.read(takes / "take0.wav", dtype="float32")[0], "s16") * 2**15
+    names = ("dog.target", "bell.target", "rest", "dog.residual")
+    dog, bell, rest, without = (
+        soundfile.read(out / f"take0.{name}{suffix}")[0] * 2**15 for name in names
+    )
+    assert np.array_equal(dog + bell + rest, whole)
+    assert np.array_equal(dog + without, whole)
+
+
+def test_one_pass_for_all_sounds_gives_what_one_for_each_does(
+    run, takes, model, tmp_path, monkeypatch
+):
+    both, each = tmp_path / "both", tmp_path / "each"
+    calls = []
+    real = Separator.separate_into
+
+    def counting(self, places, *asked, **rest):
+        calls.append([place.name for place in places])
+        return real(self, places, *asked, **rest)
+
+    monkeypatch.setattr(Separator, "separate_into", counting)
+    assert run(*sounds_and_rest(takes, model, both)).exit_code == 0
+    assert calls == [["take0.dog", "take0.bell"]]
+    one = ("separate", takes / "take0.wav", "--model", model, "--out", each)
+    for text in ("dog", "bell"):
+        assert run(*one, "--text", text, "--name", "{stem}.{text}").exit_code == 0
+    whole, found = contents(each), contents(both)
+    assert whole.keys() == found.keys() and len(whole) == 6
+    for name in ("take0.dog.target", "take0.bell.target"):
+        np.testing.assert_allclose(*(stems(out, name)[0] for out in (both, each)), atol=1)
+    # Each is known as done by itself.
+    (both / "take0.bell.json").unlink()
+    (both / "take0.bell.target.wav").unlink()
+    (both / "take0.bell.residual.wav").unlink()
+    result = run(*sounds_and_rest(takes, model, both, "--json"))
+    assert [one["status"] for one in lines(result)] == ["skipped", "done"]
+    assert calls[-1] == ["take0.bell"]
+
+
+def test_sounds_that_share_are_done_together_or_not_at_all(run, takes, model, tmp_path):
+    out = tmp_path / "out"
+    assert run(*sounds_and_rest(takes, model, out, "--rest")).exit_code == 0
+    before = contents(out)
+    result = run(*sounds_and_rest(takes, model, out, "--rest", "--json"))
+    assert [one["status"] for one in lines(result)] == ["skipped"] * 3
+    (out / "take0.rest.wav").unlink()
+    result = run(*sounds_and_rest(takes, model, out, "--rest", "--json"))
+    assert [one["status"] for one in lines(result)] == ["done"] * 3
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize(("first", "then"), [("--exclusive", None), (None, "--exclusive")])
+def test_sharing_is_another_request(run, takes, model, tmp_path, one_sentence, first, then):
+    out = tmp_path / "out"
+    assert run(*sounds_and_rest(takes, model, out, *filter(None, [first]))).exit_code == 0
+    result = run(*sounds_and_rest(takes, model, out, *filter(None, [then])))
+    one_sentence(result, "take0.dog.json", "another request (sharing)")
+
+
+def test_what_is_at_its_default_now_was_not_then(run, takes, model, tmp_path, one_sentence):
+    out = tmp_path / "out"
+    assert run(*command(takes / "take0.wav", model, out, "--seed", 7)).exit_code == 0
+    one_sentence(run(*command(takes / "take0.wav", model, out)), "another request (seed)")
+    # Of an option that a version before did not know, nothing is noted.
+    settings = json.loads((out / "take0.json").read_text())
+    del settings["request"]["sharing"], settings["request"]["joining"]
+    (out / "take0.json").write_text(json.dumps(settings))
+    assert run(*command(takes / "take0.wav", model, out, "--seed", 7)).exit_code == 0
+
+
+def test_killed_while_sounds_that_share_appear(run, takes, model, tmp_path):
+    """When the first sound is in its place and the second is not."""
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    assert run(*sounds_and_rest(takes, model, whole, "--rest")).exit_code == 0
+    asked = sounds_and_rest(takes, model, out, "--rest")
+    kill_when_in_place(out / "take0.dog.target.wav", run, *asked)
+    assert not (out / "take0.bell.target.wav").exists()
+    result = run(*asked, "--json")
+    assert [one["status"] for one in lines(result)] == ["skipped"] * 3
+    assert contents(out) == contents(whole)

@@ -1,13 +1,17 @@
 """From options to jobs: what is asked, and by what a result is known."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from soundsift.cli.requests import Request, make_jobs
+from soundsift.batch.plan import Job
+from soundsift.batch.work import work
+from soundsift.cli.requests import Request, make_passes
 from soundsift.errors import SoundsiftError
+from soundsift.separation.options import Options
 from soundsift.video import Box
 
 
@@ -25,15 +29,10 @@ def request_(model: Path, mix: Path, tmp_path: Path) -> Request:
         format=None,
         bits=None,
         bitrate=None,
-        seed=0,
-        preset="draft",
+        options=Options(preset="draft"),
         model=str(model),
         device="cpu",
         precision="auto",
-        consistent=False,
-        joining="multi-diffusion",
-        window=None,
-        overlap=None,
         boxes=(),
         masks=None,
         stems=("target",),
@@ -42,22 +41,74 @@ def request_(model: Path, mix: Path, tmp_path: Path) -> Request:
     )
 
 
+def jobs(request: Request) -> list[Job]:
+    return [job for one in make_passes(request) for job in one.jobs]
+
+
 def test_another_precision_is_another_request(request_: Request) -> None:
-    (job,) = make_jobs(request_)
-    asked = {p: make_jobs(replace(request_, precision=p))[0].request for p in ("auto", "bfloat16")}
+    (job,) = jobs(request_)
+    asked = {p: jobs(replace(request_, precision=p))[0].request for p in ("auto", "bfloat16")}
     assert asked["auto"] == job.request != asked["bfloat16"]
 
 
 def test_the_region_of_the_command_line(request_: Request, tmp_path: Path) -> None:
     looking = replace(request_, texts=("dog", "car"), boxes=("0.1,0.2,0.3,0.4",))
-    jobs = make_jobs(looking)
-    assert len(jobs) == 2
+    found = jobs(looking)
+    assert len(found) == 2
     lines = [{"input": request_.mix[0], "text": "cat"}, {"input": request_.mix[0]}]
     (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, lines)))
     listed = replace(looking, mix=(), texts=(), jobs_file=tmp_path / "jobs.jsonl")
-    jobs += make_jobs(listed)
-    for job, text in zip(jobs, ("dog", "car", "cat", None), strict=True):
+    found += jobs(listed)
+    for job, text in zip(found, ("dog", "car", "cat", None), strict=True):
         assert job.prompt.text == text and job.prompt.visual is not None
         assert job.prompt.visual.boxes == (Box.parse("0.1,0.2,0.3,0.4"),)
     with pytest.raises(SoundsiftError, match="line 2: the prompt is empty"):
-        make_jobs(replace(listed, boxes=()))
+        jobs(replace(listed, boxes=()))
+
+
+def test_every_option_reaches_the_separator(request_: Request) -> None:
+    options = Options("best", 7, True, "chunks", 4.0, 0.5, True)
+    usual = asdict(Options())
+    assert all(value != usual[name] for name, value in asdict(options).items())
+    (one,) = make_passes(replace(request_, options=options))
+    given: list[dict[str, Any]] = []
+
+    class Spy:
+        def separate_into(self, *_: object, **words: Any) -> None:
+            given.append(words)
+            raise SoundsiftError("seen")
+
+    (outcome,) = work(one, Spy, lambda _: None)  # type: ignore[arg-type]
+    assert outcome.error == "seen"
+    assert given[0].items() >= asdict(options).items()
+    assert one.jobs[0].request.items() >= asdict(options).items()
+
+
+def test_several_sounds_are_one_pass(request_: Request) -> None:
+    both = replace(request_, texts=("dog", "car"))
+    (one,) = make_passes(both)
+    assert [job.name for job in one.jobs] == ["street.dog", "street.car"]
+    assert not one.exclusive and one.jobs[0].request == jobs(request_)[0].request
+    (one,) = make_passes(replace(both, rest=True))
+    assert one.exclusive and [job.index for job in one.jobs] == [1, 2, 3]
+    *sounds, rest = one.jobs
+    assert rest.prompt is None
+    assert [path.name for path in rest.paths.values()] == ["street.rest.wav", "street.rest.json"]
+    assert [p.text for p in sounds[0].sharing] == ["dog", "car"] and len(one.jobs) == 3
+    named = make_passes(replace(both, rest=True, name="{index}_{text}"))[0].jobs
+    assert [job.name for job in named] == ["1_dog", "2_car", "3_dog-car"]
+
+
+def test_several_sounds_of_a_job_list(request_: Request, tmp_path: Path) -> None:
+    lines = [
+        {"input": "a.wav", "text": ["cat", "cow"], "rest": True, "spans": ["1-2"]},
+        {"input": "b.wav", "exclusive": False},
+        {"input": "c.wav", "text": "cat", "rest": False},
+    ]
+    (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    listed = replace(request_, mix=(), jobs_file=tmp_path / "jobs.jsonl", exclusive=True)
+    first, second, third = make_passes(replace(listed, texts=("dog", "car")))
+    assert [job.name for job in first.jobs] == ["a.cat", "a.cow", "a"]
+    assert all(p.spans for p in first.jobs[-1].sharing)
+    assert [job.name for job in second.jobs] == ["b.dog", "b.car"]
+    assert (first.exclusive, second.exclusive, third.exclusive) == (True, False, True)

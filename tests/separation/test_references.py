@@ -1,40 +1,90 @@
-import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
-from tests.separation.test_separator import noise, separator
+from tests.separation.test_separator import noise
+from tests.tiny_model import TINY
 from torch import Tensor
 
-import soundsift.separation.references
-from soundsift.data.captions import load_rules
-from soundsift.models.inference import InferenceField
-from soundsift.prompts import POSITIVE, Span, frame_anchors
+import soundsift
+from soundsift.checkpoints.folder import save_model
+from soundsift.config import SeparatorConfig
+from soundsift.models.inference import InferenceConditioning, InferenceField
+from soundsift.models.velocity_field import Conditioning, VelocityField
+from soundsift.prompts import NEGATIVE, NULL, OPEN, POSITIVE, Prompt, Span, frame_anchors
+from soundsift.separation import along
 from soundsift.separation.references import (
-    CONTEXT,
+    AROUND,
     LONGEST,
-    find_reference,
-    known_phrases,
+    make_reference,
     marked_stretch,
 )
 from soundsift.separation.separator import Separator
-
-__all__ = ["separator"]
+from soundsift.separation.track import Track
 
 FIRST = Span(1.0, 2.0)
+RATE = 16_000
+
+
+def model(folder: Path, anchor_count: int) -> Separator:
+    config = SeparatorConfig.model_validate(
+        TINY | {"field": {**TINY["field"], "anchor_count": anchor_count}}  # type: ignore[dict-item]
+    )
+    torch.manual_seed(0)
+    field = VelocityField(config.field)
+    for parameter in field.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    save_model(folder, config, field.state_dict())
+    return soundsift.load(folder, device="cpu", precision="float32")
+
+
+@pytest.fixture(scope="module")
+def separator(tmp_path_factory: pytest.TempPathFactory) -> Separator:
+    return model(tmp_path_factory.mktemp("open"), 4)
+
+
+@dataclass
+class Seen:
+    """What a network was told of one item: its context, and frame ids as runs."""
+
+    context: Tensor
+    marks: list[tuple[int, int]]
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Seen]]:
+    items: list[Seen] = []
+    prepare = InferenceField.prepare
+
+    def spy(
+        self: InferenceField, conditioning: Conditioning, times: Sequence[float] = ()
+    ) -> InferenceConditioning:
+        assert conditioning.anchors is not None
+        for context, ids in zip(conditioning.context, conditioning.anchors, strict=True):
+            values, counts = torch.unique_consecutive(ids, return_counts=True)
+            items.append(Seen(context, list(zip(values.tolist(), counts.tolist(), strict=True))))
+        return prepare(self, conditioning, times)
+
+    monkeypatch.setattr(InferenceField, "prepare", spy)
+    yield items
 
 
 def anchors(*spans: Span, frames: int = 1000) -> Tensor:
     return torch.from_numpy(frame_anchors(spans, frames))
 
 
-def test_a_mark_is_looked_at_with_what_is_around_it() -> None:
-    assert marked_stretch(anchors(FIRST)) == (25 - CONTEXT, 50 + CONTEXT)
-    assert marked_stretch(anchors(Span(0.0, 1.0))) == (0, 25 + CONTEXT)
+def test_a_mark_is_shown_with_what_is_around_it() -> None:
+    assert marked_stretch(anchors(FIRST)) == (25 - AROUND, 50 + AROUND)
+    assert marked_stretch(anchors(Span(0.0, 1.0))) == (0, 25 + AROUND)
     assert marked_stretch(anchors(Span(1.0, 2.0, False))) is None
 
 
 @pytest.mark.parametrize("seconds", [0.04, 0.5, 2.0, 2.5, 3.0, 10.0])
-def test_what_is_looked_at_is_bounded(seconds: float) -> None:
+def test_what_is_shown_is_bounded(seconds: float) -> None:
     marked = anchors(Span(5.0, 5.0 + seconds), Span(20.0, 20.02))
     start, end = marked_stretch(marked) or (0, 0)
     assert end - start <= LONGEST
@@ -43,73 +93,125 @@ def test_what_is_looked_at_is_bounded(seconds: float) -> None:
     assert marked[start] != POSITIVE
 
 
-def test_the_phrases_are_concepts() -> None:
-    assert set(known_phrases()) <= load_rules().concepts.keys()
-    assert len(known_phrases()) > 150
-
-
-def test_the_phrase_with_the_nearest_answer_is_found(
-    separator: Separator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reference_is_the_longest_mark(separator: Separator) -> None:
     mixture = torch.from_numpy(noise(2, 1920 * 200))[None]
-    seen: list[tuple[int, int]] = []
+    asked: list[tuple[int, int]] = []
 
     def part(start: int, end: int) -> Tensor:
-        seen.append((start, end))
+        asked.append((start, end))
         return mixture[..., start:end]
 
-    marked = torch.linspace(0, 1, 128)[:, None].expand(-1, 49)
-    answers = {None: marked, "right": 0.8 * marked, "faint": 0.05 * marked, "other": 1 - marked}
-
-    def cells(*given: object) -> Tensor:
-        _, _, context, phrases, anchors = given
-        assert isinstance(context, Tensor) and isinstance(anchors, Tensor)
-        assert context.shape[1] == anchors.shape[1] == 49
-        # What is marked is shown to the first only.
-        assert anchors.sum() == (25 if phrases == [None] else 0)
-        return torch.stack([answers[phrase] for phrase in phrases])  # type: ignore[attr-defined]
-
-    monkeypatch.setattr(soundsift.separation.references, "_cells", cells)
-    names = ["faint", "other", "right"]
-    found = find_reference(separator.networks, part, [FIRST], 200, names)
-    assert found is not None and found.phrase == "right"
-    assert found.match_db == pytest.approx(20 * math.log10(5))
-    assert seen == [((25 - CONTEXT) * 1920, (50 + CONTEXT) * 1920)]
-    assert find_reference(separator.networks, part, [], 200, names) is None
+    spans = (Span(6.0, 6.2), FIRST, Span(2.0, 2.2, False))
+    found = make_reference(separator.networks, part, spans, 200)
+    assert found is not None and found.start == 25 - AROUND
+    assert asked == [((25 - AROUND) * 1920, (50 + AROUND) * 1920)]
+    expected = separator.networks.codec.context(mixture[..., slice(*asked[0])])
+    assert torch.equal(found.context, expected)
+    assert found.anchors.unique_consecutive().tolist() == [NULL, POSITIVE, NEGATIVE, NULL]
+    assert make_reference(separator.networks, part, spans[2:], 200) is None
+    assert len(asked) == 1
 
 
+@pytest.mark.parametrize("text", [None, "hiss"])
 def test_a_mark_reaches_windows_that_it_does_not_touch(
+    separator: Separator, seen: list[Seen], text: str | None
+) -> None:
+    spans = [FIRST, Span(20.0, 20.4, False)]
+    result = separator.separate(noise(1, RATE * 30), sample_rate=RATE, text=text, spans=spans)
+    assert result.settings["reference"] == [(25 - AROUND) / 25, (50 + AROUND) / 25]
+    reference = [(NULL, AROUND), (POSITIVE, 25), (NULL, AROUND)]
+    ahead = 25 + 2 * AROUND
+
+    def joined(*runs: tuple[int, int]) -> list[tuple[int, int]]:
+        return [*reference, *runs]
+
+    assert [item.marks for item in seen] == [
+        # The first window hears the mark itself.
+        [(NULL, 25), (POSITIVE, 25), (NULL, 200)],
+        joined((OPEN, 250)),
+        # From frame 376, and the last from 20 s.
+        joined((OPEN, 124), (NEGATIVE, 10), (OPEN, 116)),
+        joined((NEGATIVE, 10), (OPEN, 240)),
+    ]
+    shown = [item.context[:ahead] for item in seen[1:]]
+    assert all(torch.equal(one, shown[0]) for one in shown)
+
+
+def test_what_is_answered_for_the_reference_is_thrown_away(
     separator: Separator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str | None] = []
-    encode = separator.networks.text.encode_batch
+    """A network that answers with a frame's number within its window."""
 
-    def spy(phrases: list[str | None]) -> tuple[Tensor, Tensor] | tuple[None, None]:
-        asked.extend(phrases)
-        return encode(phrases)
+    def count(_: InferenceField, noisy: Tensor, *__: object) -> Tensor:
+        ahead = noisy.shape[1] - 250
+        assert ahead in (0, 25 + 2 * AROUND)
+        number = torch.arange(-ahead, 250.0, device=noisy.device)[None, :, None]
+        return number.expand_as(noisy)
 
-    monkeypatch.setattr(separator.networks.text, "encode_batch", spy)
-    mixture = noise(1, 48_000 * 30)
-    result = separator.separate(mixture, sample_rate=48_000, spans=[FIRST])
-    found = result.settings["elsewhere"]
-    assert found in known_phrases()
-    # The first window hears the mark itself.
-    assert asked[-4:] == [None, found, found, found]
-    asked.clear()
-    both = separator.separate(mixture, sample_rate=48_000, text="hiss", spans=[FIRST])
-    assert asked == ["hiss"] * 4 and "elsewhere" not in both.settings
+    monkeypatch.setattr(InferenceField, "__call__", count)
+    found: list[Tensor] = []
+
+    def decode(_: object, latents: Track, mixture: Track) -> Iterator[Tensor]:
+        latents.extend(1000)
+        found.append(latents.part(0, latents.end))
+        yield mixture.part(0, latents.end * 1920)[:, None]
+
+    monkeypatch.setattr(along, "_decode", decode)
+    separator.separate(
+        noise(1, RATE * 20), sample_rate=RATE, text="hiss", spans=[FIRST], window=10.0, overlap=0.0
+    )
+    # Two windows side by side, each counted from its own first frame.
+    assert found[0][0, :, 0].round().tolist() == [*range(250), *range(250)]
 
 
-def test_nothing_is_looked_for_in_a_recording_of_one_window(
-    separator: Separator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    evaluations: list[int] = []
-    evaluate = InferenceField.__call__
+def test_prompts_with_and_without_marks_go_together(separator: Separator) -> None:
+    mixture = noise(2, RATE * 25)
+    prompts = [
+        Prompt("hiss"),
+        Prompt(spans=(FIRST,)),
+        Prompt("hum", (Span(16.0, 16.4),)),
+        Prompt("click", (Span(3.0, 4.0, False),)),
+    ]
+    together = separator.separate_many(mixture, prompts, sample_rate=RATE)
+    for prompt, shared in zip(prompts, together, strict=True):
+        alone = separator.separate_many(mixture, [prompt], sample_rate=RATE)[0]
+        np.testing.assert_allclose(shared.target, alone.target, atol=2e-5)
+        assert shared.settings == alone.settings
+    assert ["reference" in one.settings for one in together] == [False, True, True, False]
 
-    def spy(self: InferenceField, noisy: Tensor, *rest: object) -> Tensor:
-        evaluations.append(len(noisy))
-        return evaluate(self, noisy, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(InferenceField, "__call__", spy)
-    separator.separate(noise(1, 48_000 * 5), sample_rate=48_000, spans=[FIRST])
-    assert evaluations == [1]
+@pytest.mark.parametrize("channels", [1, 2])
+def test_files_hold_what_arrays_do(separator: Separator, tmp_path: Path, channels: int) -> None:
+    source = tmp_path / "mix.wav"
+    soundfile.write(source, noise(channels, 44_100 * 24).T, 44_100, subtype="PCM_16")
+    # The reference is far from the file's beginning.
+    spans = [(19.0, 20.0)]
+    saved = separator.separate_file(source, tmp_path / "out", spans=spans)
+    whole = separator.separate(source, spans=spans)
+    assert saved.settings == whole.settings and "reference" in saved.settings
+    found = soundfile.read(saved.paths["target"], dtype="int16", always_2d=True)[0].T
+    assert np.array_equal(found, np.rint(whole.target * 2**15))
+
+
+def test_chunks_hear_the_reference_too(separator: Separator, seen: list[Seen]) -> None:
+    separator.separate(
+        noise(1, RATE * 20), sample_rate=RATE, text="hiss", spans=[FIRST], joining="chunks"
+    )
+    reference = [(NULL, AROUND), (POSITIVE, 25)]
+    assert [item.marks[:2] == reference for item in seen] == [False, True, True]
+
+
+def test_a_recording_of_one_window_needs_none(separator: Separator, seen: list[Seen]) -> None:
+    short = separator.separate(noise(1, RATE * 5), sample_rate=RATE, spans=[FIRST])
+    assert "reference" not in short.settings
+    assert [item.marks for item in seen] == [[(NULL, 25), (POSITIVE, 25), (NULL, 75)]]
+
+
+def test_models_without_the_fourth_kind_get_none(tmp_path: Path, seen: list[Seen]) -> None:
+    three_kinds = model(tmp_path, 3)
+    result = three_kinds.separate(noise(1, RATE * 15), sample_rate=RATE, spans=[FIRST])
+    assert "reference" not in result.settings
+    assert [item.marks for item in seen] == [
+        [(NULL, 25), (POSITIVE, 25), (NULL, 200)],
+        [(NULL, 250)],
+    ]

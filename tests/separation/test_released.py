@@ -4,12 +4,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.checkpoints.tiny import fixture, write_model, write_tokenizer
 from tests.released import DATA, RATE, TINY_TOWER, write_released
 from torch import Tensor
 
@@ -201,6 +203,36 @@ def test_eyes_are_opened_only_when_needed(folder: Path, tmp_path: Path) -> None:
     assert len(built) == 2
     assert not np.allclose(results[0], blind, atol=1e-4)
     assert not np.allclose(results[0], results[1], atol=1e-4)
+
+
+def test_predicted_spans_are_like_spans_by_hand(folder: Path, tmp_path: Path) -> None:
+    """The predictor beside the model is loaded when asked, and its spans steer the model."""
+    copy = tmp_path / "model"
+    shutil.copytree(folder, copy)
+    _, config, weights = fixture("pe_a_frame_tiny")
+    # Untrained: a bias in the middle of what it says of this noise makes it hear some frames.
+    weights["logit_bias"] = weights["logit_bias"] * 0 - 0.85
+    write_model(copy / "span_predictor", config, weights)
+    write_tokenizer(copy / "span_predictor", 120, "w1 $A w1")
+    mixture = noise(2, 96_000)
+    request: dict[str, Any] = {"sample_rate": RATE, "text": "w83", "preset": "draft"}
+    separator = soundsift.load(copy, device="cpu", precision="float32")
+    plain = separator.separate(mixture, **request)
+    predicted = separator.separate(mixture, predict_spans=True, **request)
+    spans = [Span(**span) for span in predicted.settings["spans"]]
+    assert predicted.settings["spans_predicted"] and not plain.settings["spans_predicted"]
+    assert 0 < sum(span.end - span.start for span in spans) < 1.9
+    assert not np.allclose(predicted.target, plain.target, atol=1e-4)
+    by_hand = separator.separate(mixture, spans=spans, **request)
+    np.testing.assert_array_equal(predicted.target, by_hand.target)
+    # Marks by hand are left as they are.
+    kept = separator.separate(mixture, spans=[(0.1, 0.2)], predict_spans=True, **request)
+    assert kept.settings["spans"] == [{"start": 0.1, "end": 0.2, "positive": True}]
+
+
+def test_a_predictor_that_is_missing_is_named(separator: Separator) -> None:
+    with pytest.raises(soundsift.SoundsiftError, match="facebook/pe-a-frame-large"):
+        separator.separate(noise(1, 9600), sample_rate=RATE, text="w83", predict_spans=True)
 
 
 def test_models_without_eyes_say_so(tmp_path: Path) -> None:

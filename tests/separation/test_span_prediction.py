@@ -1,12 +1,14 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from soundsift.errors import SoundsiftError
 from soundsift.prompts import FRAME_RATE, Span, frame_anchors
-from soundsift.separation.span_prediction import predict_spans
+from soundsift.separation.span_prediction import predict_spans, sound_probabilities
 
 CASES = json.loads((Path(__file__).parent.parent / "data" / "pe_a_frame_spans.json").read_text())
 
@@ -62,3 +64,53 @@ def test_bad_probabilities_are_refused() -> None:
         predict_spans([0.1, float("nan")])
     with pytest.raises(ValueError, match="expected 0 to 2"):
         predict_spans([0.1, 0.2], valid_frames=3)
+
+
+class Loud:
+    """Hears a sound where the latent's first number is large; notes how much it is given."""
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+
+    def probabilities(self, latents: torch.Tensor, phrases: list[str]) -> torch.Tensor:
+        self.lengths.append(latents.shape[1])
+        return torch.sigmoid(latents[..., 0])
+
+
+class Ramp:
+    """A codec whose latent says which frame it is: frame t of a recording is t / 100."""
+
+    sample_rate, samples_per_frame, context_margin = 100, 4, 0
+
+    def frames(self, samples: int) -> int:
+        return -(-samples // 4)
+
+    def downmixed(self) -> "Ramp":
+        return self
+
+    def context(self, wave: torch.Tensor) -> torch.Tensor:
+        latent = wave[0, 0, ::4, None].expand(-1, 3)
+        return torch.cat([torch.zeros_like(latent), latent], dim=-1)[None]
+
+
+def test_long_recordings_are_heard_in_stretches() -> None:
+    """Three times as long as what the predictor hears at once, and no frame lost or moved."""
+    frames = 2345
+    wave = (torch.arange(frames * 4) // 4 / 1000.0)[None, None]
+    predictor = Loud()
+    networks = SimpleNamespace(
+        span_predictor=lambda: predictor,
+        codec=Ramp(),
+        field=SimpleNamespace(config=SimpleNamespace(latent_channels=3)),
+    )
+    pieces = iter(wave.split(1001, dim=-1))
+    found = sound_probabilities(networks, pieces, ["a", "b"])  # type: ignore[arg-type]
+    assert found.shape == (2, frames)
+    assert max(predictor.lengths) == 750 and len(predictor.lengths) == 4
+    torch.testing.assert_close(found[1], torch.sigmoid(torch.arange(frames) / 1000.0))
+
+
+def test_models_without_a_predictor_say_so() -> None:
+    networks = SimpleNamespace(span_predictor=None)
+    with pytest.raises(SoundsiftError, match="no span predictor"):
+        sound_probabilities(networks, iter(()), ["a"])  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """Several sounds of one recording, which share it; and where they are between the loudspeakers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from tests.separation.test_separator import noise, separator
 import soundsift
 from soundsift.checkpoints import sam_audio
 from soundsift.separation.separator import Separator
+from soundsift.separation.stem_files import Place
 
 __all__ = ["separator"]
 
@@ -43,6 +45,31 @@ def test_sounds_and_the_rest_are_the_mixture(
     assert all(np.array_equal(target, np.rint(target)) for target in targets)
     assert np.array_equal(sum(targets), whole)
     assert found[-1].settings["rest_of"] == ["hiss", "hum", "click"]
+
+
+@pytest.mark.parametrize("which", ["separator", "released"])
+def test_files_of_several_sounds_hold_what_arrays_do(
+    which: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    model: Separator = request.getfixturevalue(which)
+    file = tmp_path / "mix.wav"
+    soundfile.write(file, np.clip(8 * noise(2, 30_000), -1, 1).T, 44_100, subtype="PCM_16")
+    whole = model.separate_many(file, ["hiss", "hum"], preset="draft", exclusive=True)
+    places = [Place(tmp_path / "out", "hiss"), Place(tmp_path / "out", "hum", ("target",))]
+    left = Place(tmp_path / "out", "both", ("rest",))
+    for wanted in (places, [*places, left]):
+        wanted = [replace(place, overwrite=True) for place in wanted]
+        saved = model.separate_into(wanted, file, ["hiss", "hum"], exclusive=True, preset="draft")
+        assert [list(one.paths) for one in saved] == [[*one.paths] for one in wanted]
+        for one, expected in zip(saved, whole, strict=False):
+            stem = next(iter(one.paths))
+            found = soundfile.read(one.paths[stem], dtype="float32")[0].T
+            assert np.array_equal(found, expected.target)
+            assert one.settings == expected.settings
+            assert one.target_level_db == pytest.approx(expected.target_level_db)
+    assert len(list((tmp_path / "out").iterdir())) == 7
+    with pytest.raises(ValueError, match="3 places were given for 2 prompts"):
+        model.separate_into([*places, left], file, ["hiss", "hum"], preset="draft")
 
 
 @pytest.mark.parametrize("which", ["separator", "released"])

@@ -18,23 +18,27 @@ class JobLine(BaseModel):
 
     Attributes:
         input: the recording; a relative path begins in the job list's folder.
-        text: what to lift out.
+        text: what to lift out; several phrases get files of their own.
         spans: when it is heard: "1.2-2.5" or [1.2, 2.5].
         not_spans: when it is not; these win where they overlap with `spans`.
         seed: of the sampler.
         preset: draft, standard or best.
         name: of the results, a template as for `--name`.
+        exclusive: whether several sounds share the recording.
+        rest: whether what is left of it is written too; they share it then.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     input: Annotated[str, Field(min_length=1)]
-    text: str | None = None
+    text: str | Annotated[list[str], Field(min_length=1)] | None = None
     spans: list[_SpanText] = []
     not_spans: list[_SpanText] = []
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     preset: Literal["draft", "standard", "best"] | None = None
     name: str | None = None
+    exclusive: bool | None = None
+    rest: bool | None = None
 
 
 def read_jobs(path: Path) -> list[tuple[str, JobLine]]:
@@ -97,12 +101,14 @@ def _parse(line: str, where: str) -> JobLine:
 
 _EXPECTED = {
     "input": "the path of a recording",
-    "text": "a phrase such as 'dog barking'",
+    "text": "a phrase such as 'dog barking', or a list of several",
     "spans": 'a list of spans such as "1.2-2.5" or [1.2, 2.5]',
     "not_spans": 'a list of spans such as "1.2-2.5" or [1.2, 2.5]',
     "seed": "a whole number from 0 to 4294967295",
     "preset": "draft, standard or best",
     "name": "a name such as 'street' or '{stem}_{text}'",
+    "exclusive": "true or false",
+    "rest": "true or false",
 }
 
 

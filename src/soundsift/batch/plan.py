@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from soundsift.audio import ensure_writable
 from soundsift.audio.formats import Output
@@ -17,22 +17,19 @@ from soundsift.batch.identity import same_input
 from soundsift.batch.inputs import place_of, read_settings
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import Prompt
-from soundsift.separation.stem_files import output_paths
-
-if TYPE_CHECKING:
-    from soundsift.separation.joining import Joining
+from soundsift.separation.options import Options
+from soundsift.separation.stem_files import Place
 
 
 @dataclass(frozen=True)
 class Job:
-    """One recording and what is asked of it.
+    """One sound of a recording, or what several sounds leave of it, and its files.
 
     Attributes:
         index: its number in this run, from 1.
         recording: the file.
-        prompt: what to lift out.
-        preset: how much work to spend.
-        seed: of the sampler.
+        prompt: what to lift out; None for what is left.
+        options: how to go about it.
         out: folder of the results.
         name: first part of their names.
         stems: which are written.
@@ -42,19 +39,15 @@ class Job:
         model_identity: hash of its files.
         device: to compute on; None for the best there is.
         precision: of the network's products.
-        consistent: whether a generative model's stems are made to add up.
-        joining: how the windows of a long recording come together.
-        window: length of a window in seconds; None for the model's own.
-        overlap: of two windows in seconds; None for the model's own.
         overwrite: whether existing files may be replaced.
+        sharing: all sounds that share the recording; empty if it is asked for as if alone.
         where: its place in a job list, for messages; None without one.
     """
 
     index: int
     recording: Path
-    prompt: Prompt
-    preset: str
-    seed: int
+    prompt: Prompt | None
+    options: Options
     out: Path
     name: str
     stems: tuple[str, ...]
@@ -64,34 +57,36 @@ class Job:
     model_identity: str
     device: str | None = None
     precision: str = "auto"
-    consistent: bool = False
-    joining: Joining = "multi-diffusion"
-    window: float | None = None
-    overlap: float | None = None
     overwrite: bool = False
+    sharing: tuple[Prompt, ...] = ()
     where: str | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where its files go."""
+        return Place(
+            self.out,
+            self.name,
+            self.stems,
+            self.output,
+            self.recording,
+            self.picture,
+            self.overwrite,
+        )
 
     @property
     def paths(self) -> dict[str, Path]:
         """The files that it writes."""
-        suffix = self.output.suffix(self.recording.suffix)
-        return output_paths(self.out, self.name, self.stems, suffix, picture=self.picture)
+        return self.place.paths
 
     @property
     def request(self) -> dict[str, Any]:
         """All that the result depends on, beside the recording."""
         return {
-            "text": self.prompt.text,
-            "spans": [asdict(span) for span in self.prompt.spans],
-            "visual": None if self.prompt.visual is None else self.prompt.visual.described(),
-            "consistent": self.consistent,
-            # None unless asked for: so results of before have it, too.
-            "joining": None if self.joining == "multi-diffusion" else self.joining,
-            "window": self.window,
-            "overlap": self.overlap,
-            "precision": None if self.precision == "auto" else self.precision,
-            "preset": self.preset,
-            "seed": self.seed,
+            **(self.prompt or Prompt()).described(),
+            "sharing": [prompt.described() for prompt in self.sharing],
+            **asdict(self.options),
+            "precision": self.precision,
             "model": self.model_identity,
             "stems": list(self.stems),
             **asdict(self.output),
@@ -104,42 +99,73 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Pass:
+    """What is lifted out of one recording while it is read once.
+
+    Attributes:
+        jobs: one for each sound; of sounds that share the recording perhaps one for what is left,
+            which comes last. They have recording, options, output folder and format in common.
+    """
+
+    jobs: tuple[Job, ...]
+
+    @property
+    def index(self) -> int:
+        """What it is known by in this run."""
+        return self.jobs[0].index
+
+    @property
+    def recording(self) -> Path:
+        """The file."""
+        return self.jobs[0].recording
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether the sounds share the recording."""
+        return bool(self.jobs[0].sharing)
+
+
+@dataclass(frozen=True)
 class Plan:
     """A run.
 
     Attributes:
-        to_do: jobs whose results are not there.
-        finished: jobs whose results are, with their settings.
+        to_do: what there is to do.
+        finished: jobs whose results are there, with what their settings files say.
     """
 
-    to_do: list[Job]
+    to_do: list[Pass]
     finished: list[tuple[Job, dict[str, Any]]]
 
 
-def make_plan(jobs: Sequence[Job]) -> Plan:
+def make_plan(passes: Sequence[Pass]) -> Plan:
     """Look which jobs are done already, and refuse those that can't be.
 
     Finishes or removes what a killed run left in the output folders; else nothing is written.
 
     Args:
-        jobs: all of a run.
+        passes: all of a run.
 
     Raises:
         SoundsiftError: two jobs would write the same file, one would replace a recording or a file
             that is not the result of the same request, or a recording does not exist.
     """
+    jobs = [job for one in passes for job in one.jobs]
     _refuse_collisions(jobs)
     for folder in {job.out for job in jobs}:
         clear_leftovers(folder)
     plan = Plan([], [])
-    for job in jobs:
-        settings = None if job.overwrite else _finished(job)
-        if settings is None:
-            plan.to_do.append(job)
-        else:
-            plan.finished.append((job, settings))
-    for job in plan.to_do:
-        _check_exists(job)
+    for one in passes:
+        found = [(job, None if job.overwrite else _finished(job)) for job in one.jobs]
+        finished = [(job, settings) for job, settings in found if settings is not None]
+        # Of sounds that share a recording none can be made without the others.
+        if len(finished) < len(found) and one.exclusive:
+            finished = []
+        plan.finished.extend(finished)
+        done = [job for job, _ in finished]
+        if missing := tuple(job for job in one.jobs if job not in done):
+            plan.to_do.append(Pass(missing))
+            _check_exists(missing[0])
     return plan
 
 
@@ -189,6 +215,9 @@ def _differences(job: Job, settings: dict[str, Any]) -> str:
     noted = settings.get("request")
     if not isinstance(noted, dict):
         return "an unknown request"
+    # What versions before did not know was at its default: so a new option leaves finished work
+    # finished.
+    noted = asdict(Options()) | {"sharing": []} | noted
     other = [name for name, value in job.request.items() if noted.get(name) != value]
     if other:
         return f"another request ({', '.join(other)})"

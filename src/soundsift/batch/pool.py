@@ -1,4 +1,4 @@
-"""Jobs done one after the other, or by several processes at once."""
+"""Passes done one after the other, or by several processes at once."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from multiprocessing.connection import wait as wait_for
 from typing import TYPE_CHECKING, Any
 
 from soundsift.audio.together import clear_leftovers
-from soundsift.batch.plan import Job
-from soundsift.batch.work import Outcome, work
+from soundsift.batch.plan import Pass
+from soundsift.batch.work import Outcome, failed, work
 
 if TYPE_CHECKING:
     from soundsift.separation.separator import Separator
 
-#: Called with a job and the fraction of it that is done.
-Progress = Callable[[Job, float], None]
+#: Called with a pass and the fraction of it that is done.
+Progress = Callable[[Pass, float], None]
 
 _TICK_SECONDS = 0.2
 _PATIENCE_SECONDS = 10.0
 
 
-def run(jobs: Sequence[Job], workers: int, progress: Progress) -> Iterator[Outcome]:
-    """Do jobs, the model loaded once per process.
+def run(passes: Sequence[Pass], workers: int, progress: Progress) -> Iterator[Outcome]:
+    """Do passes, the model loaded once per process.
 
     Results are the same whatever the number of processes. An interruption leaves no partial file.
 
     Args:
-        jobs: all with the same model.
+        passes: all with the same model.
         workers: processes; with one, everything is done in this one.
-        progress: told how far each job is.
+        progress: told how far each pass is.
 
     Yields:
         What became of each job, in the order in which they end.
@@ -44,10 +44,10 @@ def run(jobs: Sequence[Job], workers: int, progress: Progress) -> Iterator[Outco
         SoundsiftError: the model can't be loaded.
     """
     with _ended_like_interrupted():
-        if min(workers, len(jobs)) <= 1:
-            yield from _here(jobs, progress)
+        if min(workers, len(passes)) <= 1:
+            yield from _here(passes, progress)
         else:
-            yield from _beside(jobs, min(workers, len(jobs)), progress)
+            yield from _beside(passes, min(workers, len(passes)), progress)
 
 
 def processors() -> int:
@@ -60,45 +60,50 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def _here(jobs: Sequence[Job], progress: Progress) -> Iterator[Outcome]:
+def _here(passes: Sequence[Pass], progress: Progress) -> Iterator[Outcome]:
     import soundsift
 
     loaded: list[Separator] = []
 
     def load() -> Separator:
         if not loaded:
-            first = jobs[0]
+            first = passes[0].jobs[0]
             loaded.append(soundsift.load(first.model, first.device, first.precision))
         return loaded[0]
 
-    for job in jobs:
-        progress(job, 0.0)
-        yield work(job, load, lambda fraction, job=job: progress(job, fraction))  # type: ignore[misc]
+    for one in passes:
+        progress(one, 0.0)
+        found = work(one, load, lambda fraction, one=one: progress(one, fraction))  # type: ignore[misc]
+        progress(one, 1.0)
+        yield from found
 
 
-def _beside(jobs: Sequence[Job], workers: int, progress: Progress) -> Iterator[Outcome]:
+def _beside(passes: Sequence[Pass], workers: int, progress: Progress) -> Iterator[Outcome]:
     # Spawned, not forked: PyTorch's threads don't survive a fork.
     context = multiprocessing.get_context("spawn")
     messages = context.SimpleQueue()
-    by_index = {job.index: job for job in jobs}
+    by_index = {one.index: one for one in passes}
     threads = max(1, processors() // workers)
     # What a process reads when it starts, PyTorch's own libraries too.
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    model = jobs[0].model, jobs[0].device, jobs[0].precision
+    first = passes[0].jobs[0]
+    model = first.model, first.device, first.precision
     pool = ProcessPoolExecutor(workers, context, _start, (messages, model, threads))
     try:
-        waiting: dict[Future[Outcome], Job] = {pool.submit(_do, job): job for job in jobs}
+        waiting: dict[Future[list[Outcome]], Pass] = {pool.submit(_do, one): one for one in passes}
         while waiting:
             done, _ = wait(waiting, _TICK_SECONDS, FIRST_COMPLETED)
             while not messages.empty():
                 index, fraction = messages.get()
                 progress(by_index[index], fraction)
             for future in done:
-                yield _outcome(future, waiting.pop(future))
+                one = waiting.pop(future)
+                progress(one, 1.0)
+                yield from _outcomes(future, one)
     except BaseException:
         _stop(pool)
-        for folder in {job.out for job in jobs}:
+        for folder in {job.out for one in passes for job in one.jobs}:
             clear_leftovers(folder)
         raise
     finally:
@@ -109,15 +114,15 @@ def _beside(jobs: Sequence[Job], workers: int, progress: Progress) -> Iterator[O
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _outcome(future: Future[Outcome], job: Job) -> Outcome:
+def _outcomes(future: Future[list[Outcome]], one: Pass) -> list[Outcome]:
     try:
         return future.result()
     except BrokenProcessPool:
         reason = (
-            f"{job.recording} was given up: a process was killed, perhaps for want of memory; "
+            f"{one.recording} was given up: a process was killed, perhaps for want of memory; "
             "fewer --jobs were expected."
         )
-        return Outcome(job, "failed", str(job.refused(reason)))
+        return failed(one, reason)
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
@@ -148,9 +153,9 @@ def _start(messages: Any, model: tuple[str, str | None, str], threads: int) -> N
     _own.update(messages=messages, model=model, threads=threads)
 
 
-def _do(job: Job) -> Outcome:
+def _do(one: Pass) -> list[Outcome]:
     try:
-        return work(job, _load, lambda fraction: _own["messages"].put((job.index, fraction)))
+        return work(one, _load, lambda fraction: _own["messages"].put((one.index, fraction)))
     except SystemExit:
         # Told to end, and everything is cleaned up; the pool would go on with the next job.
         os._exit(1)

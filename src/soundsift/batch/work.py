@@ -1,17 +1,17 @@
-"""One job done: the recording looked through, then read, separated and written as it flows."""
+"""One pass done: the recording looked through, then read, separated and written as it flows."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from soundsift.audio import RecordingFile, examine
 from soundsift.audio.encoding import coder
 from soundsift.audio.video import has_picture
 from soundsift.batch.identity import of_input
-from soundsift.batch.plan import Job
+from soundsift.batch.plan import Job, Pass
 from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Outcome:
         written_rate: of the results, where the format has not that of the recording.
         channels: of the recording.
         samples: its length.
-        seconds: that it took.
+        seconds: that its pass took.
     """
 
     job: Job
@@ -49,78 +49,88 @@ class Outcome:
     seconds: float = 0.0
 
 
-def work(job: Job, load: Callable[[], Separator], report: Report) -> Outcome:
-    """Do a job; what is wrong with its recording becomes a failed outcome.
+def work(one: Pass, load: Callable[[], Separator], report: Report) -> list[Outcome]:
+    """Do a pass; what is wrong with its recording becomes failed outcomes.
 
     Args:
-        job: the job.
+        one: the pass.
         load: gives the model; called when the recording is found to be usable.
         report: called with the fraction done, 0 to 1.
+
+    Returns:
+        What became of each of its jobs.
 
     Raises:
         SoundsiftError: the model can't be loaded.
     """
     began = time.monotonic()
     try:
-        recording, identity = _examine(job)
+        recording, identity = _examine(one)
     except SoundsiftError as error:
-        return Outcome(job, "failed", str(job.refused(error)))
+        return failed(one, error)
     separator = load()
     try:
-        # Files in the way were refused when the run was planned, or are parts of this very result.
-        ours = job.overwrite or job.paths["settings"].exists()
-        saved = separator.separate_file(
+        places = [
+            replace(
+                job.place,
+                # Files in the way were refused when the run was planned, or are parts of this very
+                # result.
+                overwrite=job.overwrite or job.paths["settings"].exists(),
+                record={"recording": identity, "request": job.request},
+            )
+            for job in one.jobs
+        ]
+        saved = separator.separate_into(
+            places,
             recording,
-            job.out,
-            job.name,
-            text=job.prompt.text,
-            spans=job.prompt.spans,
-            visual=job.prompt.visual,
-            preset=job.preset,
-            seed=job.seed,
-            joining=job.joining,
-            window=job.window,
-            overlap=job.overlap,
-            stems=job.stems,
-            output=job.output,
-            picture=job.picture,
-            overwrite=ours,
-            record={"recording": identity, "request": job.request},
+            [job.prompt for job in one.jobs if job.prompt is not None],
+            exclusive=one.exclusive,
             progress=report,
+            **one.jobs[0].options.words(),
         )
     except SoundsiftError as error:
-        return Outcome(job, "failed", str(job.refused(error)))
+        return failed(one, error)
     except MemoryError:
-        reason = f"{job.recording}: there is not enough memory for {recording.duration:.0f} s."
-        return Outcome(job, "failed", str(job.refused(reason)))
-    rate = recording.sample_rate
-    how = coder(job.output, job.output.suffix(job.recording.suffix))
-    return Outcome(
-        job,
-        "done",
-        settings=saved.settings,
-        target_level_db=saved.target_level_db,
-        sample_rate=rate,
-        written_rate=how.rate(rate) if how else rate,
-        channels=recording.channels,
-        samples=recording.length,
-        seconds=time.monotonic() - began,
-    )
+        reason = f"{one.recording}: there is not enough memory for {recording.duration:.0f} s."
+        return failed(one, reason)
+    rate, output = recording.sample_rate, one.jobs[0].output
+    how = coder(output, output.suffix(one.recording.suffix))
+    return [
+        Outcome(
+            job,
+            "done",
+            settings=own.settings,
+            target_level_db=own.target_level_db,
+            sample_rate=rate,
+            written_rate=how.rate(rate) if how else rate,
+            channels=recording.channels,
+            samples=recording.length,
+            seconds=time.monotonic() - began,
+        )
+        for job, own in zip(one.jobs, saved, strict=True)
+    ]
 
 
-def _examine(job: Job) -> tuple[RecordingFile, dict[str, Any]]:
-    """The recording, if this job can be done with it, and what it is known by."""
-    recording = examine(job.recording)
-    identity = of_input(job.recording)
-    suffix = job.output.suffix(job.recording.suffix)
+def failed(one: Pass, reason: object) -> list[Outcome]:
+    """What becomes of a pass that can't be done."""
+    return [Outcome(job, "failed", str(job.refused(reason))) for job in one.jobs]
+
+
+def _examine(one: Pass) -> tuple[RecordingFile, dict[str, Any]]:
+    """The recording, if this pass can be done with it, and what it is known by."""
+    recording, output = examine(one.recording), one.jobs[0].output
+    identity = of_input(one.recording)
+    suffix = output.suffix(one.recording.suffix)
     try:
-        if how := coder(job.output, suffix):
+        if how := coder(output, suffix):
             how.layout(recording.layout, recording.channels)
     except SoundsiftError as error:
-        raise SoundsiftError(f"{job.recording}: {error}") from error
-    if job.output.format == "video" and not has_picture(job.recording):
+        raise SoundsiftError(f"{one.recording}: {error}") from error
+    if output.format == "video" and not has_picture(one.recording):
         raise SoundsiftError(
-            f"{job.recording} has no moving picture; a video was expected for --format video."
+            f"{one.recording} has no moving picture; a video was expected for --format video."
         )
-    job.prompt.check(recording.duration)
+    for job in one.jobs:
+        if job.prompt is not None:
+            job.prompt.check(recording.duration)
     return recording, identity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -28,10 +28,11 @@ from soundsift.models.pe_vision import PeVision
 from soundsift.models.watermark import draw_message
 from soundsift.models.waveform_codec import WaveformCodec
 from soundsift.precision import restored
-from soundsift.separation.along import Networks, TextEncoder
+from soundsift.separation.along import Networks, SpanPredictor, TextEncoder
 
 #: Beside the weights, in models that bring their text encoder along.
 TEXT_ENCODER = "text_encoder"
+SPAN_PREDICTOR = "span_predictor"
 CODEC_WEIGHTS, TOWER_WEIGHTS = "codec.safetensors", "vision.safetensors"
 
 
@@ -108,6 +109,9 @@ def build_networks(
             f"mark {mark} was asked of the model {config.name}, whose decoder hides no "
             "marks; None, or a model with the released codec, was expected."
         )
+    # The largest last: what building the others takes for a moment is then no addition to it.
+    text = _build_text_encoder(config, folder, device)
+    codec = _build_codec(config.codec, parts.codec, folder, device, mark)
     try:
         field = InferenceField(config.field, parts.field, dtype, device)
     except KeyError as error:
@@ -117,12 +121,22 @@ def build_networks(
         raise SoundsiftError(f"{folder}: {error}") from error
     except RuntimeError as error:
         raise SoundsiftError(f"{folder}: weights and configuration disagree: {error}") from error
-    codec = _build_codec(config.codec, parts.codec, folder, device, mark)
-    text = _build_text_encoder(config, folder, device)
     tower = None
     if parts.tower is not None and config.vision is not None:
         tower = partial(_build_tower, config.vision, parts.tower, folder, device)
-    return config, Networks(field, config.prediction, codec, text, device, tower)
+    predictor = None
+    if config.span_predictor is not None:
+        # Built when first asked for, then kept: a folder of recordings asks again and again.
+        predictor = cache(partial(_build_span_predictor, config.span_predictor, folder, device))
+    return config, Networks(field, config.prediction, codec, text, device, tower, predictor)
+
+
+def _build_span_predictor(name: str, folder: Path, device: torch.device) -> SpanPredictor:
+    # Imported here: it asks for libraries that the default model does not need.
+    from soundsift.checkpoints.pe_a_frame import load_span_predictor
+
+    own = folder / SPAN_PREDICTOR
+    return load_span_predictor(own if own.is_dir() else name, device)
 
 
 def _build_tower(

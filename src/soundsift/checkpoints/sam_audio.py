@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from soundsift.checkpoints.hub import map_pickle, read_config
+from soundsift.checkpoints.mapped import PassingWeights
 from soundsift.checkpoints.pe_vision import PE_CORE_L14_336
 from soundsift.config import (
     DacVaeConfig,
@@ -120,13 +121,14 @@ def _separator_config(name: str, given: Mapping[str, Any]) -> SeparatorConfig:
             transformer=transformer,
         ),
         vision=_TOWERS[given["vision_encoder"].get("name", "PE-Core-L14-336")],
+        span_predictor=f"facebook/{given.get('span_predictor') or 'pe-a-frame-large'}",
         window_seconds=_WINDOW_SECONDS,
         overlap_seconds=_OVERLAP_SECONDS,
     )
 
 
 def map_checkpoint(folder: Path) -> Mapping[str, Tensor]:
-    """A released checkpoint's weights, mapped from the file; no code in it is run.
+    """A released checkpoint's weights, each mapped while it is read; no code in it is run.
 
     Raises:
         SoundsiftError: if it is missing or damaged.
@@ -136,4 +138,4 @@ def map_checkpoint(folder: Path) -> Mapping[str, Tensor]:
         raise SoundsiftError(
             f"{folder}: has no {CHECKPOINT}; fetch the whole model, for example with `hf download`."
         )
-    return map_pickle(file)
+    return PassingWeights(map_pickle(file))

@@ -47,8 +47,10 @@ def in_words(outcome: Outcome, alone: bool) -> str:
             f"{job.recording} is done already, with the same settings: see {where} "
             "(--overwrite does it again)."
         )
-    if not alone:
+    if not alone or job.prompt is None:
         first = next(iter(job.paths.values()))
+        if job.prompt is None:
+            return f"{job.recording}: {first}."
         return f"{job.recording}: {first}. {_loudness(outcome.target_level_db)}"
     length = outcome.samples / outcome.sample_rate
     kind = {1: "mono", 2: "stereo"}.get(outcome.channels, f"{outcome.channels} channels")

@@ -13,8 +13,8 @@ from soundsift.prompts import Prompt, Span
 if TYPE_CHECKING:
     from soundsift.audio.formats import BitsName, FormatName, Output
     from soundsift.batch.jobs_file import JobLine
-    from soundsift.batch.plan import Job
-    from soundsift.separation.joining import Joining
+    from soundsift.batch.plan import Job, Pass
+    from soundsift.separation.options import Options
     from soundsift.video import VisualPrompt
 
 
@@ -33,36 +33,34 @@ class Request:
     format: FormatName | None
     bits: BitsName | None
     bitrate: int | None
-    seed: int
-    preset: str
+    options: Options
     model: str
     device: str | None
     precision: str
-    consistent: bool
-    joining: Joining
-    window: float | None
-    overlap: float | None
     boxes: tuple[str, ...]
     masks: Path | None
     stems: tuple[str, ...]
     picture: bool
     overwrite: bool
+    exclusive: bool = False
+    rest: bool = False
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """One recording with what is asked of it, before it has a place for its result."""
+    """One recording with what is asked of it, before it has places for its results."""
 
     recording: Path
-    prompt: Prompt
-    seed: int
-    preset: str
+    prompts: tuple[Prompt, ...]
+    options: Options
     name: str | None
+    exclusive: bool
+    rest: bool
     where: str | None = None
 
 
-def make_jobs(request: Request) -> list[Job]:
-    """The jobs of a command line, each recording once.
+def make_passes(request: Request) -> list[Pass]:
+    """What a command line asks of each recording.
 
     Raises:
         SoundsiftError: for anything that can't be used; it names it.
@@ -75,13 +73,11 @@ def make_jobs(request: Request) -> list[Job]:
     if not request.mix and not request.jobs_file:
         raise SoundsiftError("MIX is missing; a recording, a folder or --jobs-file was expected.")
     marks = request.heard, request.not_heard, request.span_order
-    if request.jobs_file is None and len(request.texts) > 1:
-        # Several sounds of the same recordings.
-        prompts = [make_prompt((text,), *marks) for text in request.texts]
-    else:
-        prompts = [make_prompt(request.texts, *marks)]
     visual = _visual(request)
-    prompts = [replace(prompt, visual=visual) for prompt in prompts]
+    prompts = tuple(
+        replace(make_prompt(() if text is None else (text,), *marks), visual=visual)
+        for text in request.texts or (None,)
+    )
     if request.jobs_file is None:
         for prompt in prompts:
             _refuse_empty(prompt)
@@ -92,6 +88,7 @@ def make_jobs(request: Request) -> list[Job]:
 
     # Only now what takes time to import.
     from soundsift.batch.identity import of_model
+    from soundsift.batch.plan import Pass
     from soundsift.checkpoints.find import find_model
 
     output, name = _output(request)
@@ -99,11 +96,15 @@ def make_jobs(request: Request) -> list[Job]:
     if request.jobs_file is None:
         asked = _from_words(request, prompts, name)
     else:
-        asked = _from_list(request.jobs_file, request, prompts[0], name)
-    return [
-        _job(index, len(asked), one, request, output, identity)
-        for index, one in enumerate(asked, start=1)
-    ]
+        asked = _from_list(request.jobs_file, request, prompts, name)
+    total = sum(len(one.prompts) + one.rest for one in asked)
+    passes: list[Pass] = []
+    index = 1
+    for one in asked:
+        jobs = _jobs(index, total, one, request, output, identity)
+        passes.append(Pass(jobs))
+        index += len(jobs)
+    return passes
 
 
 def make_prompt(
@@ -147,13 +148,14 @@ def _refuse_empty(prompt: Prompt) -> None:
         prompt.check(duration=0.0)  # raises: it asks for nothing, however long the recording is
 
 
-def _output(request: Request) -> tuple[Output, str]:
-    """The format, and the name without a suffix that says the same."""
+def _output(request: Request) -> tuple[Output, str | None]:
+    """The format, and the name, if one is given, without a suffix that says the same."""
     from soundsift.audio.formats import Output
     from soundsift.batch.names import check_template, split_suffix
 
-    name, asked = split_suffix("{stem}" if request.name is None else request.name)
-    check_template(name)
+    name, asked = (None, None) if request.name is None else split_suffix(request.name)
+    if name is not None:
+        check_template(name)
     if asked and request.format and asked != request.format:
         raise SoundsiftError(
             f"--name {request.name!r} asks for {asked} and --format for {request.format}; one "
@@ -162,26 +164,26 @@ def _output(request: Request) -> tuple[Output, str]:
     return Output(request.format or asked or "wav", request.bits, request.bitrate), name
 
 
-def _from_words(request: Request, prompts: Sequence[Prompt], name: str) -> list[_Asked]:
+def _from_words(request: Request, prompts: tuple[Prompt, ...], name: str | None) -> list[_Asked]:
     from soundsift.batch.inputs import find_recordings
 
-    if len(prompts) > 1 and request.name is None:
-        name = "{stem}.{text}"
+    exclusive = request.exclusive or request.rest
     return [
-        _Asked(recording, prompt, request.seed, request.preset, name)
+        _Asked(recording, prompts, request.options, name, exclusive, request.rest)
         for recording in find_recordings(request.mix, request.out)
-        for prompt in prompts
     ]
 
 
-def _from_list(path: Path, request: Request, prompt: Prompt, name: str) -> list[_Asked]:
+def _from_list(
+    path: Path, request: Request, prompts: tuple[Prompt, ...], name: str | None
+) -> list[_Asked]:
     from soundsift.batch.jobs_file import read_jobs
     from soundsift.batch.names import check_template, split_suffix
 
     asked = []
     for where, line in read_jobs(path):
         try:
-            own = _prompt_of(line, prompt)
+            own = _prompts_of(line, prompts)
             if line.name is not None:
                 check_template(line.name)
                 if split_suffix(line.name)[1]:
@@ -191,28 +193,36 @@ def _from_list(path: Path, request: Request, prompt: Prompt, name: str) -> list[
                     )
         except SoundsiftError as error:
             raise SoundsiftError(f"{where}: {error}") from error
+        rest = request.rest if line.rest is None else line.rest
+        exclusive = request.exclusive if line.exclusive is None else line.exclusive
         asked.append(
             _Asked(
                 path.parent / line.input,
                 own,
-                request.seed if line.seed is None else line.seed,
-                line.preset or request.preset,
+                replace(
+                    request.options,
+                    seed=request.options.seed if line.seed is None else line.seed,
+                    preset=line.preset or request.options.preset,
+                ),
                 name if line.name is None else line.name,
+                exclusive or rest,
+                rest,
                 where,
             )
         )
     return asked
 
 
-def _prompt_of(line: JobLine, otherwise: Prompt) -> Prompt:
-    if line.text is None and not line.spans and not line.not_spans:
-        _refuse_empty(otherwise)
-        return otherwise
-    spans = [_span(s, True) for s in line.spans] + [_span(s, False) for s in line.not_spans]
-    # A line cannot say where the object is seen: that is the command line's in any case.
-    prompt = Prompt(line.text, tuple(spans), otherwise.visual)
-    _refuse_empty(prompt)
-    return prompt
+def _prompts_of(line: JobLine, otherwise: tuple[Prompt, ...]) -> tuple[Prompt, ...]:
+    prompts = otherwise
+    if line.text is not None or line.spans or line.not_spans:
+        spans = [_span(s, True) for s in line.spans] + [_span(s, False) for s in line.not_spans]
+        texts = line.text if isinstance(line.text, list) else [line.text]
+        # A line cannot say where the object is seen: that is the command line's in any case.
+        prompts = tuple(Prompt(text, tuple(spans), otherwise[0].visual) for text in texts)
+    for prompt in prompts:
+        _refuse_empty(prompt)
+    return prompts
 
 
 def _span(given: str | Sequence[float], positive: bool) -> Span:
@@ -222,37 +232,44 @@ def _span(given: str | Sequence[float], positive: bool) -> Span:
     return Span(start, end, positive)
 
 
-def _job(
-    index: int, total: int, asked: _Asked, request: Request, output: Output, identity: str
-) -> Job:
+def _jobs(
+    first: int, total: int, asked: _Asked, request: Request, output: Output, identity: str
+) -> tuple[Job, ...]:
+    """One for each sound, numbered from `first`, and one for the rest if it is asked for."""
     from soundsift.batch.names import fill
     from soundsift.batch.plan import Job
 
+    several = "{stem}.{text}" if len(asked.prompts) > 1 else "{stem}"
+    wanted: list[tuple[Prompt | None, str, str, tuple[str, ...]]] = [
+        (prompt, several if asked.name is None else asked.name, prompt.text or "", request.stems)
+        for prompt in asked.prompts
+    ]
+    if asked.rest:
+        phrases = " ".join(prompt.text or "" for prompt in asked.prompts)
+        wanted.append((None, asked.name or "{stem}", phrases, ("rest",)))
     facts = {
-        "text": asked.prompt.text or "",
         "model": Path(request.model).name,
-        "preset": asked.preset,
-        "seed": str(asked.seed),
+        "preset": asked.options.preset,
+        "seed": str(asked.options.seed),
     }
-    return Job(
-        index=index,
-        recording=asked.recording,
-        prompt=asked.prompt,
-        preset=asked.preset,
-        seed=asked.seed,
-        out=request.out,
-        name=fill(asked.name or "{stem}", asked.recording, index, total, facts),
-        stems=request.stems,
-        output=output,
-        picture=request.picture,
-        model=request.model,
-        model_identity=identity,
-        device=request.device,
-        precision=request.precision,
-        consistent=request.consistent,
-        joining=request.joining,
-        window=request.window,
-        overlap=request.overlap,
-        overwrite=request.overwrite,
-        where=asked.where,
+    return tuple(
+        Job(
+            index=index,
+            recording=asked.recording,
+            prompt=prompt,
+            options=asked.options,
+            out=request.out,
+            name=fill(name, asked.recording, index, total, facts | {"text": text}),
+            stems=stems,
+            output=output,
+            picture=request.picture,
+            model=request.model,
+            model_identity=identity,
+            device=request.device,
+            precision=request.precision,
+            overwrite=request.overwrite,
+            sharing=asked.prompts if asked.exclusive else (),
+            where=asked.where,
+        )
+        for index, (prompt, name, text, stems) in enumerate(wanted, start=first)
     )

@@ -14,7 +14,7 @@ from soundsift.cli.progress import files_progress
 from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
-    from soundsift.batch.plan import Job
+    from soundsift.batch.plan import Pass
     from soundsift.batch.work import Outcome
 
 SEPARATE_HELP = """Lift a sound out of recordings.
@@ -35,6 +35,7 @@ SEPARATE_EXAMPLES = """Examples:
 soundsift separate street.wav --text "dog barking" --out stems
 soundsift separate street.wav --span 1.2-2.5 --span 3-4 --not-span 5-6 --out stems
 soundsift separate film.mp4 --text speech --span 1:02-1:10 --out stems --picture --json
+soundsift separate street.wav --text "dog barking" --text "man speaking" --rest --out stems
 soundsift separate takes 'more/*.mp3' --text piano --format flac --jobs 2 --out stems
 soundsift separate --jobs-file jobs.jsonl --name "{stem}_{text}" --out stems
 soundsift separate - --stream --text speech --rate 48000 --channels 2 < in.pcm > out.pcm
@@ -90,7 +91,7 @@ def separate(
         typer.Option(
             metavar="PHRASE",
             help="The sound, as a short phrase: 'dog barking'. Repeated, each sound gets files of "
-            "its own, NAME.PHRASE.target.wav and so on.",
+            "its own, NAME.PHRASE.target.wav and so on, in one pass.",
         ),
     ] = None,
     span: Annotated[
@@ -181,13 +182,37 @@ def separate(
             "model's always do.",
         ),
     ] = False,
+    predict_spans: Annotated[
+        bool,
+        typer.Option(
+            "--predict-spans",
+            help="Let the released models' span predictor mark when the sound of --text is heard.",
+        ),
+    ] = False,
+    exclusive: Annotated[
+        bool,
+        typer.Option(
+            "--exclusive",
+            help="Let the sounds of several --text share the recording: no part of it goes to two "
+            "of them whole.",
+        ),
+    ] = False,
+    rest: Annotated[
+        bool,
+        typer.Option(
+            "--rest",
+            help="Also write NAME.rest.wav: what the sounds leave. It implies --exclusive, and "
+            "the sounds and the rest add up to the recording.",
+        ),
+    ] = False,
     picture: Annotated[
         bool, typer.Option("--picture", help="Also write NAME.png: spectrograms, with the spans.")
     ] = False,
     json_line: Annotated[
         bool,
         typer.Option(
-            "--json", help="Print one line of JSON per recording on stdout and nothing else there."
+            "--json",
+            help="Print one line of JSON per recording and sound on stdout and nothing else there.",
         ),
     ] = False,
     overwrite: Overwrite = False,
@@ -233,7 +258,8 @@ def separate(
     ] = None,
 ) -> None:
     """Separate recordings; the name of the command decides which stems are written."""
-    from soundsift.cli.requests import Request, make_jobs, make_prompt
+    from soundsift.cli.requests import Request, make_passes, make_prompt
+    from soundsift.separation.options import Options
 
     # What can be wrong is looked at in the order of what it costs to find out: the words of the
     # command, the places of the results, the recordings. Only then the model is loaded.
@@ -255,6 +281,9 @@ def separate(
             "--joining": None if joining == "multi-diffusion" else joining,
             "--window": window,
             "--overlap": overlap,
+            "--predict-spans": predict_spans or None,
+            "--exclusive": exclusive or None,
+            "--rest": rest or None,
         }
         _refuse_beside_stream(tuple(mix or ()), given, format_)
         run_stream(
@@ -291,23 +320,27 @@ def separate(
         format=format_,  # type: ignore[arg-type]
         bits=bits,
         bitrate=bitrate,
-        seed=seed,
-        preset=preset,
+        options=Options(
+            preset=preset,
+            seed=seed,
+            consistent=consistent,
+            joining=joining,
+            window=window,
+            overlap=overlap,
+            predict_spans=predict_spans,
+        ),
         model=model,
         device=device,
         precision=precision,
-        consistent=consistent,
-        joining=joining,
-        window=window,
-        overlap=overlap,
         boxes=tuple(box or ()),
         masks=masks,
         stems=stems,
         picture=picture,
         overwrite=overwrite,
+        exclusive=exclusive,
+        rest=rest,
     )
-    todo = make_jobs(request)
-    _run(todo, jobs, json_line)
+    _run(make_passes(request), jobs, json_line)
 
 
 def _refuse_beside_stream(
@@ -325,16 +358,16 @@ def _refuse_beside_stream(
         )
 
 
-def _run(all_jobs: list[Job], workers: int, json_line: bool) -> None:
+def _run(passes: list[Pass], workers: int, json_line: bool) -> None:
     from soundsift.batch.plan import make_plan
     from soundsift.batch.work import Outcome
     from soundsift.cli import reports
     from soundsift.cli.outputs import check_folder
 
-    plan = make_plan(all_jobs)
-    for folder in sorted({job.out for job in plan.to_do}):
+    plan = make_plan(passes)
+    for folder in sorted({job.out for one in plan.to_do for job in one.jobs}):
         check_folder(folder)
-    single = len(all_jobs) == 1
+    single = sum(len(one.jobs) for one in passes) == 1
 
     def tell(outcome: Outcome) -> None:
         if json_line:
@@ -351,16 +384,15 @@ def _run(all_jobs: list[Job], workers: int, json_line: bool) -> None:
     if plan.to_do:
         from soundsift.batch.pool import run
 
-        numbers = {job.index: number for number, job in enumerate(plan.to_do)}
-        sizes = [_size(job.recording) for job in plan.to_do]
+        numbers = {one.index: number for number, one in enumerate(plan.to_do)}
+        sizes = [_size(one.recording) for one in plan.to_do]
         with files_progress(sizes) as bar:
 
-            def progress(job: Job, fraction: float) -> None:
-                bar.report(numbers[job.index], job.recording.name, fraction)
+            def progress(one: Pass, fraction: float) -> None:
+                bar.report(numbers[one.index], one.recording.name, fraction)
 
             with closing(run(plan.to_do, workers, progress)) as outcomes:  # type: ignore[type-var]
                 for outcome in outcomes:
-                    progress(outcome.job, 1.0)
                     failed += outcome.status == "failed"
                     done += outcome.status == "done"
                     bar.past(lambda outcome=outcome: tell(outcome))  # type: ignore[misc]

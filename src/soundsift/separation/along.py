@@ -6,12 +6,14 @@ stems. Every arrow is a generator; what is not needed any more is forgotten.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from soundsift.flow import Prediction, as_velocity
 from soundsift.models.codec import Codec
@@ -20,7 +22,7 @@ from soundsift.models.mel_codec import MelCodec
 from soundsift.models.pe_vision import PeVision
 from soundsift.models.velocity_field import Conditioning
 from soundsift.models.waveform_codec import ConsistentCodec
-from soundsift.prompts import Prompt, frame_anchors
+from soundsift.prompts import NULL, OPEN, Prompt, frame_anchors
 from soundsift.separation.sharing import shared
 from soundsift.separation.track import Track
 from soundsift.separation.trajectory import follow, group_windows
@@ -43,6 +45,14 @@ class TextEncoder(Protocol):
         ...
 
 
+class SpanPredictor(Protocol):
+    """Latents and phrases to how likely each frame holds the sound."""
+
+    def probabilities(self, latents: Tensor, phrases: list[str]) -> Tensor:
+        """`(batch, frames)`, 0 to 1, of latents `(batch, frames, channels)` and their phrases."""
+        ...
+
+
 @dataclass(frozen=True)
 class Networks:
     """The parts of a loaded model.
@@ -52,8 +62,10 @@ class Networks:
         prediction: what its output means.
         codec: waves to latents and back.
         text: phrases to token states.
-        tower: builds the image tower, which few prompts need; None for models without one.
         device: where all of them are.
+        tower: builds the image tower, which few prompts need; None for models without one.
+        span_predictor: loads the span predictor, which works only when asked; None for models that
+            have none.
     """
 
     field: InferenceField
@@ -62,6 +74,7 @@ class Networks:
     text: TextEncoder
     device: torch.device
     tower: Callable[[], PeVision] | None = None
+    span_predictor: Callable[[], SpanPredictor] | None = None
 
     def consistent(self) -> Networks:
         """The same with stems that add up to the mixture."""
@@ -78,19 +91,39 @@ class Networks:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A marked moment that tells windows without a mark what is wanted of them.
+
+    Attributes:
+        start: its first frame in the recording.
+        context: `(rows, frames, context_channels)`, of the moment and a little around it.
+        anchors: `(frames,)`, int64: what is marked of it.
+    """
+
+    start: int
+    context: Tensor
+    anchors: Tensor
+
+    @property
+    def length(self) -> int:
+        """Its frames."""
+        return len(self.anchors)
+
+
+@dataclass(frozen=True)
 class Wanted:
     """A prompt as the network gets to know it.
 
     Attributes:
         prompt: text and spans.
         video: `(latent frames, video_dim)`, what is seen of the object; None: nothing.
-        elsewhere: the phrase for windows without a mark, if the prompt has no text of its own
+        reference: goes in front of the windows that no positive span touches
             (`soundsift.separation.references`).
     """
 
     prompt: Prompt
     video: Tensor | None = None
-    elsewhere: str | None = None
+    reference: Reference | None = None
 
 
 @dataclass(frozen=True)
@@ -139,25 +172,32 @@ def stems_along(
     ahead, behind = shared(waves, 2)
     heard = Track(ahead, dim=-1)
     rows = codec.rows(heard.part(0, 1).shape[1])
-    contexts = _Contexts(networks.codec, heard)
+    contexts = Contexts(networks.codec, heard)
     times = [evaluation.time for evaluation in plan.evaluations]
 
     moments: dict[frozenset[str | None], Mapping[float, Moment]] = {}
 
-    def prepare(windows: tuple[Window, ...]) -> InferenceConditioning:
-        phrases = _phrases(windows, prompts, rows, codec)
-        # What depends on times and phrases alone is the same for all windows that have these.
-        same = moments.get(frozenset(phrases))
-        known = _prepare(networks, contexts, windows, prompts, phrases, () if same else times)
-        moments[frozenset(phrases)] = same or known.moments
-        return replace(known, moments=moments[frozenset(phrases)])
+    def prepare(windows: tuple[Window, ...]) -> list[_Part]:
+        context = contexts.of(windows)
+        context = context.reshape(len(windows), rows, *context.shape[1:])
+        return [
+            _prepare(networks, context, windows, prompts, items, times, moments)
+            for items in _of_one_length(windows, prompts, codec)
+        ]
 
-    at_a_time = plan.at_a_time or _windows_at_a_time(plan, rows * len(prompts))
+    at_a_time = plan.at_a_time or _windows_at_a_time(plan, prompts, rows)
 
-    def field(noisy: Tensor, time: Tensor, known: InferenceConditioning) -> Tensor:
-        output = networks.field(noisy, time, known)
+    def field(noisy: Tensor, time: Tensor, parts: list[_Part]) -> Tensor:
+        velocity = torch.empty_like(noisy)
+        for part in parts:
+            # A reference starts from nothing: the models that read one predict the mean of data.
+            own = functional.pad(noisy[part.rows], (0, 0, part.ahead, 0))
+            output = as_velocity(
+                networks.field(own, time, part.known).float(), networks.prediction, own, time
+            )
+            velocity[part.rows] = output[:, part.ahead :]
         advance(noisy.shape[0] // (len(prompts) * rows))
-        return as_velocity(output.float(), networks.prediction, noisy, time)
+        return velocity
 
     size = codec.samples_per_frame
     windows = plan.layout.windows(lambda frames: codec.frames(heard.extend(frames * size)))
@@ -170,16 +210,22 @@ def stems_along(
     yield from _decode(codec, Track(latents, dim=1), Track(behind, dim=-1))
 
 
-def _windows_at_a_time(plan: Plan, items: int) -> int:
+def _windows_at_a_time(plan: Plan, prompts: Sequence[Wanted], rows: int) -> int:
     if len(plan.evaluations) > _FEW_EVALUATIONS:
         # Each follows the one before a group behind: with many, groups must be small for the first
         # sound to come soon and little to be in memory.
         return 1
-    return max(1, _FRAMES_AT_A_TIME // (plan.layout.length * items))
+    ahead = sum(wanted.reference.length for wanted in prompts if wanted.reference is not None)
+    return max(1, _FRAMES_AT_A_TIME // ((plan.layout.length * len(prompts) + ahead) * rows))
 
 
-class _Contexts:
-    """What the field sees of the mixture, window by window."""
+class Contexts:
+    """What the field sees of the mixture, window by window.
+
+    Args:
+        codec: whose context it is.
+        heard: the mixture at the codec's rate, `(1, channels, samples)`.
+    """
 
     def __init__(self, codec: Codec, heard: Track) -> None:
         self._codec, self._heard = codec, heard
@@ -217,61 +263,98 @@ class _Contexts:
             heard.forget(max(0, done - margin) * size)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Those of a group's items that are of one length.
+
+    Attributes:
+        rows: `(n,)`, int64: which rows of the batch they are. It holds, for each window, for each
+            prompt, its rows.
+        ahead: frames of a reference in front of the window's own.
+        known: what is known of them and does not change from one evaluation to the next.
+    """
+
+    rows: Tensor
+    ahead: int
+    known: InferenceConditioning
+
+
+#: A window of a group and a prompt, by their numbers.
+_Item = tuple[int, int]
+
+
+def _of_one_length(
+    windows: tuple[Window, ...], prompts: Sequence[Wanted], codec: Codec
+) -> list[list[_Item]]:
+    """The items of a group, put together by the length of the reference that goes in front."""
+    groups: dict[int, list[_Item]] = defaultdict(list)
+    for i, window in enumerate(windows):
+        for j, wanted in enumerate(prompts):
+            reference = _reference(wanted, window, codec)
+            groups[0 if reference is None else reference.length].append((i, j))
+    return list(groups.values())
+
+
 def _prepare(
     networks: Networks,
-    contexts: _Contexts,
+    context: Tensor,
     windows: tuple[Window, ...],
     prompts: Sequence[Wanted],
-    phrases: list[str | None],
+    items: list[_Item],
     times: Sequence[float],
-) -> InferenceConditioning:
-    """What is known of some windows and does not change from one evaluation to the next.
+    moments: dict[frozenset[str | None], Mapping[float, Moment]],
+) -> _Part:
+    """Prepare items of one length.
 
-    The batch holds, for each window, for each prompt, its rows.
+    Args:
+        networks: the model.
+        context: of the windows, `(windows, rows, frames, context_channels)`.
+        windows: all of the group.
+        prompts: all of them.
+        items: those to be prepared.
+        times: of the solver's evaluations.
+        moments: what depends on times and phrases alone, and is the same for all items that have
+            these; what is missing is added.
     """
-    context = contexts.of(windows)
-    rows = context.shape[0] // len(windows)
-    context = context.reshape(len(windows), 1, rows, *context.shape[1:])
-    context = context.expand(-1, len(prompts), -1, -1, -1).flatten(0, 2)
-    anchors = torch.stack(
-        [
-            _anchors(wanted.prompt, window, networks.codec)
-            for window in windows
-            for wanted in prompts
-            for _ in range(rows)
-        ]
-    )
+    codec, rows = networks.codec, context.shape[1]
+    contexts, anchors, videos = [], [], []
+    for i, j in items:
+        reference = _reference(prompts[j], windows[i], codec)
+        own = _anchors(prompts[j].prompt, windows[i], codec, NULL if reference is None else OPEN)
+        if reference is None:
+            contexts.append(context[i])
+            anchors.append(own)
+        else:
+            contexts.append(torch.cat((reference.context, context[i]), dim=1))
+            anchors.append(torch.cat((reference.anchors, own)))
+        videos.append(_video(networks, windows[i], prompts[j]))
+    ahead = contexts[0].shape[1] - windows[0].length
+    phrases = [prompts[j].prompt.text for _, j in items for _ in range(rows)]
     states, mask = networks.text.encode_batch(phrases)
     conditioning = Conditioning(
-        context=context,
+        context=torch.cat(contexts),
         text=states,
         text_mask=mask,
-        anchors=anchors.to(networks.device),
-        video=_video(networks, windows, prompts, rows),
+        anchors=torch.stack(anchors).repeat_interleave(rows, dim=0).to(networks.device),
+        video=_joined(videos, rows, ahead),
     )
-    return networks.field.prepare(conditioning, times)
+    same = moments.get(frozenset(phrases))
+    known = networks.field.prepare(conditioning, () if same else times)
+    moments[frozenset(phrases)] = same or known.moments
+    known = replace(known, moments=moments[frozenset(phrases)])
+    places = [(i * len(prompts) + j) * rows + row for i, j in items for row in range(rows)]
+    return _Part(torch.tensor(places, device=networks.device), ahead, known)
 
 
-def _phrases(
-    windows: tuple[Window, ...], prompts: Sequence[Wanted], rows: int, codec: Codec
-) -> list[str | None]:
-    """What each item of the batch is asked by."""
-    return [
-        wanted.prompt.text or (None if _marked(wanted.prompt, window, codec) else wanted.elsewhere)
-        for window in windows
-        for wanted in prompts
-        for _ in range(rows)
-    ]
+def _reference(wanted: Wanted, window: Window, codec: Codec) -> Reference | None:
+    """What goes in front of a window: nothing where the sound is marked in it."""
+    frames = (span.frames(_frame_rate(codec)) for span in wanted.prompt.spans if span.positive)
+    marked = any(first < window.end and stop > window.start for first, stop in frames)
+    return None if marked else wanted.reference
 
 
-def _marked(prompt: Prompt, window: Window, codec: Codec) -> bool:
-    """Whether a window has a moment in which the sound is said to be heard."""
-    frames = (span.frames(_frame_rate(codec)) for span in prompt.spans if span.positive)
-    return any(first < window.end and stop > window.start for first, stop in frames)
-
-
-def _anchors(prompt: Prompt, window: Window, codec: Codec) -> Tensor:
-    ids = frame_anchors(prompt.spans, window.end, _frame_rate(codec))
+def _anchors(prompt: Prompt, window: Window, codec: Codec, unmarked: int) -> Tensor:
+    ids = frame_anchors(prompt.spans, window.end, _frame_rate(codec), unmarked)
     return torch.from_numpy(ids[window.start :])
 
 
@@ -279,22 +362,24 @@ def _frame_rate(codec: Codec) -> int:
     return codec.sample_rate // codec.samples_per_frame
 
 
-def _video(
-    networks: Networks, windows: tuple[Window, ...], prompts: Sequence[Wanted], rows: int
-) -> Tensor | None:
-    """What the windows see, `(windows * prompts * rows, frames, video_dim)`; None: nothing."""
+def _video(networks: Networks, window: Window, wanted: Wanted) -> Tensor | None:
+    """What a window sees, `(frames, video_dim)`; None: nothing."""
     width = networks.field.config.video_dim
-    if width is None or all(wanted.video is None for wanted in prompts):
+    if width is None or wanted.video is None:
         return None
-    seen = torch.zeros(
-        len(windows), len(prompts), rows, windows[0].length, width, device=networks.device
-    )
-    for i, window in enumerate(windows):
-        for j, wanted in enumerate(prompts):
-            if wanted.video is not None:
-                part = wanted.video[window.start : window.end]
-                seen[i, j, :, : len(part)] = part
-    return seen.flatten(0, 2)
+    seen = wanted.video.new_zeros(window.length, width)
+    part = wanted.video[window.start : window.end]
+    seen[: len(part)] = part
+    return seen
+
+
+def _joined(videos: list[Tensor | None], rows: int, ahead: int) -> Tensor | None:
+    """What all items see, `(items * rows, ahead + frames, video_dim)`; None: nothing."""
+    seen = next((video for video in videos if video is not None), None)
+    if seen is None:
+        return None
+    stacked = torch.stack([torch.zeros_like(seen) if v is None else v for v in videos])
+    return functional.pad(stacked, (0, 0, ahead, 0)).repeat_interleave(rows, dim=0)
 
 
 def _decode(codec: Codec, latents: Track, mixture: Track) -> Iterator[Tensor]:

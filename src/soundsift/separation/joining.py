@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import get_args
 
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
+from soundsift.separation.options import Joining
 from soundsift.separation.windows import Layout
-
-Joining = Literal["multi-diffusion", "chunks", "one-shot"]
 
 #: Of chunks, in seconds: two frames.
 _CROSSFADE = 0.08

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypedDict
+from dataclasses import asdict, dataclass
+from typing import Literal, TypedDict, cast
 
-from soundsift.separation.joining import Joining
+Joining = Literal["multi-diffusion", "chunks", "one-shot"]
+
+
+class OptionWords(TypedDict, total=False):
+    """`Options` as keyword arguments."""
+
+    preset: str
+    seed: int | None
+    consistent: bool
+    joining: Joining
+    window: float | None
+    overlap: float | None
+    predict_spans: bool
 
 
 @dataclass(frozen=True)
@@ -22,6 +34,8 @@ class Options:
             crossfades the waves, and "one-shot" makes the recording one window.
         window: length of a window in seconds; the model's own unless given.
         overlap: of two windows in seconds; the model's own, of chunks 0.08, unless given.
+        predict_spans: let the model's span predictor mark when a text's sound is heard, of prompts
+            without spans (arXiv 2512.18099, section 4). Released models only.
     """
 
     preset: str = "standard"
@@ -30,14 +44,8 @@ class Options:
     joining: Joining = "multi-diffusion"
     window: float | None = None
     overlap: float | None = None
+    predict_spans: bool = False
 
-
-class OptionWords(TypedDict, total=False):
-    """The same as keyword arguments."""
-
-    preset: str
-    seed: int | None
-    consistent: bool
-    joining: Joining
-    window: float | None
-    overlap: float | None
+    def words(self) -> OptionWords:
+        """The same as keyword arguments."""
+        return cast(OptionWords, asdict(self))

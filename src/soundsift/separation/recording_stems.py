@@ -19,7 +19,10 @@ from soundsift.separation.work import AnyRecording, Work, latent_frames
 
 
 def recording_stems(
-    recording: AnyRecording, work: Work, report: Callable[[float], None]
+    recording: AnyRecording,
+    work: Work,
+    report: Callable[[float], None],
+    sample_format: str | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Separate a recording.
 
@@ -27,6 +30,7 @@ def recording_stems(
         recording: the mixture.
         work: what is to be done.
         report: called with the fraction done, 0 to 1.
+        sample_format: of the stems; that of the recording unless given.
 
     Yields:
         A block of the mixture `(channels, samples)`, and its stems, target and residual:
@@ -45,7 +49,7 @@ def recording_stems(
     yield from block_stems(
         work.networks,
         recording.blocks(),
-        (recording.sample_rate, recording.sample_format),
+        (recording.sample_rate, sample_format or recording.sample_format),
         work.wanted,
         work.plan,
         advance,
@@ -69,7 +73,7 @@ def block_stems(
     Args:
         networks: the model.
         blocks: of the mixture, `(channels, samples)`.
-        form: its sample rate and sample format.
+        form: its sample rate, and the sample format of the stems.
         wanted: the prompts.
         plan: how to go about it.
         advance: called with the number of windows just evaluated.
@@ -108,7 +112,7 @@ def block_stems(
 
 
 def _finish(codec: Codec, mixture: np.ndarray, stems: np.ndarray, sample_format: str) -> np.ndarray:
-    """Both stems `(prompts, 2, channels, samples)` as the recording's format holds them."""
+    """Both stems `(prompts, 2, channels, samples)` as a sample format holds them."""
     if not codec.adds_up:
         return quantise(stems, sample_format)
     pairs = [complement(mixture, own[0], sample_format) for own in stems]
@@ -118,7 +122,7 @@ def _finish(codec: Codec, mixture: np.ndarray, stems: np.ndarray, sample_format:
 def _finish_sharing(
     codec: Codec, mixture: np.ndarray, stems: np.ndarray, sample_format: str
 ) -> np.ndarray:
-    """All stems and the rest of the mixture, each with its residual, in the recording's format."""
+    """All stems and the rest of the mixture, each with its residual, in a sample format."""
     assert codec.adds_up
     targets, rest = [], mixture
     for own in stems:

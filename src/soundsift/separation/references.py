@@ -1,71 +1,40 @@
-"""A mark in one place that steers all windows: a phrase is found that stands for it.
+"""A mark in one place that steers all windows: the marked moment goes along with them.
 
 A span is cut to the windows that it touches; a mark in the first minute tells a window in the
-fourth nothing. So the marked moment is separated by its marks, and by each of the phrases that the
-model knows well; the phrase whose answer comes nearest is the text of the windows without a mark,
-if there is no other. It need not be the name: "bowed double bass" may lift out a bass guitar. (The
-marked moment itself, put in front of such windows, was tried and is worse:
-docs/joining-and-reach.md.)
+fourth nothing. So the marked moment is put in front of every window without a mark, and what the
+network answers there is thrown away. The window's own frames are OPEN: the network was trained to
+look for the sound of the example in them.
 
-Only for models whose one evaluation is their mean answer, on the codec that has cells to compare.
+Only for models that know this kind of frame, and whose one evaluation is their mean answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 
 import torch
 from torch import Tensor
 
-from soundsift.models.mel_codec import MelCodec
-from soundsift.models.velocity_field import Conditioning
-from soundsift.prompts import POSITIVE, Span, frame_anchors
-from soundsift.separation.along import Networks
+from soundsift.prompts import OPEN, POSITIVE, Span, frame_anchors
+from soundsift.separation.along import Networks, Reference
 
-#: Frames that are looked at, and those of them shown on either side of what is marked.
-LONGEST, CONTEXT = 75, 12
-
-#: Frames that go through the network together, of all phrases.
-_FRAMES_AT_A_TIME = 3000
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What a mark stands for.
-
-    Attributes:
-        phrase: the nearest one.
-        match_db: how near its answer comes to that of the mark, in dB.
-    """
-
-    phrase: str
-    match_db: float
-
-
-@cache
-def known_phrases() -> tuple[str, ...]:
-    """Canonical captions of the concepts that the default model has 10 or more clips of."""
-    text = (resources.files("soundsift.separation") / "phrases.txt").read_text(encoding="utf-8")
-    return tuple(text.split("\n")[:-1])
+#: Frames of a reference, and those of them shown on either side of what is marked, at most.
+LONGEST, AROUND = 75, 12
 
 
 def can_refer(networks: Networks) -> bool:
-    """Whether a model's marks can be given a name."""
-    return networks.prediction == "data" and isinstance(networks.codec, MelCodec)
+    """Whether a model's marks can steer windows that they don't touch."""
+    return networks.prediction == "data" and networks.field.config.anchor_count > OPEN
 
 
 @torch.inference_mode()
-def find_reference(
+def make_reference(
     networks: Networks,
     part: Callable[[int, int], Tensor],
     spans: Sequence[Span],
     frames: int,
-    phrases: Sequence[str] | None = None,
 ) -> Reference | None:
-    """Look for the phrase that means what is marked.
+    """Find the marked moment that is to stand for all of them, and analyse it.
 
     Args:
         networks: the model, for which `can_refer` holds.
@@ -73,51 +42,31 @@ def find_reference(
             asked for one stretch of at most 3 s.
         spans: what is marked.
         frames: latent frames of the recording.
-        phrases: to choose from; `known_phrases` unless given.
 
     Returns:
         None if there is no positive span.
-
-    Raises:
-        TypeError: for another kind of model.
     """
-    codec = networks.codec
-    if not isinstance(codec, MelCodec) or not can_refer(networks):
-        raise TypeError("only models that predict data, on MelCodec, name their marks")
-    anchors = torch.from_numpy(
-        frame_anchors(spans, frames, codec.sample_rate // codec.samples_per_frame)
-    )
+    size = networks.codec.samples_per_frame
+    # Around the mark frames stay unmarked, not OPEN: that shows what is not wanted.
+    anchors = torch.from_numpy(frame_anchors(spans, frames, networks.codec.sample_rate // size))
     stretch = marked_stretch(anchors)
     if stretch is None:
         return None
     start, end = stretch
-    wave = part(start * codec.samples_per_frame, end * codec.samples_per_frame)
-    spectrum = codec.spectrum(wave)
-    weight = codec.cross_energy(spectrum, spectrum).mean(dim=1).clamp(min=0).sqrt()
-    context = codec.context(wave)
-    marked = anchors[start:end].to(networks.device)[None]
-    wanted = (_cells(networks, codec, context, [None], marked) * weight).flatten()
-    names = known_phrases() if phrases is None else phrases
-    at_a_time = max(1, _FRAMES_AT_A_TIME // (end - start))
-    found = []
-    for first in range(0, len(names), at_a_time):
-        some = names[first : first + at_a_time]
-        heard = _cells(networks, codec, context, some, torch.zeros_like(marked)) * weight
-        found.append(_nearness(heard.flatten(1), wanted))
-    nearness = torch.cat(found)
-    best = int(nearness.argmax())
-    return Reference(names[best], float(nearness[best]))
+    return Reference(
+        start, networks.codec.context(part(start * size, end * size)), anchors[start:end]
+    )
 
 
 def marked_stretch(
-    anchors: Tensor, longest: int = LONGEST, context: int = CONTEXT
+    anchors: Tensor, longest: int = LONGEST, around: int = AROUND
 ) -> tuple[int, int] | None:
     """The longest marked moment with a little around it.
 
     Args:
         anchors: `(frames,)`, of the whole recording.
         longest: frames, at most.
-        context: frames on either side, at most; half of it where the moment is long.
+        around: frames on either side, at most; half of it where the moment is long.
 
     Returns:
         (start, end) in frames; None if nothing is positive.
@@ -127,42 +76,6 @@ def marked_stretch(
     if not places:
         return None
     start, end = max(zip(places[::2], places[1::2], strict=True), key=lambda run: run[1] - run[0])
-    end = min(end, start + longest - 2 * min(context, longest // 6))
-    around = min(context, (longest - (end - start)) // 2)
-    return max(0, start - around), min(len(anchors), end + around)
-
-
-def _cells(
-    networks: Networks,
-    codec: MelCodec,
-    context: Tensor,
-    phrases: Sequence[str | None],
-    anchors: Tensor,
-) -> Tensor:
-    """The masks that phrases, or marks, lead to: `(phrases, bands, columns)`."""
-    count = len(phrases)
-    states, mask = networks.text.encode_batch(list(phrases))
-    known = networks.field.prepare(
-        Conditioning(
-            context=context.expand(count, -1, -1),
-            text=states,
-            text_mask=mask,
-            anchors=anchors.expand(count, -1),
-            video=None,
-        ),
-        [0.0],
-    )
-    # At time 0 and without noise, where one evaluation gives the mean answer.
-    noise = context.new_zeros(count, context.shape[1], 2 * networks.field.config.latent_channels)
-    latents = networks.field(noise, torch.tensor(0.0, device=networks.device), known)
-    return codec.cell_mask(latents)
-
-
-def _nearness(heard: Tensor, wanted: Tensor) -> Tensor:
-    """Signal-to-distortion ratio in dB of each of `(phrases, cells)` against `(cells,)`.
-
-    Level counts: of a sound that is not there the model lets a faint copy of everything through,
-    which would match anything if it were scaled.
-    """
-    error = (heard - wanted).square().sum(dim=1).clamp(min=1e-20)
-    return 10 * torch.log10(wanted.square().sum().clamp(min=1e-20) / error)
+    end = min(end, start + longest - 2 * min(around, longest // 6))
+    beside = min(around, (longest - (end - start)) // 2)
+    return max(0, start - beside), min(len(anchors), end + beside)

@@ -108,9 +108,8 @@ class Separation:
             self.tags,
         )
         blocks = [cut(w, self.sample_rate) for w in (self.mixture, self.target, self.residual)]
-        with stem_files(
-            place, facts, self.sample_format, self.settings, adds_up=self._adds_up()
-        ) as files:
+        wanted = [(place, self.settings)]
+        with stem_files(wanted, facts, self.sample_format, adds_up=self._adds_up()) as (files,):
             for mixture, target, residual in zip(*blocks, strict=True):
                 files.write(mixture, target, residual)
         return place.paths

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from soundsift.audio import Recording, RecordingFile, examine, read
-from soundsift.audio.formats import Output
+from soundsift.audio.formats import Output, coarser
 from soundsift.audio.tags import read_tags
 from soundsift.audio.writing import SoundFacts
 from soundsift.config import SeparatorConfig
@@ -35,7 +35,7 @@ _WAV = Output()
 
 @dataclass(frozen=True)
 class SavedSeparation:
-    """What `separate_file` has written.
+    """What `separate_file` or `separate_into` has written.
 
     Attributes:
         paths: the files, by stem, and `settings`, and `picture` if there is one.
@@ -87,7 +87,8 @@ class Separator:
             visual: where the object can be seen in the video, for models that look.
             progress: called with the fraction done, 0 to 1; an exception that it raises stops the
                 work.
-            options: any of `Options`: preset, seed, consistent, joining, window, overlap.
+            options: any of `Options`: preset, seed, consistent, joining, window, overlap,
+                predict_spans.
 
         Returns:
             Target and residual at the input's rate, channels and exact length.
@@ -129,9 +130,7 @@ class Separator:
         Raises:
             SoundsiftError: for a recording, prompt or option that cannot be used, or no prompt.
         """
-        asked = [make_prompt(p) if isinstance(p, str) else p for p in prompts]
-        if not asked:
-            raise SoundsiftError("there is no prompt; a text such as 'dog barking' was expected.")
+        asked = _prompts(prompts)
         recording = as_recording(source, sample_rate)
         work = make_work(
             self.config, self.networks, recording, asked, Options(**options), exclusive
@@ -198,8 +197,6 @@ class Separator:
             SoundsiftError: for a recording, prompt, option, format or folder that cannot be used.
         """
         recording = source if isinstance(source, RecordingFile) else examine(source)
-        prompt = make_prompt(text, spans, not_spans, visual)
-        work = make_work(self.config, self.networks, recording, [prompt], Options(**options))
         place = Place(
             folder=Path(folder),
             name=recording.path.stem if name is None else name,
@@ -210,6 +207,48 @@ class Separator:
             overwrite=overwrite,
             record=record or {},
         )
+        prompt = make_prompt(text, spans, not_spans, visual)
+        return self.separate_into([place], recording, [prompt], progress=progress, **options)[0]
+
+    def separate_into(
+        self,
+        places: Sequence[Place],
+        source: str | Path | RecordingFile,
+        prompts: Sequence[Prompt | str],
+        *,
+        exclusive: bool = False,
+        progress: Callable[[float], None] | None = None,
+        **options: Unpack[OptionWords],
+    ) -> list[SavedSeparation]:
+        """Lift several sounds out of a file into files, in one pass through it.
+
+        Memory does not grow with the file's length. All files appear together or not at all, even
+        if the process is killed.
+
+        Args:
+            places: where the files of each prompt go, all in one folder and one format; of
+                exclusive prompts perhaps one more, for what is left: its target, or "rest".
+            source: a file that FFmpeg reads, or one that was examined already.
+            prompts: what to lift out, each a phrase or a `Prompt`.
+            exclusive: let the sounds share the mixture, as in `separate_many`: all targets and what
+                is left add up to it, in files of 16 and 24 bits to the last one.
+            progress: as for `separate_file`.
+            options: any of `Options`.
+
+        Returns:
+            What was written, in the order of the places.
+
+        Raises:
+            SoundsiftError: for a recording, prompt, option, format or folder that cannot be used.
+            ValueError: there are not as many places as results.
+        """
+        asked = _prompts(prompts)
+        if len(places) - len(asked) not in ((0, 1) if exclusive else (0,)):
+            raise ValueError(f"{len(places)} places were given for {len(asked)} prompts")
+        recording = source if isinstance(source, RecordingFile) else examine(source)
+        work = make_work(
+            self.config, self.networks, recording, asked, Options(**options), exclusive
+        )
         facts = SoundFacts(
             recording.channels,
             recording.sample_rate,
@@ -217,17 +256,21 @@ class Separator:
             recording.layout,
             read_tags(recording.path),
         )
-        (settings,) = work.settings
-        with stem_files(
-            place,
-            facts,
-            recording.sample_format,
-            settings,
-            adds_up=work.networks.codec.adds_up,
-        ) as files:
-            for mixture, block in recording_stems(recording, work, progress or _ignore):
-                files.write(mixture, *block[0])
-        return SavedSeparation(place.paths, settings, files.levels.target_level_db, recording)
+        # Where files hold less than the recording, stems that share it must add up in them.
+        form = recording.sample_format
+        written = places[0].output.sample_format(form)
+        form = written if coarser(written, form) else form
+        results = recording_stems(recording, work, progress or _ignore, form)
+        wanted = list(zip(places, work.settings, strict=False))
+        adds_up = work.networks.codec.adds_up
+        with stem_files(wanted, facts, form, adds_up=adds_up) as files:
+            for mixture, block in results:
+                for one, stems in zip(files, block, strict=False):
+                    one.write(mixture, *stems)
+        return [
+            SavedSeparation(place.paths, settings, one.levels.target_level_db, recording)
+            for (place, settings), one in zip(wanted, files, strict=True)
+        ]
 
     def stream(
         self,
@@ -335,6 +378,12 @@ def as_recording(source: Source, sample_rate: int | None = None) -> Recording:
     if not np.isfinite(samples).all():
         raise SoundsiftError("samples hold NaN or infinite values; finite numbers were expected.")
     return Recording(samples, sample_rate)
+
+
+def _prompts(given: Sequence[Prompt | str]) -> list[Prompt]:
+    if not given:
+        raise SoundsiftError("there is no prompt; a text such as 'dog barking' was expected.")
+    return [make_prompt(p) if isinstance(p, str) else p for p in given]
 
 
 def _stem(pieces: Iterator[tuple[np.ndarray, np.ndarray]], number: int) -> Iterator[np.ndarray]:

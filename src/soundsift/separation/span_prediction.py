@@ -1,11 +1,19 @@
-"""From the span predictor's probabilities to span prompts (arXiv 2512.18099, section 4)."""
+"""When a text's sound is heard: span prompts from a predictor (arXiv 2512.18099, section 4)."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike
+from collections.abc import Iterator, Sequence
 
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from soundsift.errors import SoundsiftError
 from soundsift.prompts import FRAME_RATE, Span
+from soundsift.separation.along import Contexts, Networks
+from soundsift.separation.track import Track
+from soundsift.separation.windows import Layout, Window
 
 #: Of the authors.
 THRESHOLD = 0.3
@@ -46,3 +54,49 @@ def predict_spans(
     heard[1:-1] = values[:frames] > threshold
     edges = np.flatnonzero(np.diff(heard)).reshape(-1, 2)
     return tuple(Span(int(first) / FRAME_RATE, int(stop) / FRAME_RATE) for first, stop in edges)
+
+
+#: Frames that the predictor hears at once, and how many of them two stretches share.
+_STRETCH, _SHARED = 750, 125
+
+
+@torch.inference_mode()
+def sound_probabilities(
+    networks: Networks, waves: Iterator[Tensor], phrases: Sequence[str]
+) -> Tensor:
+    """How likely each frame of a recording holds each phrase's sound, however long it is.
+
+    Stretches of 30 s overlap by 5 s, where their answers are averaged.
+
+    Args:
+        networks: a model that has a span predictor.
+        waves: the mixture at the codec's rate, in pieces `(1, channels, samples)`.
+        phrases: the sounds.
+
+    Returns:
+        `(phrases, frames)`, float32, 0 to 1.
+
+    Raises:
+        SoundsiftError: the model has none.
+    """
+    if networks.span_predictor is None:
+        raise SoundsiftError(
+            "this model has no span predictor; spans were expected, or a released model such as "
+            "facebook/sam-audio-small."
+        )
+    predictor, codec = networks.span_predictor(), networks.codec.downmixed()
+    heard = Track(waves, dim=-1)
+    contexts = Contexts(codec, heard)
+    size, channels = codec.samples_per_frame, networks.field.config.latent_channels
+    layout = Layout.overlapping(_STRETCH, _SHARED)
+    found: list[tuple[Window, Tensor]] = []
+    for window in layout.windows(lambda frames: codec.frames(heard.extend(frames * size))):
+        # The mixture's latent comes last in what the field sees.
+        latents = contexts.of((window,))[..., -channels:].expand(len(phrases), -1, -1)
+        found.append((window, predictor.probabilities(latents, list(phrases)).cpu()))
+    sums = torch.zeros(len(phrases), found[-1][0].end)
+    weights = torch.zeros(found[-1][0].end)
+    for window, probabilities in found:
+        sums[:, window.start : window.end] += probabilities * window.weights()
+        weights[window.start : window.end] += window.weights()
+    return sums / weights

@@ -15,7 +15,7 @@ import numpy as np
 from soundsift.audio import complement, ensure_writable, quantise
 from soundsift.audio.encoding import coded_file, coder
 from soundsift.audio.formats import Output, coarser
-from soundsift.audio.together import written_together
+from soundsift.audio.together import Together, written_together
 from soundsift.audio.video import video_file
 from soundsift.audio.writing import SoundFacts, WavFile
 
@@ -36,7 +36,8 @@ class Place:
     Attributes:
         folder: made if missing.
         name: first part of every file's name; `{kind}` in it becomes the stem.
-        stems: any of `target`, `residual` and `without`, another name for the residual.
+        stems: any of `target`, `residual` and `without`, another name for the residual; `rest`
+            alone for what several sounds leave.
         output: the format.
         source: the video whose picture goes into the results, for the format "video".
         picture: whether spectrograms are drawn.
@@ -92,6 +93,7 @@ class StemFiles:
 
     Attributes:
         levels: of what was written so far.
+        picture: of the same; None if none is drawn.
     """
 
     def __init__(
@@ -103,22 +105,23 @@ class StemFiles:
         adds_up: bool,
     ) -> None:
         self.levels = Levels()
-        self._writers, self._picture = writers, picture
+        self.picture = picture
+        self._writers = writers
         self._format, self._adds_up = sample_format, adds_up
         self._coarser = coarser(sample_format, of_recording)
 
     def write(self, mixture: np.ndarray, target: np.ndarray, residual: np.ndarray) -> None:
         """Write a block of each, all float32 `(channels, samples)`."""
         self.levels.add(mixture, target)
-        if self._picture is not None:
-            self._picture.add(mixture, target, residual)
+        if self.picture is not None:
+            self.picture.add(mixture, target, residual)
         if self._coarser and self._adds_up:
             target, residual = complement(mixture, target, self._format)
         elif self._coarser:
             # A model that makes both stems on their own.
             target, residual = (quantise(stem, self._format) for stem in (target, residual))
         for stem, writer in self._writers.items():
-            writer.write(target if stem == "target" else residual)
+            writer.write(residual if stem in ("residual", "without") else target)
 
     @property
     def clipped(self) -> int:
@@ -128,62 +131,87 @@ class StemFiles:
 
 @contextmanager
 def stem_files(
-    place: Place,
+    wanted: Sequence[tuple[Place, Mapping[str, Any]]],
     facts: SoundFacts,
     of_recording: str,
-    settings: Mapping[str, Any],
     *,
     adds_up: bool,
-) -> Iterator[StemFiles]:
+) -> Iterator[list[StemFiles]]:
     """Write stems, settings and picture; all files appear together when it ends, or none does.
 
     Args:
-        place: where to.
+        wanted: for each separation of the recording, where to, and everything needed to make it
+            again; all in one folder.
         facts: of the recording.
         of_recording: its sample format.
-        settings: everything needed to make the result again.
         adds_up: whether target and residual are the mixture, and shall be so in fewer bits too.
 
     Yields:
-        Takes the blocks.
+        For each separation, what takes its blocks.
 
     Raises:
         SoundsiftError: a file exists or cannot be written, or the format can't hold the recording.
     """
-    paths = place.paths
-    for path in paths.values():
-        ensure_writable(path, overwrite=place.overwrite)
-    sample_format = place.output.sample_format(of_recording)
-    picture = _picture(facts, settings) if place.picture else None
-    with written_together(place.folder, overwrite=place.overwrite) as hidden:
+    (folder,) = {place.folder for place, _ in wanted}
+    for place, _ in wanted:
+        for path in place.paths.values():
+            ensure_writable(path, overwrite=place.overwrite)
+    overwrite = any(place.overwrite for place, _ in wanted)
+    with written_together(folder, overwrite=overwrite) as hidden:
         with ExitStack() as stack:
-            writers = {
-                stem: stack.enter_context(
-                    sound_file(
-                        hidden.place(paths[stem].name),
-                        facts,
-                        sample_format,
-                        place.output,
-                        place.source,
-                    )
-                )
-                for stem in place.stems
-            }
-            files = StemFiles(writers, picture, of_recording, sample_format, adds_up)
+            files = [
+                _open(place, settings, facts, of_recording, adds_up, hidden, stack)
+                for place, settings in wanted
+            ]
             yield files
-        if picture is not None:
-            picture.save(hidden.place(paths["picture"].name))
-        noted = dict(settings) | {
-            "sample_rate": facts.sample_rate,
-            "target_level_db": round(files.levels.target_level_db, 2),
-            "files": {k: path.name for k, path in paths.items() if k != "settings"},
-            "clipped_samples": files.clipped,
-        }
-        sizes = {k: (hidden.hidden / n).stat().st_size for k, n in noted["files"].items()}
-        noted |= {"bytes": sizes, **place.record}
-        text = json.dumps(noted, indent=2, ensure_ascii=False) + "\n"
-        # The last to appear: what it names is there.
-        hidden.place(paths["settings"].name).write_text(text, encoding="utf-8")
+        for (place, settings), own in zip(wanted, files, strict=True):
+            _finish(place, settings, facts, own, hidden)
+
+
+def _open(
+    place: Place,
+    settings: Mapping[str, Any],
+    facts: SoundFacts,
+    of_recording: str,
+    adds_up: bool,
+    hidden: Together,
+    stack: ExitStack,
+) -> StemFiles:
+    paths, sample_format = place.paths, place.output.sample_format(of_recording)
+    writers = {
+        stem: stack.enter_context(
+            sound_file(
+                hidden.place(paths[stem].name), facts, sample_format, place.output, place.source
+            )
+        )
+        for stem in place.stems
+    }
+    picture = _picture(facts, settings) if place.picture else None
+    return StemFiles(writers, picture, of_recording, sample_format, adds_up)
+
+
+def _finish(
+    place: Place,
+    settings: Mapping[str, Any],
+    facts: SoundFacts,
+    files: StemFiles,
+    hidden: Together,
+) -> None:
+    """Write picture and settings beside the stems."""
+    paths = place.paths
+    if files.picture is not None:
+        files.picture.save(hidden.place(paths["picture"].name))
+    noted = dict(settings) | {
+        "sample_rate": facts.sample_rate,
+        "target_level_db": round(files.levels.target_level_db, 2),
+        "files": {k: path.name for k, path in paths.items() if k != "settings"},
+        "clipped_samples": files.clipped,
+    }
+    sizes = {k: (hidden.hidden / n).stat().st_size for k, n in noted["files"].items()}
+    noted |= {"bytes": sizes, **place.record}
+    text = json.dumps(noted, indent=2, ensure_ascii=False) + "\n"
+    # The last to appear: what it names is there.
+    hidden.place(paths["settings"].name).write_text(text, encoding="utf-8")
 
 
 @contextmanager

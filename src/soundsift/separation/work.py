@@ -13,15 +13,17 @@ from torch import Tensor
 
 from soundsift.audio import Recording, RecordingFile
 from soundsift.audio.resampling import resample
+from soundsift.audio.streams import resampled
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import Codec
 from soundsift.prompts import Prompt
-from soundsift.separation.along import Networks, Plan, Wanted
+from soundsift.separation.along import Networks, Plan, Reference, Wanted
 from soundsift.separation.joining import find_layout
 from soundsift.separation.options import Options
 from soundsift.separation.presets import Preset, find_preset
-from soundsift.separation.references import can_refer, find_reference
+from soundsift.separation.references import can_refer, make_reference
+from soundsift.separation.span_prediction import predict_spans, sound_probabilities
 from soundsift.separation.track import Track
 from soundsift.separation.windows import Layout
 from soundsift.solvers import schedule
@@ -83,6 +85,9 @@ def make_work(
     rate = frame_rate(networks.codec)
     layout = find_layout(options.joining, options.window, options.overlap, config, rate)
     plan = replace(make_plan(preset, seed, layout), apart=options.joining == "chunks")
+    asked = prompts
+    if options.predict_spans:
+        prompts = _with_spans(networks, recording, prompts)
     wanted = [_wanted(config, networks, recording, prompt, plan) for prompt in prompts]
     shared: dict[str, Any] = {
         "soundsift": __version__,
@@ -93,7 +98,10 @@ def make_work(
         "seed": seed,
         "consistent": networks.codec.adds_up,
     }
-    settings = [_described(own) | shared for own in wanted]
+    settings = [
+        _described(own, rate) | shared | {"spans_predicted": own.prompt is not prompt}
+        for own, prompt in zip(wanted, asked, strict=True)
+    ]
     if exclusive:
         texts = [prompt.text for prompt in prompts]
         settings.append({"text": None, "spans": [], "rest_of": texts} | shared)
@@ -124,17 +132,31 @@ def _wanted(
     plan: Plan,
 ) -> Wanted:
     seen = None if prompt.visual is None else _seen(config, networks, recording, prompt)
-    return Wanted(prompt, seen, _elsewhere(networks, recording, prompt, plan))
+    return Wanted(prompt, seen, _reference(networks, recording, prompt, plan))
 
 
-def _described(wanted: Wanted) -> dict[str, Any]:
-    prompt = wanted.prompt
-    described = {
-        "text": prompt.text,
-        "spans": [asdict(span) for span in prompt.spans],
-        "visual": None if prompt.visual is None else prompt.visual.described(),
-    }
-    return described if wanted.elsewhere is None else described | {"elsewhere": wanted.elsewhere}
+def _with_spans(
+    networks: Networks, recording: AnyRecording, prompts: Sequence[Prompt]
+) -> list[Prompt]:
+    """The prompts, those of text alone with spans where the predictor hears the sound."""
+    phrases = [p.text for p in prompts if p.text is not None and not p.spans]
+    if not phrases:
+        return list(prompts)
+    pieces = resampled(recording.blocks(), recording.sample_rate, networks.codec.sample_rate)
+    waves = (torch.from_numpy(piece).to(networks.device)[None] for piece in pieces)
+    rows = iter(sound_probabilities(networks, waves, phrases))
+    return [
+        replace(p, spans=predict_spans(next(rows))) if p.text is not None and not p.spans else p
+        for p in prompts
+    ]
+
+
+def _described(wanted: Wanted, rate: float) -> dict[str, Any]:
+    described, reference = wanted.prompt.described(), wanted.reference
+    if reference is not None:
+        end = reference.start + reference.length
+        described["reference"] = [reference.start / rate, end / rate]
+    return described
 
 
 def _seen(
@@ -155,11 +177,11 @@ def _seen(
     return video_features(networks.tower(), pairs, frames)
 
 
-def _elsewhere(
+def _reference(
     networks: Networks, recording: AnyRecording, prompt: Prompt, plan: Plan
-) -> str | None:
-    """A phrase for the windows that no mark of a prompt without text touches."""
-    if prompt.text is not None or not can_refer(networks):
+) -> Reference | None:
+    """A marked moment for the windows that no mark touches; None if there are no such windows."""
+    if not can_refer(networks):
         return None
     frames = latent_frames(networks.codec, recording)
     if plan.layout.count(frames) == 1:
@@ -177,5 +199,4 @@ def _elsewhere(
             wave = resample(samples.part(first, last).numpy(), rate, own)
         return torch.from_numpy(wave[:, : end - start])[None].to(networks.device)
 
-    found = find_reference(networks, part, prompt.spans, frames)
-    return None if found is None else found.phrase
+    return make_reference(networks, part, prompt.spans, frames)
