@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from soundsift.allocator import keep_memory
 from soundsift.config import DacVaeConfig
 from soundsift.models.dac_vae import DacVae
-from soundsift.models.dac_vae_amx import AmxBackend
+from soundsift.models.dac_vae_native import NativeBackend, possible_ways
 from soundsift.models.dac_vae_tiles import TiledCodec
 from soundsift.models.watermark import draw_message
 
@@ -42,7 +42,8 @@ class Variant:
     bfloat16: bool = False
     #: Frames in a tile of `TiledCodec`; None for the plain network.
     tile: int | None = None
-    compiled: bool = False
+    #: What the C file is compiled for; None for PyTorch.
+    way: str | None = None
 
 
 VARIANTS = (
@@ -51,10 +52,12 @@ VARIANTS = (
     Variant("weight norm folded", mark=True),
     Variant("without the mark"),
     Variant("bfloat16 autocast", bfloat16=True),
-    Variant("channels last, tiles of 4 s (without compiler or AMX)", tile=100),
-    Variant("compiled, tiles of 1 s", tile=25, compiled=True),
-    Variant("compiled, tiles of 4 s (chosen)", tile=100, compiled=True),
-    Variant("the same, allocator untouched", keeps_memory=False, tile=100, compiled=True),
+    Variant("channels last, tiles of 4 s (without compiler)", tile=100),
+    Variant("compiled for AVX2, tiles of 1.3 s", tile=32, way="avx2"),
+    Variant("compiled for AVX-512, tiles of 1.3 s", tile=32, way="avx512"),
+    Variant("compiled for AMX, tiles of 1.3 s", tile=32, way="amx"),
+    Variant("compiled for AMX, tiles of 4 s", tile=100, way="amx"),
+    Variant("the same, allocator untouched", keeps_memory=False, tile=100, way="amx"),
 )
 
 
@@ -86,9 +89,11 @@ def run(variant: Variant, seconds: int, threads: int, folder: Path) -> None:
     tiled, start_up = None, 0.0
     if variant.tile is not None:
         begun = time.perf_counter()
-        backend = AmxBackend.create() if variant.compiled else None
-        if variant.compiled and backend is None:
-            raise SystemExit("no AMX here, or no C compiler")
+        backend = None
+        if variant.way is not None:
+            backend = NativeBackend.create([variant.way])
+            if variant.way not in possible_ways() or backend is None:
+                raise SystemExit(f"no {variant.way} here, or no C compiler")
         tiled = TiledCodec(codec, backend)
         start_up = time.perf_counter() - begun
 
@@ -133,6 +138,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=10, help="length of the clip")
     parser.add_argument("--threads", type=int, default=2)
+    chosen = ", ".join(f"{i} {variant.name}" for i, variant in enumerate(VARIANTS))
+    parser.add_argument(
+        "--variants", type=int, nargs="+", default=range(len(VARIANTS)), help=chosen
+    )
     parser.add_argument("--variant", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -144,7 +153,8 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|", flush=True)
     first: dict[str, float] = {}
     reference: dict[str, Tensor] = {}
-    for i, variant in enumerate(VARIANTS):
+    for i in args.variants:
+        variant = VARIANTS[i]
         with tempfile.TemporaryDirectory() as folder:
             options = ["--seconds", str(args.seconds), "--threads", str(args.threads)]
             command = [sys.executable, __file__, "--variant", str(i), "--folder", folder, *options]

@@ -126,10 +126,10 @@ def run(size: str, variant: str, folder: Path, evaluations: int, errors: bool) -
         save_file(outputs, expected)
     else:
         reference = load_file(expected)
-        result["error"] = _relative(outputs["one"], reference["one"])
+        result["error"] = relative(outputs["one"], reference["one"])
         if errors:
-            result["snr"] = -20 * math.log10(_relative(outputs["all"], reference["all"]))
-    result["peak"] = _peak_gigabytes()
+            result["snr"] = -20 * math.log10(relative(outputs["all"], reference["all"]))
+    result["peak"] = peak_gigabytes()
     print(json.dumps(result))
 
 
@@ -219,14 +219,14 @@ def _seconds(field: Field, x: Tensor, flow_time: float) -> float:
     return time.perf_counter() - begun
 
 
-def _peak_gigabytes() -> float:
+def peak_gigabytes() -> float:
     """Linux: the most memory this process had. `ru_maxrss` would count its parent's as well."""
     lines = Path("/proc/self/status").read_text().splitlines()
     kilobytes = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
     return int(kilobytes) * 1024 / 1e9
 
 
-def _relative(ours: Tensor, theirs: Tensor) -> float:
+def relative(ours: Tensor, theirs: Tensor) -> float:
     return float((ours - theirs).norm() / theirs.norm())
 
 

@@ -1,8 +1,13 @@
+import importlib
+import sys
+
 import pytest
 import torch
 
 from soundsift.errors import SoundsiftError
 from soundsift.precision import SCALE, quantise, restored
+
+pytest.importorskip("torchao", reason="pip install 'soundsift[int8]'")
 
 NAME = "transformer.blocks.0.feed_forward.down.weight"
 
@@ -14,6 +19,25 @@ def test_error_is_half_a_step_of_each_row() -> None:
     assert stored[NAME].dtype == torch.int8 and stored[NAME + SCALE].shape == (6,)
     step = weight.abs().amax(dim=1, keepdim=True) / 127
     assert ((restored(stored)[NAME] - weight).abs() <= 0.5001 * step).all()
+
+
+def test_what_is_read_is_what_torchao_makes_of_it() -> None:
+    stored = quantise({NAME: torch.randn(6, 40)})
+    scale = stored[NAME + SCALE]
+    torchao = importlib.import_module("torchao.quantization")
+    zero = torch.zeros(6, dtype=torch.int32)
+    expected = torchao.dequantize_affine(stored[NAME], (1, 40), scale, zero, torch.int8)
+    assert torch.equal(restored(stored)[NAME], expected)
+
+
+def test_without_torchao_rounding_is_refused_and_reading_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stored = quantise({NAME: torch.randn(6, 40)})
+    monkeypatch.setitem(sys.modules, "torchao.quantization", None)
+    assert restored(stored)[NAME].shape == (6, 40)
+    with pytest.raises(SoundsiftError, match=r"eight bits need .*torchao; .*soundsift\[int8\]"):
+        quantise({})
 
 
 def test_what_was_rounded_once_stays() -> None:

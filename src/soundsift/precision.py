@@ -1,18 +1,22 @@
 """Weights in eight bits, for storing: the one place that says how.
 
 A matrix is stored as int8 with one scale per row (output channel), symmetric: `weight = scale * q`
-with q in -127..127. Everything that is not a matrix of a product, and everything that is touchy
-(modulation, time, both ends of the network), stays as it is. What is stored so is multiplied in the
-type that `soundsift.devices.pick_dtype` says: eight bits halve a file, they don't make it faster.
+with q in -127..127. torchao does the rounding (the extra `int8`); reading needs nothing. Everything
+that is not a matrix of a product, and everything that is touchy (modulation, time, both ends of the
+network), stays as it is. What is stored so is multiplied in the type that
+`soundsift.devices.pick_dtype` says: eight bits halve a file, they don't make it faster, whether the
+products be weight-only or dynamic (docs/performance.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from soundsift.checkpoints.hub import library
 from soundsift.errors import SoundsiftError
 
 SCALE = "_scale"
@@ -38,11 +42,15 @@ def quantise(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Returns:
         The same, with int8 matrices, and `<name>_scale` for each of them.
+
+    Raises:
+        SoundsiftError: If torchao is not installed; also if there are no weights.
     """
+    torchao = library("torchao.quantization", "weights in eight bits", "int8")
     stored: dict[str, Tensor] = {}
     for name, weight in weights.items():
         if name.endswith(_PRODUCTS):
-            stored[name], stored[name + SCALE] = _to_int8(weight)
+            stored[name], stored[name + SCALE] = _to_int8(weight, torchao)
         else:
             stored[name] = weight
     return stored
@@ -86,8 +94,10 @@ class _Restored(Mapping[str, Tensor]):
         return len(self.names)
 
 
-def _to_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
-    weight = weight.float()
-    # A row of zeros has any scale.
-    scale = weight.abs().amax(dim=1).div_(127).clamp_min_(torch.finfo(torch.float32).tiny)
-    return (weight / scale[:, None]).round_().to(torch.int8), scale
+def _to_int8(weight: Tensor, torchao: Any) -> tuple[Tensor, Tensor]:
+    row = (1, weight.shape[1])  # what shares a scale
+    form = (torch.int8, -127, 127)
+    scale, zero = torchao.choose_qparams_affine(
+        weight.float(), torchao.MappingType.SYMMETRIC, row, *form
+    )
+    return torchao.quantize_affine(weight.float(), row, scale, zero, *form), scale

@@ -1,5 +1,7 @@
 import json
+import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -32,7 +34,7 @@ def test_states_are_the_authors(folder: Path) -> None:
     tensors, *_ = fixture("t5_tiny")
     mask = tensors["in.mask"].bool()
     encoder = T5TextEncoder(folder)
-    together = encoder.model(input_ids=tensors["in.ids"], attention_mask=tensors["in.mask"])
+    together = encoder.load()(input_ids=tensors["in.ids"], attention_mask=tensors["in.mask"])
     assert distance(together.last_hidden_state, tensors["out.last"]) < 1e-5
     states, ours = encoder.encode_batch(phrases(tensors["in.ids"], mask))
     assert torch.equal(ours, mask)
@@ -44,30 +46,46 @@ def test_no_text_is_the_empty_phrase(folder: Path) -> None:
     encoder = T5TextEncoder(folder)
     states, mask = encoder.encode_batch([None, "w7 w44", ""])
     assert mask.tolist() == [[True, False, False], [True] * 3, [True, False, False]]
-    end = encoder.model(input_ids=torch.tensor([[1]])).last_hidden_state[0]
+    end = encoder.load()(input_ids=torch.tensor([[1]])).last_hidden_state[0]
     torch.testing.assert_close(states[0, :1], end)
     assert torch.equal(states[0], states[2])
     states, mask = encoder.encode_batch([None])
     assert states.shape == (1, 1, 32) and mask.all()
 
 
-def test_a_phrase_is_encoded_once_and_cut_after_512_tokens(folder: Path) -> None:
-    encoder = T5TextEncoder(folder)
+def test_a_phrase_is_encoded_once_and_cut_after_512_tokens(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And in memory is the network only meanwhile."""
+    loaded: list[weakref.ref[Any]] = []
     calls: list[int] = []
-    encoder.model.register_forward_hook(lambda *_: calls.append(1))
+    load = T5TextEncoder.load
+
+    def counted(encoder: T5TextEncoder) -> Any:
+        model = load(encoder)
+        model.register_forward_hook(lambda *_: calls.append(1))
+        loaded.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(T5TextEncoder, "load", counted)
+    encoder = T5TextEncoder(folder)
+    assert not loaded
     encoder.encode_batch(["w7", "w9", "w7"])
     assert encoder.encode("w7") is encoder.encode("w7")
-    assert len(calls) == 2
+    assert len(calls) == 2 and len(loaded) == 1
     assert encoder.encode(" ".join(["w7"] * 600)).shape == (512, 32)
+    assert len(calls) == 3 and len(loaded) == 2
+    assert all(model() is None for model in loaded)
 
 
 def test_only_the_encoder_is_loaded_in_the_type_asked_for(folder: Path) -> None:
     encoder = T5TextEncoder(folder, dtype=torch.bfloat16)
-    weights = encoder.model.state_dict()
+    model = encoder.load()
+    weights = model.state_dict()
     assert not any("decoder" in name for name in weights)
     assert {weight.dtype for weight in weights.values()} == {torch.bfloat16}
-    assert not encoder.model.training
-    assert not any(weight.requires_grad for weight in encoder.model.parameters())
+    assert not model.training
+    assert not any(weight.requires_grad for weight in model.parameters())
     state, exact = encoder.encode("w7 w44"), T5TextEncoder(folder).encode("w7 w44")
     assert state.dtype == torch.float32
     assert 0 < distance(state, exact) < 0.05
@@ -105,26 +123,35 @@ def test_a_missing_model_says_how_to_get_it(
 
 
 def test_what_is_wrong_with_a_folder_is_named(folder: Path) -> None:
+    encoder = T5TextEncoder(folder)
     weights = load_file(folder / "model.safetensors")
     norm = "encoder.final_layer_norm.weight"
     save_file({k: v for k, v in weights.items() if k != norm}, folder / "model.safetensors")
     with pytest.raises(SoundsiftError, match=rf"disagree: no {norm}\.$"):
-        T5TextEncoder(folder)
+        encoder.encode("w7")
     save_file({**weights, norm: torch.ones(31)}, folder / "model.safetensors")
     with pytest.raises(SoundsiftError, match=rf"{norm} is \(31,\), expected \(32,\)"):
-        T5TextEncoder(folder)
+        encoder.encode("w7")
     save_file({**weights, "strange": torch.ones(1)}, folder / "model.safetensors")
     with pytest.raises(SoundsiftError, match="strange, not known"):
-        T5TextEncoder(folder)
+        encoder.encode("w7")
     (folder / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(SoundsiftError, match="damaged"):
-        T5TextEncoder(folder)
+        encoder.encode("w7")
     (folder / "model.safetensors").unlink()
     with pytest.raises(SoundsiftError, match=str(folder)):
-        T5TextEncoder(folder)
+        encoder.encode("w7")
     (folder / "tokenizer.json").write_text(json.dumps({"version": 1}))
     with pytest.raises(SoundsiftError, match=r"tokenizer\.json: not a tokenizer"):
         T5TextEncoder(folder)
     (folder / "tokenizer.json").unlink()
     with pytest.raises(SoundsiftError, match=r"has no tokenizer\.json"):
+        T5TextEncoder(folder)
+
+
+def test_a_missing_library_is_named_before_any_phrase(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(SoundsiftError, match=r"transformers; .*soundsift\[released\]"):
         T5TextEncoder(folder)

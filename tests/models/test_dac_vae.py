@@ -11,7 +11,7 @@ from torch import Tensor
 from soundsift.checkpoints.dac_vae import convert_dac_vae
 from soundsift.config import DacVaeConfig
 from soundsift.models.dac_vae import DacVae
-from soundsift.models.dac_vae_amx import AmxBackend
+from soundsift.models.dac_vae_native import WAYS, NativeBackend, possible_ways
 from soundsift.models.dac_vae_tiles import (
     Stretch,
     TiledCodec,
@@ -239,30 +239,42 @@ def test_optimised_codec_gives_the_same() -> None:
     assert latents.grad is not None and latents.grad.norm() > 0
 
 
-def test_compiled_code_gives_the_same() -> None:
-    backend = AmxBackend.create()
+def compiled_by(way: str) -> NativeBackend:
+    backend = NativeBackend.create([way]) if way in possible_ways() else None
     if backend is None:
-        pytest.skip("needs a processor with AMX, Linux and a C compiler")
+        pytest.skip(f"needs a processor with {way} and a C compiler")
+    return backend
+
+
+@pytest.mark.parametrize(("way", "error"), [("amx", 1e-4), ("avx512", 2e-6), ("avx2", 2e-6)])
+def test_compiled_code_gives_the_same(way: str, error: float) -> None:
+    backend = compiled_by(way)
     codec = fresh(BLOCKS)
     wave, latents = wave_and_latents(BLOCKS, 40)
     compiled, portable = TiledCodec(codec, backend), TiledCodec(codec)
     for tile in (7, 40):
-        assert distance(compiled.encode(wave, tile), portable.encode(wave, tile)) < 1e-4
-        assert distance(compiled.decode(latents, tile), portable.decode(latents, tile)) < 1e-4
+        assert distance(compiled.encode(wave, tile), portable.encode(wave, tile)) < error
+        assert distance(compiled.decode(latents, tile), portable.decode(latents, tile)) < error
 
 
-def test_compiled_code_leaves_other_sizes_alone() -> None:
-    backend = AmxBackend.create()
-    if backend is None:
-        pytest.skip("needs a processor with AMX, Linux and a C compiler")
+@pytest.mark.parametrize("way", WAYS)
+def test_compiled_code_leaves_other_sizes_alone(way: str) -> None:
+    backend = compiled_by(way)
     codec = fresh(TINY)
     wave, _ = wave_and_latents(TINY, 3)
     assert distance(TiledCodec(codec, backend).encode(wave), codec.encode(wave)) < 1e-5
 
 
+def test_ways_of_lesser_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", dict, raising=False)
+    for level, ways in (("AVX512", ["avx512", "avx2"]), ("AVX2", ["avx2"]), ("DEFAULT", [])):
+        monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda level=level: level)
+        assert possible_ways() == ways
+
+
 def test_no_compiler_no_compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
-    assert AmxBackend.create() is None
+    assert NativeBackend.create() is None
     codec = fresh(TINY)
     wave, _ = wave_and_latents(TINY, 2)
     expected = codec.encode(wave)

@@ -63,7 +63,8 @@ def convert(source: Path, folder: Path, stored: Stored, overwrite: bool = False)
         The files written; the manifest is the last, so a folder that has it is whole.
 
     Raises:
-        SoundsiftError: if the model is missing or damaged, or files exist or can't be written.
+        SoundsiftError: if the model is missing or damaged, files exist or can't be written, or
+            torchao, which int8 takes, is not installed.
     """
     parts = open_parts(source)
     if folder.resolve() == source.resolve():
@@ -86,6 +87,8 @@ def convert(source: Path, folder: Path, stored: Stored, overwrite: bool = False)
     for name in names:
         ensure_writable(folder / name, overwrite=overwrite)
     _check_parts(source)
+    if stored == "int8":
+        quantise({})  # so that nothing is written, or removed, where torchao is missing
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from soundsift.checkpoints.released import LazyWeights
 from soundsift.errors import SoundsiftError
 
 _PREFIX = "audio_codec."
@@ -38,7 +40,7 @@ _RENAMES: tuple[tuple[str, str], ...] = (
 )
 
 
-def convert_dac_vae(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def convert_dac_vae(state_dict: Mapping[str, Tensor]) -> LazyWeights:
     """Rename a released codec's weights for `DacVae` and fold their normalisation.
 
     Args:
@@ -46,38 +48,44 @@ def convert_dac_vae(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
             checkpoint, of which everything outside `audio_codec.` is passed over.
 
     Returns:
-        Weights for `DacVae.load_state_dict`, strict; float32.
+        Weights for `DacVae.load_state_dict`, strict; float32, each folded when it is read.
 
     Raises:
         SoundsiftError: if a name is not known, or half of a normalised weight is missing.
     """
-    inside = {
-        name.removeprefix(_PREFIX): tensor
-        for name, tensor in state_dict.items()
-        if name.startswith(_PREFIX)
-    }
-    weights: dict[str, Tensor] = {}
-    for name, tensor in (inside or state_dict).items():
+    inside = [name for name in state_dict if name.startswith(_PREFIX)]
+    prefix = _PREFIX if inside else ""
+    makers: dict[str, Callable[[], Tensor]] = {}
+    for released in inside or state_dict:
+        name = released.removeprefix(prefix)
         if name.endswith(".weight_g"):
             continue
         if name.endswith(".weight_v"):
             name = name.removesuffix("_v")
-            length = (inside or state_dict).get(f"{name}_g")
-            if length is None:
+            if f"{prefix}{name}_g" not in state_dict:
                 raise SoundsiftError(f"the codec has a weight {name}_v, but no {name}_g")
-            tensor = _fold(length, tensor)
+            makers[_rename(name)] = partial(_folded, state_dict, prefix + name)
         elif name.endswith(".alpha"):
-            tensor = tensor.flatten()
-        weights[_rename(name)] = tensor.float()
-    return weights
+            makers[_rename(name)] = partial(_flat, state_dict, released)
+        else:
+            makers[_rename(name)] = partial(_plain, state_dict, released)
+    return LazyWeights(makers)
 
 
-def _fold(length: Tensor, direction: Tensor) -> Tensor:
+def _folded(weights: Mapping[str, Tensor], name: str) -> Tensor:
     """The plain weight, `length * direction / |direction|`, the norm taken per first index."""
-    direction = direction.float()
+    length, direction = weights[f"{name}_g"].float(), weights[f"{name}_v"].float()
     norm = torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True)
-    folded: Tensor = direction * (length.float() / norm)
+    folded: Tensor = direction * (length / norm)
     return folded
+
+
+def _flat(weights: Mapping[str, Tensor], name: str) -> Tensor:
+    return weights[name].float().flatten()
+
+
+def _plain(weights: Mapping[str, Tensor], name: str) -> Tensor:
+    return weights[name].float()
 
 
 def _rename(name: str) -> str:

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from soundsift.checkpoints.hub import check_names, library
+from soundsift.checkpoints.hub import check_names, library, without_warnings
 from soundsift.errors import SoundsiftError
 
 
@@ -43,7 +43,8 @@ def load_pretrained(
         SoundsiftError: if Transformers is missing, the folder cannot be read, or names or shapes
             differ.
     """
-    network = getattr(library("transformers"), name)
+    with without_warnings():  # it is imported only now
+        network = getattr(library("transformers"), name)
     source = folder if source is None else source
     assert source is not None
     try:

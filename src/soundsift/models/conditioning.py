@@ -7,7 +7,7 @@ learned gate lets a model be taught a new kind of prompt without forgetting what
 import torch
 from torch import Tensor, nn
 
-from soundsift.models.layers import scaled_normal_
+from soundsift.models.layers import embedding, scaled_normal_
 
 ANCHOR_NONE = 0
 """Frame id: nothing is said about this frame."""
@@ -30,11 +30,7 @@ class AnchorEmbedding(nn.Module):
 
     def __init__(self, count: int, width: int, dim: int) -> None:
         super().__init__()
-        weight = torch.empty(count + 1, width)
-        # On the meta device there is nothing to draw, and drawing would import half of PyTorch.
-        self.embedding = nn.Embedding(
-            count + 1, width, padding_idx=count, _weight=weight if weight.is_meta else None
-        )
+        self.embedding = embedding(count + 1, width, padding=count)
         self.projection = nn.Linear(width, dim, bias=False)
         self.gate = nn.Parameter(torch.zeros(1))
 

@@ -336,8 +336,8 @@ class TiledCodec:
 def optimise_for_inference(codec: DacVae, keep_weights: bool = True) -> DacVae:
     """Let a codec's `encode` and `decode` take the fastest way that this machine has on the CPU.
 
-    In tiles; on Intel's AMX units if the processor has them and there is a C compiler, otherwise in
-    PyTorch. On other devices, and where gradients are wanted, the codec works as before. It must
+    In tiles; in compiled C if the processor has AVX2 or more and there is a C compiler, otherwise
+    in PyTorch. On other devices, and where gradients are wanted, the codec works as before. It must
     not be trained afterwards: rearranged copies of its weights are kept.
 
     Args:
@@ -348,9 +348,9 @@ def optimise_for_inference(codec: DacVae, keep_weights: bool = True) -> DacVae:
     Returns:
         The same codec.
     """
-    from soundsift.models.dac_vae_amx import AmxBackend  # which is made of this module's layers
+    from soundsift.models.dac_vae_native import NativeBackend  # is made of this module's layers
 
-    codec.fast = fast = TiledCodec(codec, AmxBackend.create())
+    codec.fast = fast = TiledCodec(codec, NativeBackend.create())
     if not keep_weights and fast.packed:
         for part in (codec.encoder, codec.to_gaussian, codec.from_latent, codec.decoder):
             for layer in part.modules():

@@ -33,6 +33,20 @@ def scaled_normal_(weight: Tensor) -> None:
     nn.init.normal_(weight, std=weight[0].numel() ** -0.5)
 
 
+def embedding(count: int, width: int, padding: int | None = None) -> nn.Embedding:
+    """A table of vectors; on the meta device, one whose weights are not drawn.
+
+    There is nothing to draw there, and drawing would import half of PyTorch.
+
+    Args:
+        count: Vectors.
+        width: Channels of each.
+        padding: Number of the vector that stays zero.
+    """
+    weight = torch.empty(count, width) if torch.empty(0).is_meta else None
+    return nn.Embedding(count, width, padding_idx=padding, _weight=weight)
+
+
 class SwiGLU(nn.Module):
     """Gated feed-forward layer without biases: `down(silu(gate(x)) * up(x))` (arXiv 2002.05202).
 

@@ -58,7 +58,8 @@ class PeVision(nn.Module):
         self.pool = _AttentionPool(config)
         self.projection = nn.Linear(width, config.out_dim, bias=False)
         for parameter in (self.class_token, self.positions, self.pool.probe):
-            nn.init.normal_(parameter, std=width**-0.5)
+            if not parameter.is_meta:  # drawing there would import half of PyTorch
+                nn.init.normal_(parameter, std=width**-0.5)
 
     def features(self, images: Tensor) -> Tensor:
         """What the tower knows of every patch.

@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from soundsift.models.layers import embedding
+
 #: Sizes of all-MiniLM-L6-v2.
 VOCABULARY, POSITIONS, WIDTH, LAYERS, HEADS, HIDDEN, EPS = 30522, 512, 384, 6, 12, 1536, 1e-12
 
@@ -28,9 +30,9 @@ class MiniLM(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.words = nn.Embedding(VOCABULARY, WIDTH)
-        self.positions = nn.Embedding(POSITIONS, WIDTH)
-        self.kinds = nn.Embedding(2, WIDTH)
+        self.words = embedding(VOCABULARY, WIDTH)
+        self.positions = embedding(POSITIONS, WIDTH)
+        self.kinds = embedding(2, WIDTH)
         self.norm = nn.LayerNorm(WIDTH, eps=EPS)
         layer = nn.TransformerEncoderLayer(
             WIDTH, HEADS, HIDDEN, 0.0, "gelu", layer_norm_eps=EPS, batch_first=True

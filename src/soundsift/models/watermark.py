@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from soundsift.config import DacVaeConfig
+from soundsift.models.layers import embedding
 
 #: Bits of a message.
 MESSAGE_BITS = 16
@@ -92,7 +93,7 @@ class Watermark(nn.Module):
         hidden = channels << len(_RATES)
         self.memory_in = _Memory(hidden)
         self.to_latent = _CausalConv(hidden, _LATENT, 7)
-        self.bits = nn.Embedding(2 * MESSAGE_BITS, _LATENT)
+        self.bits = embedding(2 * MESSAGE_BITS, _LATENT)
         self.from_latent = _CausalConv(_LATENT, hidden, 7)
         self.memory_out = _Memory(hidden)
         self.last = _CausalConv(channels, 1, 7)

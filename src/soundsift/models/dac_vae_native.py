@@ -1,14 +1,15 @@
-"""The DAC-VAE codec on Intel's AMX tile units: what `dac_vae_amx.c` computes, from Python.
+"""The DAC-VAE codec in compiled C: what `dac_vae_kernels.c` computes, from Python.
 
-oneDNN offers these units to PyTorch in bfloat16, whose 8 bits are too few for the codec. The C file
-adds up three products of bfloat16 halves in float32, and does Snake, bias and residual sum on the
-way.
+PyTorch's convolutions leave a third of what vectors can do unused, and write every Snake, bias and
+residual sum to memory. oneDNN offers Intel's AMX units to PyTorch in bfloat16, whose 8 bits are too
+few for the codec. The C file does better in both ways: in float32 vectors, and on the AMX units by
+adding up three products of bfloat16 halves in float32.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +21,7 @@ from soundsift.models.dac_vae import Snake
 from soundsift.models.dac_vae_tiles import Layer, PortableBackend, Stretch
 from soundsift.native import compile_library
 
-_SOURCE = Path(__file__).with_suffix(".c")
-_FLAGS = ("-O2", "-march=x86-64-v4", "-mavx512bf16", "-mamx-tile", "-mamx-bf16")
+_SOURCE = Path(__file__).with_name("dac_vae_kernels.c")
 #: Channels in a block of the C file's weights, and positions in a block of its outputs.
 _BLOCK = 32
 
@@ -46,13 +46,19 @@ class _Packed:
     """A convolution as the C file reads it; keeps the memory alive that it points to."""
 
     def __init__(
-        self, weight: Tensor, bias: Tensor, snake: Snake | None, stride: int = 1, dilation: int = 1
+        self,
+        way: Way,
+        weight: Tensor,
+        bias: Tensor,
+        snake: Snake | None,
+        stride: int = 1,
+        dilation: int = 1,
     ) -> None:
         outputs, inputs, taps = weight.shape
         missing = -outputs % _BLOCK
         if missing:
             weight = nn.functional.pad(weight, (0, 0, 0, 0, 0, missing))
-        self.weights = _pack(weight.detach().float())
+        self.weights = way.pack(weight.detach().float())
         self.bias = nn.functional.pad(bias.detach().float(), (0, missing)).contiguous()
         self.alpha = self.inverse = None
         if snake is not None:
@@ -87,18 +93,18 @@ class _Links:
     second: _Packed | None
 
     @classmethod
-    def of(cls, layer: Layer) -> _Links:
+    def of(cls, layer: Layer, way: Way) -> _Links:
         if layer.channels_in == 1:
             return cls(_Spread(layer.weight, layer.bias), None)
-        first = _Packed(layer.weight, layer.bias, layer.snake, layer.stride, layer.dilation)
+        first = _Packed(way, layer.weight, layer.bias, layer.snake, layer.stride, layer.dilation)
         if layer.second is None:
             return cls(first, None)
         snake, conv = layer.second
         assert conv.bias is not None
-        return cls(first, _Packed(conv.weight, conv.bias, snake))
+        return cls(first, _Packed(way, conv.weight, conv.bias, snake))
 
 
-def _pack(weight: Tensor) -> Tensor:
+def _tiles(weight: Tensor) -> Tensor:
     """Split `(out, in, taps)` into high and low bfloat16 and lay them out in tiles."""
     outputs, inputs, taps = weight.shape
     #                  block of outputs, tile, output, block of inputs, pair, of the pair, tap
@@ -111,30 +117,74 @@ def _pack(weight: Tensor) -> Tensor:
     return packed
 
 
-class AmxBackend:
+def _rows(weight: Tensor) -> Tensor:
+    """Lay out `(out, in, taps)` in rows of a block of outputs."""
+    outputs, inputs, taps = weight.shape
+    blocks = weight.view(outputs // _BLOCK, _BLOCK, inputs, taps)
+    return blocks.permute(0, 3, 2, 1).contiguous()
+
+
+@dataclass(frozen=True)
+class Way:
+    """What the C file can be compiled for.
+
+    Attributes:
+        flags: the compiler's.
+        pack: from a weight `(out, in, taps)`, in whole blocks of outputs, to what the C file reads.
+    """
+
+    flags: tuple[str, ...]
+    pack: Callable[[Tensor], Tensor]
+
+
+#: The fastest first.
+WAYS = {
+    "amx": Way(("-march=x86-64-v4", "-mavx512bf16", "-mamx-tile", "-mamx-bf16"), _tiles),
+    "avx512": Way(("-mavx512f", "-mfma"), _rows),
+    "avx2": Way(("-mavx2", "-mfma"), _rows),
+}
+
+
+def possible_ways() -> list[str]:
+    """Which of `WAYS` this processor can go."""
+    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    level = torch.backends.cpu.get_cpu_capability()
+    possible = {
+        "amx": known.get("amx_bf16", False) and known.get("avx512_bf16", False),
+        "avx512": level == "AVX512",
+        "avx2": level in ("AVX512", "AVX2"),
+    }
+    return [name for name in WAYS if possible[name]]
+
+
+class NativeBackend:
     """Runs chains of layers by the compiled C file; make one with `create`.
 
     Args:
         library: the C file, compiled.
+        way: what for.
     """
 
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self._library = library
+    def __init__(self, library: ctypes.CDLL, way: Way) -> None:
+        self._library, self._way = library, way
         library.scratch_bytes.restype = ctypes.c_int64
         self._threads = torch.get_num_threads()
         self._pool = ThreadPoolExecutor(self._threads)
         self._spare: list[tuple[Tensor, Tensor]] = []
 
     @classmethod
-    def create(cls) -> AmxBackend | None:
-        """One for this machine, or None if it lacks the units, the kernel's leave or a compiler."""
-        capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-        if not (capabilities.get("amx_bf16") and capabilities.get("avx512_bf16")):
-            return None
-        library = compile_library(_SOURCE, _FLAGS)
-        if library is None or library.amx_request() != 0:
-            return None
-        return cls(library)
+    def create(cls, names: Sequence[str] | None = None) -> NativeBackend | None:
+        """One for this machine, or None if it lacks the units, the kernel's leave or a compiler.
+
+        Args:
+            names: ways to try, one after the other; those that the processor can go unless given.
+        """
+        for name in possible_ways() if names is None else names:
+            way = WAYS[name]
+            library = compile_library(_SOURCE, ("-O3", "-ffp-contract=fast", *way.flags))
+            if library is not None and library.request_units() == 0:
+                return cls(library, way)
+        return None
 
     def prepare(self, layers: list[Layer]) -> list[Layer]:
         """See `Backend.prepare`; chains of other sizes than the C file can do stay as they are."""
@@ -144,7 +194,7 @@ class AmxBackend:
         while layers:  # so that what is packed can be freed
             layer = layers.pop(0)
             weight = layer.weight.to("meta")
-            prepared.append(replace(layer, weight=weight, packed=_Links.of(layer)))
+            prepared.append(replace(layer, weight=weight, packed=_Links.of(layer, self._way)))
         return prepared
 
     def run(self, layers: Sequence[Layer], x: Tensor, stretches: Sequence[Stretch]) -> Tensor:
