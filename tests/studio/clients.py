@@ -13,6 +13,7 @@ import soundfile
 
 RATE = 16_000
 ADDRESS = "http://127.0.0.1"
+JSON = {"content-type": "application/json"}
 
 
 def tone(seconds: float, hertz: float = 440.0, rate: int = RATE) -> np.ndarray:
@@ -28,22 +29,25 @@ def sound(seconds: float = 1.0, hertz: float = 440.0, kind: str = "WAV", rate: i
     return file.getvalue()
 
 
-def film(path: Path, seconds: float = 1.0) -> bytes:
-    """A video with a tone."""
+def film(
+    path: Path, seconds: float = 1.0, picture: str | None = "mpeg4", sound: str = "aac"
+) -> bytes:
+    """A video with a tone; without a picture, a tone in any coding and container."""
     with av.open(str(path), "w") as container:
-        picture = container.add_stream("mpeg4", rate=10)
-        picture.width, picture.height, picture.pix_fmt = 32, 32, "yuv420p"
-        track = container.add_stream("aac", rate=RATE)
+        shown = None if picture is None else container.add_stream(picture, rate=10)
+        track = container.add_stream(sound, rate=RATE)
         track.layout = "mono"
-        for number in range(round(10 * seconds)):
-            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 20 * number, np.uint8))
-            frame.pts = number
-            container.mux(picture.encode(frame))
-        container.mux(picture.encode(None))
+        if shown is not None:
+            shown.width, shown.height, shown.pix_fmt = 32, 32, "yuv420p"
+            for number in range(round(10 * seconds)):
+                frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 20 * number, np.uint8))
+                frame.pts = number
+                container.mux(shown.encode(frame))
+            container.mux(shown.encode(None))
         wave = np.ascontiguousarray(tone(seconds)[:, :1].T)
-        frame = av.AudioFrame.from_ndarray(wave, "fltp", "mono")
-        frame.sample_rate, frame.pts = RATE, 0
-        container.mux(track.encode(frame))
+        heard = av.AudioFrame.from_ndarray(wave, "fltp", "mono")
+        heard.sample_rate, heard.pts = RATE, 0
+        container.mux(track.encode(heard))
         container.mux(track.encode(None))
     return path.read_bytes()
 

@@ -17,7 +17,7 @@ class Halves:
     """What the text asks for happens on the way:
 
     - "slow": takes ten seconds, telling how far it is
-    - "deaf": takes ten seconds and tells nothing, nor hears of a cancellation
+    - "deaf": takes a minute and tells nothing, nor hears of a cancellation
     - "fail": ends with a sentence
     - "bug": ends with an exception
     - "crash": kills its process; "crash once" only if `folder` has no note that it did
@@ -44,7 +44,7 @@ class Halves:
         if text == "bug":
             raise ZeroDivisionError("a secret")
         if text == "deaf":
-            time.sleep(10)
+            time.sleep(60)
         recording = read(task.source, allow_silence=True)
         for part in range(100):
             report(part / 100)

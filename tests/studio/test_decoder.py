@@ -50,6 +50,22 @@ def test_a_film_is_known_as_one(tmp_path: Path, name: str, suffix: str) -> None:
     assert abs(done["seconds"] - 1.0) < 0.1
 
 
+def test_titles_may_be_in_any_coding(tmp_path: Path) -> None:
+    data = film(tmp_path / "a.mkv")
+    assert data.count(b"Lavf") > 1
+    # Latin-1, as in many an old file.
+    answer = take(tmp_path / "taken", data.replace(b"Lavf", b"Stra\xdfe"[2:6]))
+    assert answer["done"]["has_video"], answer
+
+
+def test_damage_is_nothing_to_print(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(sound(0.5, kind="CAF"))
+    # A chunk that is a little longer, so that the next one seems to end before it begins.
+    data[data.index(b"free") + 11] = 255
+    assert take(tmp_path, bytes(data))["refused"]
+    assert capfd.readouterr().err == ""
+
+
 def wav_that_claims(seconds: int) -> bytes:
     data = bytearray(sound(1.0))
     struct.pack_into("<I", data, data.index(b"data") + 4, seconds * 64_000)

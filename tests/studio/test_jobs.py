@@ -71,6 +71,26 @@ def test_a_worker_that_does_not_hear_is_ended(own: Client) -> None:
     assert own.do(own.recording())["status"] == "done"
 
 
+@pytest.mark.parametrize("text", ["deaf", "slow"])
+def test_a_job_that_takes_too_long_is_stopped(opens: Opens, tmp_path: Path, text: str) -> None:
+    with opens(tmp_path, job_seconds=1.0, job_times=4.0) as client:
+        short, long = client.recording(0.9), client.recording(1.0)
+        # Until the worker is there.
+        client.do(short)
+        before = worker(client)
+        start = time.monotonic()
+        job = client.do(long, text)
+        assert (job["status"], job["stems"]) == ("failed", [])
+        assert job["error"].startswith("The separation of street.wav took over 4 s, ")
+        # Then a worker has five seconds to end by itself.
+        assert 4.0 < time.monotonic() - start < 30.0
+        assert not client.studio.folder.job(job["id"]).exists()
+        # One that hears of it keeps its model, one that doesn't is ended.
+        assert client.do(short)["status"] == "done"
+        assert (worker(client) == before) == (text == "slow")
+        assert client.studio.store.job(job["id"]).attempts == 1
+
+
 def test_a_failure_is_a_sentence(own: Client) -> None:
     job = own.do(own.recording(), "fail")
     assert (job["status"], job["error"]) == ("failed", "street.wav is not to be separated.")

@@ -1,4 +1,10 @@
-from soundsift.studio.limits import Rate
+from soundsift.studio.limits import Limits, Rate
+
+
+def test_a_job_may_take_so_many_times_its_length_but_ten_minutes_at_least() -> None:
+    limits = Limits()
+    assert limits.of_job(1.0) == limits.of_job(30.0) == 600.0
+    assert limits.of_job(3600.0) == 72_000.0
 
 
 def test_a_client_may_burst_and_then_has_to_wait() -> None:

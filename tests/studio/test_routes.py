@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 
 import soundfile
-from clients import Client, film, sound, tone
+from clients import JSON, Client, film, sound, tone
 
 from soundsift.audio.tags import read_tags
 from soundsift.studio.messages import PRESETS
@@ -230,9 +230,47 @@ def test_bad_requests(client: Client, more: dict[str, object], part: str) -> Non
     assert answer.json()["detail"].endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("span", "part"),
+    [
+        ([0, 0], "span 0-0 is empty"),
+        ([1, 0.5], "span 1-0.5 is reversed"),
+        ([0, True], "boxes.0.span.1: input should be a valid number."),
+    ],
+)
+def test_bad_boxes(client: Client, tmp_path: Path, span: list[float], part: str) -> None:
+    seen = client.upload(film(tmp_path / "film.mp4"), "film.mp4").json()["id"]
+    box = {"x": 0, "y": 0, "width": 1, "height": 1, "span": span}
+    answer = client.ask(seen, boxes=[box])
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(part)
+    # Nothing of it was kept that can't be told later.
+    assert client.http.get("/api/jobs").status_code == 200
+
+
 def test_bodies_that_are_no_json(client: Client) -> None:
-    for body in (b"", b"{", b"[]", b"null", b"\xff", b'{"recording": 1e999}'):
-        assert client.http.post("/api/jobs", content=body).status_code == 422
+    for body in (b"", b"{", b"[]", b"null", b"\xff", b"\x80abc", b'{"recording": 1e999}'):
+        answer = client.http.post("/api/jobs", content=body, headers=JSON)
+        assert answer.status_code == 422
+        assert answer.json()["detail"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/api/recordings", "POST"),
+        ("PUT", "/api/jobs", "POST, GET"),
+        ("OPTIONS", f"/api/jobs/{NO_JOB}", "GET, DELETE"),
+        ("POST", "/app.js", "GET"),
+    ],
+)
+def test_what_can_be_done_instead_is_said(
+    client: Client, method: str, path: str, allowed: str
+) -> None:
+    answer = client.http.request(method, path)
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == allowed
+    assert answer.json()["detail"] == f"{method} can't be done here; {allowed} can."
 
 
 @pytest.mark.parametrize(

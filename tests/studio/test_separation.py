@@ -1,6 +1,8 @@
 """From an upload to the sound of a real, if tiny, model; the same as without a server."""
 
 import io
+import multiprocessing
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,13 @@ import pytest
 pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 
 import soundfile
-from clients import Opens, sound
+from clients import Opens, sound, tone
 from tests.tiny_model import write_tiny_model
 
 import soundsift
-from soundsift.studio.engine import Separators
+from soundsift.studio.engine import Separators, Task
+
+PRESET = {"preset": "standard", "seed": 0}
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +55,38 @@ def test_the_server_gives_what_the_library_gives(opens: Opens, model: Path, tmp_
     again = separator.separate(expected.residual, sample_rate=16_000, text="cat")
     heard = soundfile.read(io.BytesIO(residual), dtype="float32")[0].T
     np.testing.assert_allclose(heard, again.residual, atol=2 / 32768)
+
+
+def memory_of(model: Path, folder: Path, minutes: int) -> int:
+    """MiB that a worker takes at most for so long a recording."""
+    source = folder / f"{minutes}.wav"
+    with soundfile.SoundFile(source, "w", 16_000, 2, "PCM_16") as file:
+        for _ in range(minutes):
+            file.write(tone(60.0))
+    asked = {"model": "tiny", "text": "dog", "spans": [], "not_spans": [], "boxes": []}
+    task = Task("x", source, "long.wav", None, folder / f"{minutes}", asked | PRESET)
+    Separators({"tiny": str(model)}, "cpu", "float32").separate(task, lambda _: None)
+    assert soundfile.info(folder / f"{minutes}" / "stem.target.wav").frames == 960_000 * minutes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_recording(model: Path, tmp_path: Path) -> None:
+    # Processes of their own: what a process took at most it never forgets.
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        short, long = (pool.apply(memory_of, (model, tmp_path, minutes)) for minutes in (1, 10))
+    print(f"1 minute takes {short} MiB, 10 minutes take {long} MiB")
+    # Nine minutes of floats in stereo are 66 MiB a copy.
+    assert long < short + 40
+
+
+@pytest.mark.slow
+def test_what_is_silent_can_be_gone_on_from(model: Path, opens: Opens, tmp_path: Path) -> None:
+    models = {"tiny": str(model)}
+    with opens(tmp_path, engine=Separators(models, "cpu", "float32"), models=models) as client:
+        first = client.do(client.recording(1.0), "dog", model="tiny")
+        stem = client.studio.folder.stem(first["id"], "residual")
+        soundfile.write(stem, np.zeros((16_000, 2)), 16_000, "PCM_16")
+        second = client.do({"job": first["id"], "stem": "residual"}, "cat", model="tiny")
+        assert second["error"] is None
+        assert not client.stem(second["id"], "target").any()

@@ -3,58 +3,20 @@
 import io
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 
-import httpx2 as httpx
 import numpy as np
 import soundfile
-from clients import Client, sound, tone
+from clients import sound, tone
+from processes import memory, server, tree
 
 REQUESTS, AT_ONCE = 200, 20
-
-
-@contextmanager
-def server(folder: Path) -> Iterator[tuple[Client, subprocess.Popen[str]]]:
-    program = Path(__file__).with_name("serving.py")
-    process = subprocess.Popen(
-        [sys.executable, str(program), str(folder)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        with httpx.Client(base_url=address, timeout=120) as http:
-            yield Client(http, None), process
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stdout.close()  # type: ignore[union-attr]
-
-
-def memory(process: int) -> float:
-    """In MiB."""
-    for line in Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    raise AssertionError("no such line")
-
-
-def tree(process: int) -> list[int]:
-    children = Path(f"/proc/{process}/task/{process}/children")
-    found = [process]
-    for task in Path(f"/proc/{process}/task").iterdir():
-        for child in (task / children.name).read_text().split():
-            found += tree(int(child))
-    return found
 
 
 @pytest.mark.slow

@@ -60,6 +60,12 @@ Precision = Annotated[
     Literal["auto", "float32", "bfloat16"], typer.Option(help="Of the network's products.")
 ]
 Minutes = Annotated[float, typer.Option(min=0.1, help="Longest recording that is taken.")]
+JobMinutes = Annotated[
+    float,
+    typer.Option(
+        min=0.1, help="How long a job may take; 20 times its recording's length if that is longer."
+    ),
+]
 KeepDays = Annotated[
     float, typer.Option(min=0.01, help="How long what nobody uses is kept, in days.")
 ]
@@ -78,7 +84,8 @@ def studio(
     model: Models = None,
     device: Devices = None,
     precision: Precision = "auto",
-    max_minutes: Minutes = 30.0,
+    max_minutes: Minutes = 120.0,
+    job_minutes: JobMinutes = 10.0,
     keep_days: KeepDays = 7.0,
 ) -> None:
     """Open the studio, a page in the browser.
@@ -93,6 +100,7 @@ def studio(
         device or [],
         precision,
         max_minutes,
+        job_minutes,
         keep_days,
         file=file,
         browser=browser,
@@ -120,7 +128,8 @@ def serve(
     model: Models = None,
     device: Devices = None,
     precision: Precision = "auto",
-    max_minutes: Minutes = 30.0,
+    max_minutes: Minutes = 120.0,
+    job_minutes: JobMinutes = 10.0,
     keep_days: KeepDays = 7.0,
 ) -> None:
     """Serve the studio and its HTTP API."""
@@ -132,6 +141,7 @@ def serve(
         device or [],
         precision,
         max_minutes,
+        job_minutes,
         keep_days,
         token=token,
         names=name or [],
@@ -146,6 +156,7 @@ def _run(
     devices: list[str],
     precision: str,
     max_minutes: float,
+    job_minutes: float,
     keep_days: float,
     *,
     token: str | None = None,
@@ -176,7 +187,11 @@ def _run(
         models={"default": "default"} | {name: name for name in models},
         devices=tuple(devices) or (None,),
         precision=precision,
-        limits=Limits(seconds=60 * max_minutes, keep_seconds=24 * 3600 * keep_days),
+        limits=Limits(
+            seconds=60 * max_minutes,
+            job_seconds=60 * job_minutes,
+            keep_seconds=24 * 3600 * keep_days,
+        ),
     )
     listener = listen(host, port)
     made = Studio(settings)

@@ -16,12 +16,13 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Redirect
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 from soundsift.studio.docs_page import docs_page
 from soundsift.studio.job_routes import job_routes
 from soundsift.studio.messages import PRESETS, Health, Info, Refusal, StemFormat
-from soundsift.studio.problems import RequestError
+from soundsift.studio.problems import ALWAYS, RequestError, refusals
 from soundsift.studio.recording_routes import recording_routes
 from soundsift.studio.security import COOKIE, NONCE, Guard, as_problem
 from soundsift.studio.state import Studio
@@ -67,17 +68,7 @@ def make_app(studio: Studio, page: Path | None = None) -> ASGIApp:
         # FastAPI's own pages fetch their scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
-        responses={
-            status: {"model": Refusal, "description": meaning}
-            for status, meaning in (
-                (401, "A token is missing."),
-                (403, "Asked for by another site's page."),
-                (404, "There is no such thing."),
-                (409, "Not now."),
-                (422, "It can't be used."),
-                (429, "Too many requests."),
-            )
-        },
+        responses=refusals(*ALWAYS),
     )
     app.include_router(recording_routes(studio))
     app.include_router(job_routes(studio))
@@ -108,7 +99,12 @@ def _add_facts(app: FastAPI, studio: Studio) -> None:
             "opened": studio.opened,
         }
 
-    @app.get("/health", response_model=Health, tags=["server"])
+    @app.get(
+        "/health",
+        response_model=Health,
+        responses={503: {"model": Health | Refusal, "description": "It does not work."}},
+        tags=["server"],
+    )
     def health(response: Response) -> dict[str, Any]:
         """Whether this server works; 503 if not."""
         working = studio.jobs.working
@@ -121,7 +117,12 @@ def _add_facts(app: FastAPI, studio: Studio) -> None:
             "running": studio.store.count("running"),
         }
 
-    @app.get("/metrics", tags=["server"], response_class=Response)
+    @app.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        tags=["server"],
+    )
     def metrics() -> Response:
         """Numbers for Prometheus."""
         return Response(studio.metrics.text(), media_type=CONTENT_TYPE_LATEST)
@@ -164,6 +165,8 @@ def _add_page(app: FastAPI, studio: Studio, folder: Path) -> None:
     def static(name: str) -> Response:
         path = files.get(name)
         if path is None or name == "index.html":
+            if _methods(app, f"/{name}"):
+                raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
             raise RequestError(HTTPStatus.NOT_FOUND, "There is nothing here.")
         kind = _TEXT_TYPES.get(path.suffix, "application/octet-stream")
         return FileResponse(path, media_type=kind, headers={"cache-control": "no-cache"})
@@ -179,13 +182,28 @@ def _add_refusals(app: FastAPI) -> None:
         return JSONResponse({"detail": _sentence(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
 
     @app.exception_handler(HTTPException)
-    async def on_http(_: Request, error: HTTPException) -> JSONResponse:
+    async def on_http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = _methods(app, request.url.path) or "GET"
+            sentence = f"{request.method[:20]} can't be done here; {allowed} can."
+            return JSONResponse({"detail": sentence}, error.status_code, {"allow": allowed})
+        if error.status_code == HTTPStatus.BAD_REQUEST:
+            sentence = "The body can't be read; JSON was expected."
+            return JSONResponse({"detail": sentence}, HTTPStatus.UNPROCESSABLE_ENTITY)
         return JSONResponse({"detail": str(error.detail)}, error.status_code, error.headers)
 
     @app.exception_handler(Exception)
     async def on_bug(_: Request, error: Exception) -> JSONResponse:
         problem = as_problem(error)
         return JSONResponse({"detail": problem.sentence}, problem.status, problem.headers)
+
+
+def _methods(app: FastAPI, path: str) -> str:
+    """What can be done at a path of the API: "GET, DELETE"; empty where there is nothing."""
+    for template, operations in app.openapi()["paths"].items():
+        if compile_path(template)[0].match(path):
+            return ", ".join(method.upper() for method in operations)
+    return ""
 
 
 def _sentence(error: RequestValidationError) -> str:

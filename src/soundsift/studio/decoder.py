@@ -9,6 +9,7 @@ its fork along.
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -31,6 +32,7 @@ from soundsift.audio.writing import SoundFacts
 from soundsift.errors import SoundsiftError
 from soundsift.separation.stem_files import sound_file
 from soundsift.studio.folder import AUDIO, ORIGINAL, PEAKS
+from soundsift.studio.limits import in_words
 from soundsift.studio.peaks import write_peaks
 
 try:
@@ -159,7 +161,7 @@ def _refuse_strangers(path: Path) -> None:
     try:
         # From an open file, and without a protocol, a playlist can't even be begun.
         with (
-            path.open("rb") as file,
+            _Patient(path) as file,
             av.open(
                 file,
                 options={"protocol_whitelist": "none", "format_whitelist": _whitelist()},
@@ -176,6 +178,17 @@ def _refuse_strangers(path: Path) -> None:
         raise RefusedError(
             "not-audio", f"{path} has no sound; a file with a sound track was expected."
         )
+
+
+class _Patient(io.FileIO):
+    """A file of which a damaged header may name any place: PyAV would print each exception."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place; -1 if there is none such."""
+        try:
+            return super().seek(offset, whence)
+        except (OSError, OverflowError):
+            return -1
 
 
 def _whitelist() -> str:
@@ -200,17 +213,13 @@ def _refuse_giants(decoding: Decoding, seconds: float, channels: int, size: int)
             )
         if Fraction(decoding.count, rate) > seconds:
             raise RefusedError(
-                "too-large", f"{path} is too long; at most {_duration(seconds)} were expected."
+                "too-large", f"{path} is too long; at most {in_words(seconds)} were expected."
             )
         if decoding.count * count * 4 > size:
             raise RefusedError(
                 "too-large",
                 f"{path} is too large; at most {size >> 20} MiB of decoded sound were expected.",
             )
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} s"
 
 
 def _written(
@@ -223,7 +232,9 @@ def _written(
 
 def _video_suffix(path: Path) -> str:
     """Of a video with this picture and another sound."""
-    with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
+    with av.open(
+        f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
+    ) as container:
         kinds = container.format.name.split(",")
         if "mov" in kinds:
             return ".mov" if container.metadata.get("major_brand") == "qt  " else ".mp4"

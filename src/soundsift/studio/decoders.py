@@ -108,13 +108,13 @@ class Decoders:
             "arguments": arguments,
             "limits": {
                 "memory": limits.decode_memory,
-                "seconds": limits.decode_seconds,
+                "seconds": limits.longest_decoding,
                 "bytes": limits.decoded_bytes + (1 << 20),
             },
         }
         process = self._free.get()
         try:
-            answer = process.ask(request, 2 * limits.decode_seconds + _GRACE_SECONDS)
+            answer = process.ask(request, 2 * limits.longest_decoding + _GRACE_SECONDS)
         finally:
             self._free.put(process)
         if (done := answer.get("done")) is not None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from fastapi.responses import FileResponse
+
+from soundsift.studio.problems import not_found
 
 _TYPES = {
     ".wav": "audio/wav",
@@ -16,6 +19,31 @@ _TYPES = {
     ".mov": "video/quicktime",
     ".mkv": "video/x-matroska",
     ".webm": "video/webm",
+}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_WORDS = {"text/plain": {"schema": {"type": "string"}}}
+_SOUNDS = dict.fromkeys(sorted(set(_TYPES.values())), _BYTES)
+
+#: For an API's description: what `sound_response` answers, and the header that it looks at.
+SOUND_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": _SOUNDS},
+    206: {
+        "description": "The parts asked for.",
+        "content": _SOUNDS | {"multipart/byteranges": _BYTES},
+    },
+    400: {"description": "The header `Range` can't be read.", "content": _WORDS},
+    416: {"description": "The file has no such part.", "content": _WORDS},
+}
+RANGE = {
+    "parameters": [
+        {
+            "name": "range",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "The part wanted: bytes=0-999",
+        }
+    ]
 }
 
 
@@ -30,11 +58,19 @@ def sound_response(
         stem: which part of it; empty for the whole.
         download: whether a browser is to save it.
         suffix: of the name it is saved under, and so its type; that of the file unless given.
+
+    Raises:
+        RequestError: it was removed just now.
     """
     suffix = path.suffix if suffix is None else suffix
     base = PurePosixPath(name).stem or "recording"
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise not_found("sound of", name) from error
     return FileResponse(
         path,
+        stat_result=facts,
         media_type=_TYPES.get(suffix, "application/octet-stream"),
         filename=f"{base}.{stem}{suffix}" if stem else f"{base}{suffix}",
         content_disposition_type="attachment" if download else "inline",

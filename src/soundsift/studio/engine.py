@@ -27,6 +27,7 @@ class Task:
         video: the recording's file, if it has a picture.
         folder: for the result; made anew.
         request: a `soundsift.studio.messages.JobRequest` as a dictionary.
+        seconds: that it may take.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Task:
     video: Path | None
     folder: Path
     request: Mapping[str, Any]
+    seconds: float = 600.0
 
 
 @dataclass(frozen=True)
@@ -92,28 +94,28 @@ class Separators:
     def separate(self, task: Task, report: Callable[[float], None]) -> Result:
         """See `Engine`."""
         # Imported here: this file is also read by the server, which does without PyTorch.
-        from dataclasses import replace
-
-        from soundsift.audio import read
+        from soundsift.audio import examine
 
         asked = task.request
-        report(0.0)
         separator = self._separator(asked["model"])
-        recording = replace(read(task.source, allow_silence=True), path=None)
         shutil.rmtree(task.folder, ignore_errors=True)
-        separation = separator.separate(
-            recording,
+        # From file to files: a long recording takes no more memory than a short one. What is left
+        # of an earlier turn may be silent.
+        saved = separator.separate_file(
+            examine(task.source, allow_silence=True),
+            task.folder,
+            "stem",
             text=asked["text"],
             spans=[tuple(span) for span in asked["spans"]],
             not_spans=[tuple(span) for span in asked["not_spans"]],
             visual=_visual(asked["boxes"], task.video),
             preset=asked["preset"],
             seed=asked["seed"],
+            record={"input": task.name},
             progress=report,
         )
-        paths = separation.save(task.folder, "stem", record={"input": task.name})
-        settings = json.loads(paths["settings"].read_text(encoding="utf-8"))
-        return Result(settings, separation.target_level_db)
+        settings = json.loads(saved.paths["settings"].read_text(encoding="utf-8"))
+        return Result(settings, saved.target_level_db)
 
     def _separator(self, name: str) -> Separator:
         if name not in self._loaded:

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from soundsift.studio.downloads import sound_response
+from soundsift.studio.downloads import RANGE, SOUND_ANSWERS, sound_response
 from soundsift.studio.messages import (
     JobAccepted,
     JobId,
@@ -24,7 +24,7 @@ from soundsift.studio.messages import (
     Stem,
     StemFormat,
 )
-from soundsift.studio.problems import RequestError, in_use, unusable
+from soundsift.studio.problems import RequestError, in_use, refusals, unusable
 from soundsift.studio.recording_routes import Download, Points
 from soundsift.studio.state import Studio
 from soundsift.studio.store import JobRow, RecordingRow
@@ -43,13 +43,7 @@ def job_routes(studio: Studio) -> APIRouter:
         "",
         status_code=HTTPStatus.ACCEPTED,
         response_model=JobAccepted,
-        responses={
-            404: {"description": "There is no such recording or job."},
-            409: {"description": "The job whose stem is asked for is not done."},
-            422: {"description": "The request can't be used."},
-            503: {"description": "The queue is full; `Retry-After` says when to come again."},
-            507: {"description": "The disk is full."},
-        },
+        responses=refusals(404, 408, 409, 413, 507),
     )
     def add(request: JobRequest) -> dict[str, str]:
         """Separate a recording, or a stem of a job that is done."""
@@ -63,7 +57,7 @@ def job_routes(studio: Studio) -> APIRouter:
         """Jobs, the newest first."""
         return {"jobs": jobs.history(limit, offset)}
 
-    @router.get("/{job_id}", response_model=JobOut)
+    @router.get("/{job_id}", response_model=JobOut, responses=refusals(404))
     def describe(job_id: JobId) -> dict[str, Any]:
         """Describe a job and how far it is."""
         return jobs.describe(jobs.find(job_id))
@@ -71,7 +65,7 @@ def job_routes(studio: Studio) -> APIRouter:
     @router.get(
         "/{job_id}/events",
         response_class=StreamingResponse,
-        responses={200: {"content": {"text/event-stream": {}}}},
+        responses=refusals(404) | {200: {"content": {"text/event-stream": {}}}},
     )
     async def events(job_id: JobId, request: Request) -> StreamingResponse:
         """Follow a job: `progress`, and at the end `done`, `failed` or `cancelled`.
@@ -103,18 +97,23 @@ def job_routes(studio: Studio) -> APIRouter:
 
         return StreamingResponse(stream(), media_type="text/event-stream")
 
-    @router.post("/{job_id}/cancel", response_model=JobOut)
+    @router.post("/{job_id}/cancel", response_model=JobOut, responses=refusals(404))
     def cancel(job_id: JobId) -> dict[str, Any]:
         """Stop a job; one that has ended stays as it is."""
         return jobs.describe(jobs.cancel(job_id))
 
-    @router.delete("/{job_id}", status_code=HTTPStatus.NO_CONTENT)
+    @router.delete("/{job_id}", status_code=HTTPStatus.NO_CONTENT, responses=refusals(404, 409))
     def remove(job_id: JobId) -> Response:
         """Remove a job that has ended, with its stems."""
         jobs.remove(job_id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
-    @router.get("/{job_id}/stems/{stem}", response_class=FileResponse)
+    @router.get(
+        "/{job_id}/stems/{stem}",
+        response_class=FileResponse,
+        responses=refusals(404, 409, 507) | SOUND_ANSWERS,
+        openapi_extra=RANGE,
+    )
     def stem_file(
         job_id: JobId,
         stem: Stem,
@@ -133,7 +132,11 @@ def job_routes(studio: Studio) -> APIRouter:
         path = studio.recordings.copy(source, format, f"{row.id}.{stem}", name, picture)
         return sound_response(path, name, _called(row, stem), download)
 
-    @router.get("/{job_id}/stems/{stem}/peaks", response_model=Peaks)
+    @router.get(
+        "/{job_id}/stems/{stem}/peaks",
+        response_model=Peaks,
+        responses=refusals(404, 409, 507),
+    )
     def peaks(job_id: JobId, stem: Stem, points: Points = 1000) -> dict[str, Any]:
         """Least and greatest samples of a stem, for drawing."""
         row = jobs.find(job_id)
@@ -141,7 +144,7 @@ def job_routes(studio: Studio) -> APIRouter:
         recording = studio.store.recording(row.recording)
         return found | {"seconds": 0.0 if recording is None else recording.seconds}
 
-    @router.get("/{job_id}/settings", response_class=JSONResponse)
+    @router.get("/{job_id}/settings", response_class=JSONResponse, responses=refusals(404, 409))
     def settings(job_id: JobId, download: Download = False) -> JSONResponse:
         """Everything needed to make the result of a job again."""
         row = jobs.find(job_id)

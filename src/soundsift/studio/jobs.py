@@ -137,10 +137,9 @@ class Jobs:
         identity = secrets.token_hex(16)
         asked = request.model_dump(mode="json")
         if not self._store.add_job(identity, recording.id, source, asked, self._limits.queue):
-            raise busy(
-                f"{self._limits.queue} jobs are waiting, and no more are taken; try again later.",
-                self._until_free(),
-            )
+            queue = self._limits.queue
+            waiting = "One job is" if queue == 1 else f"{queue} jobs are"
+            raise busy(f"{waiting} waiting, and no more are taken now.", self._until_free())
         with self._arrived:
             self._arrived.notify()
         return identity
@@ -251,7 +250,15 @@ class Jobs:
             return None
         video = self._folder.recording(row.recording) / ORIGINAL if recording.has_video else None
         self._folder.remove(self._folder.job(row.id))
-        return Task(row.id, source, recording.name, video, self._folder.job(row.id), row.request)
+        return Task(
+            row.id,
+            source,
+            recording.name,
+            video,
+            self._folder.job(row.id),
+            row.request,
+            self._limits.of_job(recording.seconds),
+        )
 
     def is_cancelled(self, identity: str) -> bool:
         """See `soundsift.studio.lane.Work`."""
@@ -367,6 +374,9 @@ def _check(request: JobRequest, recording: RecordingRow) -> None:
     if request.boxes and not recording.has_video:
         raise unusable(f"{recording.name} has no picture; boxes go with a video.")
     try:
+        for box in request.boxes:
+            if box.span is not None:
+                Span(*box.span)
         spans = [Span(*span) for span in request.spans]
         spans += [Span(*span, positive=False) for span in request.not_spans]
         prompt = Prompt(request.text, tuple(spans))

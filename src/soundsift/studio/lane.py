@@ -13,11 +13,14 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from soundsift.studio.engine import Engine, Task
+from soundsift.studio.limits import in_words
 from soundsift.studio.worker import CANCEL, Ending, run
 
 _TICK_SECONDS = 0.05
 #: A worker that was told to stop a job and doesn't within this is killed.
 _PATIENCE_SECONDS = 5.0
+#: In which a worker has loaded its model.
+_START_SECONDS = 600.0
 
 
 class Work(Protocol):
@@ -53,9 +56,13 @@ class _Worker:
     process: BaseProcess
     connection: Connection[Any, Any]
 
-    def end(self) -> None:
-        self.process.kill()
+    def kill(self) -> None:
+        with suppress(OSError):
+            self.process.kill()
         self.process.join()
+
+    def end(self) -> None:
+        self.kill()
         self.connection.close()
 
 
@@ -122,29 +129,47 @@ class Lane:
 
     def _do(self, task: Task) -> None:
         worker = self._ready()
-        deadline: float | None = None
+        # Why it is stopped; then it has some time to end itself, and keep its model.
+        stopped: Ending | None = None
+        # Until it takes the job up, a worker that was just started loads its model.
+        begun, end = False, time.monotonic() + max(_START_SECONDS, task.seconds)
         try:
             worker.connection.send(task)
             while True:
                 if worker.connection.poll(_TICK_SECONDS):
                     message = worker.connection.recv()
                     if isinstance(message, Ending):
+                        if message.status == "cancelled" and stopped is not None:
+                            message = stopped
                         self._work.ended(task.id, message)
                         return
+                    if not begun and stopped is None:
+                        begun, end = True, time.monotonic() + task.seconds
                     self._work.progressed(task.id, message)
                 if self._stopping.is_set():
                     self._work.left(task.id)
                     return
-                if deadline is None and self._work.is_cancelled(task.id):
+                late = time.monotonic() > end
+                if stopped is None and (late or self._work.is_cancelled(task.id)):
+                    stopped = _too_slow(task) if late else Ending("cancelled")
+                    end = time.monotonic() + _PATIENCE_SECONDS
                     worker.connection.send(CANCEL)
-                    deadline = time.monotonic() + _PATIENCE_SECONDS
-                if deadline is not None and time.monotonic() > deadline:
-                    worker.process.kill()
-                    worker.process.join()
-                    self._work.ended(task.id, Ending("cancelled"))
+                elif stopped is not None and late:
+                    worker.kill()
+                    self._work.ended(task.id, stopped)
                     return
         except (EOFError, OSError):
-            with suppress(OSError):
-                worker.process.kill()
-            worker.process.join()
-            self._work.lost(task.id)
+            worker.kill()
+            if stopped is not None:
+                self._work.ended(task.id, stopped)
+            else:
+                self._work.lost(task.id)
+
+
+def _too_slow(task: Task) -> Ending:
+    return Ending(
+        "failed",
+        f"The separation of {task.name} took over {in_words(task.seconds)}, the most for its "
+        "length, and was stopped; a shorter recording, a smaller model or a quicker preset was "
+        "expected.",
+    )

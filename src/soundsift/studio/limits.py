@@ -17,10 +17,13 @@ class Limits:
         seconds: of a recording.
         channels: of a recording.
         decoded_bytes: of a recording, once decoded.
-        decode_seconds: of processor time to decode or encode a file; twice that by the clock.
+        decode_seconds: of processor time to decode or encode any file.
+        decode_times: of processor time to decode or encode a second of sound, beside that.
         decode_memory: bytes that decoding a file may take.
         decoders: files decoded or encoded at once.
         queue: jobs that may wait.
+        job_seconds: that any job may take.
+        job_times: how many times its recording's length a job may take, if that is longer.
         reserve_bytes: what stays free on the disk.
         keep_seconds: how long recordings and jobs are kept after they were last used.
         keep_copies_seconds: the same, of copies in other formats.
@@ -30,14 +33,17 @@ class Limits:
         silence_seconds: an upload that sends nothing for so long has ended.
     """
 
-    upload_bytes: int = 1 << 30
-    seconds: float = 30 * 60.0
+    upload_bytes: int = 2 << 30
+    seconds: float = 2 * 3600.0
     channels: int = 8
     decoded_bytes: int = 3 << 30
-    decode_seconds: int = 120
+    decode_seconds: float = 120.0
+    decode_times: float = 0.1
     decode_memory: int = 1 << 30
     decoders: int = 2
     queue: int = 32
+    job_seconds: float = 600.0
+    job_times: float = 20.0
     reserve_bytes: int = 256 << 20
     keep_seconds: float = 7 * 24 * 3600.0
     keep_copies_seconds: float = 3600.0
@@ -45,6 +51,20 @@ class Limits:
     burst: int = 1000
     wrong_tokens: int = 10
     silence_seconds: float = 60.0
+
+    @property
+    def longest_decoding(self) -> float:
+        """Seconds of processor time to decode or encode the longest recording."""
+        return self.decode_seconds + self.decode_times * self.seconds
+
+    def of_job(self, seconds: float) -> float:
+        """Seconds that a job may take on a recording of so many."""
+        return max(self.job_seconds, self.job_times * seconds)
+
+
+def in_words(seconds: float) -> str:
+    """A length: "90 minutes", "2.5 s"."""
+    return f"{seconds / 60:.4g} minutes" if seconds >= 60 else f"{seconds:.4g} s"
 
 
 class Rate:

@@ -24,8 +24,10 @@ PRESETS: dict[PresetName, str] = {
 
 #: Far beyond any recording, so that times are numbers that can be calculated with.
 _LAST = 1e6
-_Time = Annotated[float, Field(ge=0, le=_LAST, allow_inf_nan=False)]
-_Length = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False)]
+# Strict: neither "1" nor true is a number.
+_Time = Annotated[float, Field(ge=0, le=_LAST, allow_inf_nan=False, strict=True)]
+_Place = Annotated[float, Field(ge=0, le=1e5, allow_inf_nan=False, strict=True)]
+_Length = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False, strict=True)]
 _Spans = Annotated[list[tuple[_Time, _Time]], Field(max_length=500)]
 
 
@@ -43,8 +45,8 @@ class StemOf(_Strict):
 class BoxIn(_Strict):
     """Where the object is in the picture, in pixels, or in fractions if no number is above 1."""
 
-    x: Annotated[float, Field(ge=0, le=1e5, allow_inf_nan=False)]
-    y: Annotated[float, Field(ge=0, le=1e5, allow_inf_nan=False)]
+    x: _Place
+    y: _Place
     width: _Length
     height: _Length
     span: tuple[_Time, _Time] | None = Field(None, description="When, in seconds; null: always.")
@@ -60,7 +62,7 @@ class JobRequest(_Strict):
     boxes: list[BoxIn] = Field([], max_length=100)
     preset: PresetName = "standard"
     model: str = Field("default", max_length=200)
-    seed: int | None = Field(0, ge=0, le=2**32 - 1, description="null draws one.")
+    seed: int | None = Field(0, ge=0, le=2**32 - 1, strict=True, description="null draws one.")
     mode: Literal["separate", "remove"] = "separate"
 
 

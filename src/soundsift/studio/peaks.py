@@ -52,8 +52,8 @@ def read_peaks(path: Path, points: int) -> dict[str, Any]:
     most = np.maximum.reduceat(stored[:, 1], starts, axis=1)
     return {
         "points": points,
-        "minimum": np.round(least / _STEPS, 4).tolist(),
-        "maximum": np.round(most / _STEPS, 4).tolist(),
+        "minimum": np.round(least / _STEPS, 5).tolist(),
+        "maximum": np.round(most / _STEPS, 5).tolist(),
     }
 
 

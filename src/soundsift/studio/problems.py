@@ -4,6 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
+
+from soundsift.studio.messages import Refusal
+
+_MEANINGS = {
+    400: "It can't be read.",
+    401: "A token is missing.",
+    403: "Asked for by another site's page.",
+    404: "There is no such thing, or not any more.",
+    408: "The rest of the request did not come.",
+    409: "Not now.",
+    413: "Too large or too long.",
+    415: "Neither audio nor video.",
+    421: "The server is not known by that name.",
+    422: "It can't be used.",
+    429: "Too many requests; `Retry-After` says when to come again.",
+    503: "The server is busy; `Retry-After` says when to come again.",
+    507: "The disk is full.",
+}
+#: Whatever is asked for may be refused so.
+ALWAYS = (401, 403, 421, 422, 429, 503)
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Refusals for an API's description."""
+    return {
+        status: {"model": Refusal, "description": _MEANINGS[status]} for status in sorted(statuses)
+    }
 
 
 class RequestError(Exception):

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from soundsift.studio.downloads import sound_response
+from soundsift.studio.downloads import RANGE, SOUND_ANSWERS, sound_response
 from soundsift.studio.messages import Peaks, RecordingId, RecordingOut, SoundFormat
+from soundsift.studio.problems import refusals
 from soundsift.studio.state import Studio
 from soundsift.studio.store import RecordingRow
 
@@ -47,16 +48,7 @@ def recording_routes(studio: Studio) -> APIRouter:
         status_code=HTTPStatus.CREATED,
         response_model=RecordingOut,
         openapi_extra=_FORM,
-        responses={
-            status: {"description": meaning}
-            for status, meaning in (
-                (400, "No such form."),
-                (413, "Too large or too long."),
-                (415, "Not audio."),
-                (422, "It can't be used."),
-                (507, "The disk is full."),
-            )
-        },
+        responses=refusals(400, 408, 413, 415, 507),
     )
     async def upload(request: Request) -> dict[str, Any]:
         """Upload a sound or a video; the same file has the same id."""
@@ -69,12 +61,17 @@ def recording_routes(studio: Studio) -> APIRouter:
         studio.metrics.uploaded(row.bytes)
         return described(row)
 
-    @router.get("/{recording_id}", response_model=RecordingOut)
+    @router.get("/{recording_id}", response_model=RecordingOut, responses=refusals(404))
     def describe(recording_id: RecordingId) -> dict[str, Any]:
         """Describe a recording."""
         return described(recordings.find(recording_id))
 
-    @router.get("/{recording_id}/audio", response_class=FileResponse)
+    @router.get(
+        "/{recording_id}/audio",
+        response_class=FileResponse,
+        responses=refusals(404, 507) | SOUND_ANSWERS,
+        openapi_extra=RANGE,
+    )
     def audio(
         recording_id: RecordingId,
         format: SoundFormat = "wav",  # noqa: A002
@@ -84,18 +81,25 @@ def recording_routes(studio: Studio) -> APIRouter:
         row = recordings.find(recording_id)
         return sound_response(recordings.audio(row, format), row.name, "", download)
 
-    @router.get("/{recording_id}/video", response_class=FileResponse)
+    @router.get(
+        "/{recording_id}/video",
+        response_class=FileResponse,
+        responses=refusals(404) | SOUND_ANSWERS,
+        openapi_extra=RANGE,
+    )
     def video(recording_id: RecordingId, download: Download = False) -> FileResponse:
         """The video as it was uploaded; parts of it by `Range`."""
         row = recordings.find(recording_id)
         return sound_response(recordings.video(row), row.name, "", download, row.suffix)
 
-    @router.get("/{recording_id}/peaks", response_model=Peaks)
+    @router.get("/{recording_id}/peaks", response_model=Peaks, responses=refusals(404))
     def peaks(recording_id: RecordingId, points: Points = 1000) -> dict[str, Any]:
         """Its least and greatest samples, for drawing."""
         return recordings.peaks(recordings.find(recording_id), points)
 
-    @router.delete("/{recording_id}", status_code=HTTPStatus.NO_CONTENT)
+    @router.delete(
+        "/{recording_id}", status_code=HTTPStatus.NO_CONTENT, responses=refusals(404, 409)
+    )
     def remove(recording_id: RecordingId) -> Response:
         """Remove a recording; results of jobs stay."""
         recordings.remove(recording_id)

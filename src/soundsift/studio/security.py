@@ -232,7 +232,7 @@ def as_problem(error: Exception) -> RequestError:
         if "full" in said:
             return no_room()
         if "locked" in said or "busy" in said:
-            return busy("The server is busy; try again a little later.", 1)
+            return busy("The server is busy.", 1)
     traceback.print_exception(error)
     return RequestError(
         HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here; the server's log says more."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable
 
@@ -56,6 +57,8 @@ def serve(studio: Studio, listener: socket.socket, ready: Callable[[], None]) ->
         listener: from `listen`.
         ready: called once requests are answered.
     """
+    # What is wrong with a form is told to its sender; a log that strangers fill helps nobody.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         make_app(studio),
         log_level="warning",

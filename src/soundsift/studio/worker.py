@@ -1,7 +1,7 @@
 """The process that separates: one per device, which keeps its model.
 
 Messages go through a pipe. The server sends a `Task`, or `CANCEL`; the worker answers with a
-fraction of the task while it works, and at the end with an `Ending`.
+fraction of the task when it begins and while it works, and at the end with an `Ending`.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ def _do(task: Task, engine: Engine, connection: Connection[Any, Any]) -> Ending:
         connection.send(min(1.0, max(0.0, fraction)))
 
     try:
+        # The clock of the job begins.
+        report(0.0)
         return Ending("done", result=engine.separate(task, report))
     except _CancelledError:
         return Ending("cancelled")

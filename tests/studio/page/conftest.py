@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
+import json
 import re
+import secrets
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,21 +21,25 @@ import numpy as np
 import pytest
 import soundfile
 
-HERE = Path(__file__).parent
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Tests are imported by file: what stands beside them is found through the path.
+sys.path.insert(0, str(Path(__file__).parent))
+
+import chromium
+import sieve_server
+
 #: Generous: the machine may be busy with other things.
 PATIENCE_MS = 60_000
 START_SECONDS = 120.0
 
 
-def _program() -> str | None:
-    asked = os.environ.get("SOUNDSIFT_CHROMIUM")
-    return asked or next(filter(None, map(shutil.which, _BROWSERS)), None)
+NOTES = pytest.StashKey[list[str]]()
 
 
-def pytest_terminal_summary(terminalreporter) -> None:
+def pytest_terminal_summary(terminalreporter, config) -> None:
+    for note in config.stash.get(NOTES, []):
+        terminalreporter.write_line(note)
     skipped = [r for r in terminalreporter.stats.get("skipped", []) if "studio/page" in r.nodeid]
-    if skipped and _program() is None:
+    if skipped and chromium.find() is None:
         terminalreporter.write_line(
             f"THE STUDIO'S PAGE WAS NOT TESTED ({len(skipped)} tests): there is no Chromium. "
             "Install it (Debian, Ubuntu: apt install chromium) or name it in SOUNDSIFT_CHROMIUM.",
@@ -48,7 +51,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = _program()
+    program = chromium.find()
     if program is None:
         pytest.skip("there is no Chromium: apt install chromium")
     heard = tmp_path_factory.mktemp("microphone") / "heard.wav"
@@ -87,11 +90,34 @@ def _server(*command: str) -> Iterator[str]:
             process.wait()
 
 
-def _sieve():
-    spec = importlib.util.spec_from_file_location("sieve_server", HERE / "sieve_server.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(scope="session")
+def note(request) -> Callable[[str], None]:
+    """Says something at the end of the run."""
+    return request.config.stash.setdefault(NOTES, []).append
+
+
+@pytest.fixture(scope="session")
+def slowness() -> Callable[[], float]:
+    """How many times as long as alone a program takes here now, up to six times."""
+
+    def measure() -> float:
+        start, used = time.perf_counter(), time.process_time()
+        while time.process_time() - used < 0.2:
+            pass
+        return min(6.0, (time.perf_counter() - start) / (time.process_time() - used))
+
+    return measure
+
+
+@pytest.fixture
+def serving(browser, tmp_path) -> Callable[..., AbstractContextManager[str]]:
+    """Servers like `server`, with limits of their own; their addresses."""
+
+    def serve(**limits: float) -> AbstractContextManager[str]:
+        folder = tmp_path / f"studio-{secrets.token_hex(4)}"
+        return _server(sieve_server.__file__, str(folder), json.dumps(limits))
+
+    return serve
 
 
 @dataclass
@@ -113,24 +139,41 @@ class Server:
 def server(browser, tmp_path_factory) -> Iterator[Server]:
     """With an engine that sorts by frequency."""
     data = tmp_path_factory.mktemp("studio")
-    with _server(str(HERE / "sieve_server.py"), str(data)) as address:
-        module = _sieve()
-        yield Server(address, module.sieve, module.whole_numbers)
+    with _server(sieve_server.__file__, str(data)) as address:
+        yield Server(address, sieve_server.sieve, sieve_server.whole_numbers)
+
+
+def _model_server(data: Path) -> AbstractContextManager[str]:
+    return _server("-m", "soundsift.cli", "serve", "--port", "0", "--data", str(data))
 
 
 @pytest.fixture(scope="session")
 def model_server(browser, tmp_path_factory) -> Iterator[str]:
     """The address of `soundsift serve` as users have it, with the default model."""
-    data = tmp_path_factory.mktemp("studio-model")
-    with _server("-m", "soundsift.cli", "serve", "--port", "0", "--data", str(data)) as address:
+    with _model_server(tmp_path_factory.mktemp("studio-model")) as address:
+        yield address
+
+
+@pytest.fixture
+def new_model_server(browser, tmp_path) -> Iterator[str]:
+    """One that was just started."""
+    with _model_server(tmp_path / "studio") as address:
         yield address
 
 
 @dataclass
 class Visit:
-    """A browser's page at the studio, and what went wrong there."""
+    """A browser's page at the studio, and what went wrong there.
+
+    Attributes:
+        page: Playwright's.
+        asked: when it was asked for, by `time.perf_counter`.
+        errors: what the browser logged.
+        strangers: addresses elsewhere that it asked for.
+    """
 
     page: object
+    asked: float = 0.0
     errors: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
 
@@ -198,8 +241,9 @@ def visiting(browser, address: str, **options) -> Iterator[Visit]:
         "request",
         lambda r: urlsplit(r.url).netloc not in ("", host) and visit.strangers.append(r.url),
     )
-    page.goto(address)
     try:
+        visit.asked = time.perf_counter()
+        page.goto(address)
         yield visit
         assert visit.errors == []
         assert visit.strangers == []

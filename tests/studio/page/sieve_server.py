@@ -1,6 +1,7 @@
 """The studio's server with an engine that needs no model: it sorts sound by frequency.
 
-Run as `python sieve_server.py DATA_FOLDER`; prints its address once it answers.
+Run as `python sieve_server.py DATA_FOLDER [LIMITS]`, the limits as JSON; prints its address once
+it answers.
 """
 
 from __future__ import annotations
@@ -91,12 +92,14 @@ class Sieve:
 
 
 def main() -> None:
+    from soundsift.studio.limits import Limits
     from soundsift.studio.serve import address, listen, serve
     from soundsift.studio.settings import Settings
     from soundsift.studio.state import Studio
 
     listener = listen("127.0.0.1", 0)
-    studio = Studio(Settings(Path(sys.argv[1])), [Sieve()])
+    limits = Limits(**json.loads(sys.argv[2]) if sys.argv[2:] else {})
+    studio = Studio(Settings(Path(sys.argv[1]), limits=limits), [Sieve()])
     # Interrupted is how it ends.
     with suppress(KeyboardInterrupt):
         serve(studio, listener, lambda: print(address(listener, "127.0.0.1"), flush=True))

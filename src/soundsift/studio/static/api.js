@@ -18,7 +18,10 @@ async function refusal(response) {
   }
   const seconds = Number.parseInt(response.headers.get("Retry-After"), 10);
   const retryAfter = Number.isNaN(seconds) ? null : seconds;
-  if (response.status === 503 && retryAfter !== null) sentence += ` Try again in ${retryAfter} s.`;
+  if (response.status === 503 && retryAfter !== null) {
+    const wait = retryAfter < 90 ? `${retryAfter} s` : `${Math.round(retryAfter / 60)} minutes`;
+    sentence += ` Try again in ${wait}.`;
+  }
   return new ApiError(sentence, response.status, retryAfter);
 }
 
@@ -50,10 +53,15 @@ export const deleteJob = (id) => call("DELETE", `/jobs/${encodeURIComponent(id)}
 
 export const audioUrl = (id, format = "wav") =>
   `/api/recordings/${encodeURIComponent(id)}/audio?format=${format}`;
+/** Where the peaks of a sound are, from the address of the sound. */
+export const peaksUrl = (soundUrl, points) =>
+  `${soundUrl.replace(/(\/audio)?\?.*$/, "")}/peaks?points=${points}`;
 export const videoUrl = (id) => `/api/recordings/${encodeURIComponent(id)}/video`;
 export const stemUrl = (id, stem, format = "wav") =>
   `/api/jobs/${encodeURIComponent(id)}/stems/${stem}?format=${format}`;
 export const settingsUrl = (id) => `/api/jobs/${encodeURIComponent(id)}/settings`;
+/** Everything needed to make a result again. */
+export const settings = (id) => call("GET", `/jobs/${encodeURIComponent(id)}/settings`);
 
 /** Send a file; `onProgress` hears the part that is sent, 0 to 1. */
 export function upload(file, onProgress) {

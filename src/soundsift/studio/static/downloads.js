@@ -1,6 +1,6 @@
 // What can be taken away: the stems, the mix-down, the video, the settings and the command line.
 
-import { settingsUrl, stemUrl } from "./api.js";
+import { settings, settingsUrl, stemUrl } from "./api.js";
 import { element } from "./dom.js";
 import { STEM_NAMES } from "./session.js";
 
@@ -17,6 +17,7 @@ export class Downloads {
     this.copy = section.querySelector("#copy");
     this.settings = section.querySelector("#settings");
     this.ofResult = section.querySelector(".of-result");
+    this.job = null;
     this.copy.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(this.command.textContent);
@@ -26,10 +27,20 @@ export class Downloads {
         onNotice("The browser does not let the page copy; the command line is selected.");
       }
     });
+    section.querySelector("#copy-settings").addEventListener("click", async () => {
+      try {
+        const facts = await settings(this.job.id);
+        await navigator.clipboard.writeText(JSON.stringify(facts, null, 2));
+        onNotice("The settings are in the clipboard.");
+      } catch {
+        onNotice("The settings could not be copied; the link beside saves them.");
+      }
+    });
   }
 
   /** For a finished job; null: only the mix-down. */
   show(job, recording) {
+    this.job = job;
     this.section.hidden = recording === null;
     this.ofResult.hidden = job === null;
     if (job === null) return;

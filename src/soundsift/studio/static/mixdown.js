@@ -36,7 +36,8 @@ export async function mixDown(levels) {
   const scale = peak > 1 ? 1 / peak : 1;
   const scaled = tracks.map(({ sound, level }) => ({ sound, level: level * scale }));
   const parts = [head24(channels, sampleRate, frames)];
-  for await (const sum of blocks(scaled, channels, frames)) parts.push(encode24(sum));
+  // A blob each: the browser keeps those on the disk where they are many.
+  for await (const sum of blocks(scaled, channels, frames)) parts.push(new Blob([encode24(sum)]));
   return { blob: new Blob(parts, { type: "audio/wav" }), turnedDown: -20 * Math.log10(scale) };
 }
 

@@ -1,5 +1,6 @@
 // A sound on the server, read as samples: short ones whole, long ones in blocks, as they are needed.
 
+import { peaksUrl } from "./api.js";
 import { decode, parseHead } from "./wav.js";
 
 /** Files up to this many bytes are kept whole; a stereo CD's sound of six minutes has as many. */
@@ -102,15 +103,13 @@ export class Sound {
 
   /** The largest magnitude in each of `points` parts, over all channels, for the waveform of a long sound. */
   async outline(points) {
-    const outline = new Float32Array(points);
-    for (let start = 0; start < this.frames; start += BLOCK_FRAMES) {
-      for (const samples of await this.read(start, BLOCK_FRAMES)) {
-        for (let n = 0; n < samples.length; n++) {
-          const point = Math.floor(((start + n) * points) / this.frames);
-          const size = Math.abs(samples[n]);
-          if (size > outline[point]) outline[point] = size;
-        }
-      }
+    // The server knows it: the sound itself would take minutes to come.
+    const response = await fetch(peaksUrl(this.#url, points));
+    if (!response.ok) throw new Error(`The waveform could not be fetched (${response.status}).`);
+    const { minimum, maximum } = await response.json();
+    const outline = new Float32Array(maximum[0].length);
+    for (const channel of [...minimum, ...maximum]) {
+      channel.forEach((value, at) => (outline[at] = Math.max(outline[at], Math.abs(value))));
     }
     return outline;
   }

@@ -18,6 +18,10 @@ export class SpanRegions {
     this.#plugin = Regions.create();
     spans.addEventListener("change", this.#onChange);
     spans.addEventListener("select", this.#onSelect);
+    // A drawn one begins five pixels wide, and they would stay beyond where the mouse lets go.
+    this.#plugin.on("region-initialized", (region) => {
+      if (!this.#syncing) region.setOptions({ end: region.start });
+    });
     this.#plugin.on("region-created", (region) => this.#drawn(region));
     this.#plugin.on("region-updated", (region) => {
       if (!this.#syncing) spans.change(region.id, { start: region.start, end: region.end });

@@ -1,0 +1,14 @@
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
+
+from soundsift.studio.downloads import sound_response
+from soundsift.studio.problems import RequestError
+
+
+def test_what_was_removed_just_now_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"no sound of street\.wav") as caught:
+        sound_response(tmp_path / "gone.wav", "street.wav", "", False)
+    assert caught.value.status == 404
