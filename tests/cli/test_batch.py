@@ -228,6 +228,20 @@ def test_interruption_in_a_batch_leaves_whole_results_only(
     assert len(names) == 6 and {n.partition(".")[0] for n in names} == {"take0", "take1"}
 
 
+def test_interruption_while_cleaning_up(run, takes, model, tmp_path, monkeypatch):
+    real = shutil.rmtree
+
+    def interrupted(*asked, **rest):
+        monkeypatch.setattr(shutil, "rmtree", real)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    result = run(*command(takes, model, tmp_path / "out"))
+    assert result.exit_code == 130
+    assert len(contents(tmp_path / "out")) == 3 and shutil.rmtree is real
+    assert not list((tmp_path / "out").glob(".*"))
+
+
 def kill_when_in_place(path: Path, run, *arguments: object) -> None:
     """Run in a child, and kill -9 it when a file has moved to its place."""
     child = os.fork()

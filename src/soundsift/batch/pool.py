@@ -44,10 +44,16 @@ def run(passes: Sequence[Pass], workers: int, progress: Progress) -> Iterator[Ou
         SoundsiftError: the model can't be loaded.
     """
     with _ended_like_interrupted():
-        if min(workers, len(passes)) <= 1:
-            yield from _here(passes, progress)
-        else:
-            yield from _beside(passes, min(workers, len(passes)), progress)
+        try:
+            if min(workers, len(passes)) <= 1:
+                yield from _here(passes, progress)
+            else:
+                yield from _beside(passes, min(workers, len(passes)), progress)
+        except BaseException:
+            # An interruption may also come while what it leaves is being removed.
+            for folder in {job.out for one in passes for job in one.jobs}:
+                clear_leftovers(folder)
+            raise
 
 
 def processors() -> int:
@@ -103,8 +109,6 @@ def _beside(passes: Sequence[Pass], workers: int, progress: Progress) -> Iterato
                 yield from _outcomes(future, one)
     except BaseException:
         _stop(pool)
-        for folder in {job.out for one in passes for job in one.jobs}:
-            clear_leftovers(folder)
         raise
     finally:
         if before is None:
@@ -135,6 +139,7 @@ def _stop(pool: ProcessPoolExecutor) -> None:
         process.join(_PATIENCE_SECONDS)
         if process.is_alive():
             process.kill()
+            process.join(_PATIENCE_SECONDS)
 
 
 # --- in the processes -----------------------------------------------------------------------------
