@@ -3,7 +3,9 @@
 import fcntl
 import json
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,6 +138,17 @@ def killed(folder: Path, at: str) -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
         return
     replace, moved = Path.replace, 0
+    mkdir, rmtree = Path.mkdir, shutil.rmtree
+
+    def making(self: Path, *asked: Any, **more: Any) -> None:
+        mkdir(self, *asked, **more)
+        if at == "make" and self.name.startswith("."):
+            os.kill(os.getpid(), 9)
+
+    def removing(path: Path, **more: Any) -> None:
+        if at == "remove":
+            os.kill(os.getpid(), 9)
+        rmtree(path, **more)
 
     def counting(self: Path, target: Path) -> Path:
         nonlocal moved
@@ -145,6 +158,8 @@ def killed(folder: Path, at: str) -> None:
         return replace(self, target)
 
     Path.replace = counting  # type: ignore[method-assign]
+    Path.mkdir = making  # type: ignore[method-assign]
+    shutil.rmtree = removing  # type: ignore[assignment]
     with written_together(folder, overwrite=True) as files:
         for name in "abc":
             files.place(name).write_text("new")
@@ -153,7 +168,9 @@ def killed(folder: Path, at: str) -> None:
     os._exit(0)
 
 
-@pytest.mark.parametrize("at", ["write a", "write c", "move 1", "move 2", "move 3", "move 4"])
+@pytest.mark.parametrize(
+    "at", ["make", "write a", "write c", "move 1", "move 2", "move 3", "move 4", "remove"]
+)
 @pytest.mark.parametrize("before", [None, "old"])
 def test_killed_at_any_point_all_files_are_old_or_all_new(tmp_path, at, before):
     if before:
@@ -163,7 +180,7 @@ def test_killed_at_any_point_all_files_are_old_or_all_new(tmp_path, at, before):
     clear_leftovers(tmp_path)
     found = {p.name: p.read_text() for p in tmp_path.iterdir()}
     # The first move is that of the note; after it, all files are on the disk.
-    whole = at.startswith("move") and at != "move 1"
+    whole = at in ("move 2", "move 3", "move 4", "remove")
     assert found == (
         dict.fromkeys("abc", "new") if whole else dict.fromkeys("abc", before) if before else {}
     )

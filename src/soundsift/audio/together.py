@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from soundsift.audio.locks import abandoned, hold
+from soundsift.audio.locks import abandoned, alone_in, hold
 from soundsift.audio.writing import ensure_writable
 from soundsift.errors import SoundsiftError
 
@@ -61,13 +61,14 @@ def written_together(folder: Path, *, overwrite: bool = False) -> Iterator[Toget
     descriptor = -1
     try:
         made = _make(folder)
-        hidden.mkdir()
-        # Folders can't be opened on Windows, where there are no locks either.
-        with suppress(OSError):
-            descriptor = os.open(hidden, os.O_RDONLY)
-            hold(descriptor)
         done = False
         try:
+            with alone_in(folder):
+                hidden.mkdir()
+                # Folders can't be opened on Windows, where there are no locks either.
+                with suppress(OSError):
+                    descriptor = os.open(hidden, os.O_RDONLY)
+                    hold(descriptor)
             files = Together(hidden)
             yield files
             for name in files.names:
@@ -107,9 +108,9 @@ def clear_leftovers(folder: Path) -> None:
     Args:
         folder: where results go; may be missing.
     """
-    with suppress(OSError):
+    with suppress(OSError), alone_in(folder) as alone:
         for path in sorted(folder.glob(f"{_PREFIX}*")):
-            if not abandoned(path):
+            if not alone or not abandoned(path):
                 continue
             with suppress(OSError):
                 if path.is_dir():

@@ -17,7 +17,7 @@ import numpy as np
 
 from soundsift.audio.grid import SAMPLE_FORMATS, to_steps
 from soundsift.audio.layouts import wave_mask
-from soundsift.audio.locks import hold
+from soundsift.audio.locks import alone_in, hold
 from soundsift.audio.tags import info_chunk
 from soundsift.errors import SoundsiftError
 
@@ -173,8 +173,10 @@ def atomic_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Binary
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("xb") as file:
-                hold(file.fileno())
+            with alone_in(path.parent):
+                opened = temporary.open("xb")
+                hold(opened.fileno())
+            with opened as file:
                 yield file
                 file.flush()
                 # Without it, a power cut after the move may leave an empty file under the final
