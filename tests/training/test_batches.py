@@ -1,14 +1,14 @@
 """Batches: the same for the same number, whoever makes them, and with true energies."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from soundsift.data.scenes import Query, SceneConfig, SceneGenerator
+from soundsift.data.scenes import Query, Scene, SceneConfig, SceneGenerator
 from soundsift.models.mel_codec import MelCodec, fold
 from soundsift.prompts import NULL, OPEN, Span
 from soundsift.training.batches import Batch, Batches, batch_loader, encode_queries
@@ -198,3 +198,71 @@ def test_examples_come_as_often_as_asked(make_config: Make) -> None:
     ]
     assert 0.4 < np.mean([query.example for query in queries]) < 0.6
     assert all(len(query.spans) <= 1 for query in queries if query.example)
+
+
+def test_an_example_stands_in_front_and_is_not_asked_about(make_config: Make) -> None:
+    batches = Batches(make_config(), "train")
+    scene = batches.generator.scene(batches.generator.rng(0), 2.0)
+    spans = (Span(0.4, 0.8),)
+    whole = Query(None, spans, (0,))
+    parted = replace(whole, example=True, parts=((8, 22), (30, 46)))
+    full = encode_queries(batches.codec, scene, [whole], concepts=batches.concepts)
+    rows = encode_queries(batches.codec, scene, [parted], concepts=batches.concepts)
+    marks = [1 if 2 <= frame < 12 else NULL for frame in range(14)]
+    assert rows["anchors"][0].tolist() == marks + [OPEN] * 16
+    frames = [*range(8, 22), *range(30, 46)]
+    assert torch.equal(rows["latents"][0], full["latents"][0, frames])
+    assert torch.equal(rows["sounds"][0], full["sounds"][0, frames])
+    # Only the window is heard, on a scale of its own.
+    columns = slice(30 * 2, 46 * 2)
+    assert rows["mixture_energy"][0, :, : 14 * 2].eq(0).all()
+    assert rows["cross_energy"][0, :, : 14 * 2].eq(0).all()
+    within = full["mixture_energy"][0, :, columns]
+    torch.testing.assert_close(rows["mixture_energy"][0, :, 14 * 2 :], within / within.sum())
+    assert rows["mixture_energy"][0].sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_context_of_parts_is_that_of_parts_on_their_own(make_config: Make) -> None:
+    """As separation analyses them: each with its own level taken out, but for their edges."""
+    batches = Batches(make_config(), "train")
+    scene = batches.generator.scene(batches.generator.rng(1), 2.0)
+    query = Query(None, (Span(0.4, 0.8),), (0,), example=True, parts=((5, 22), (30, 46)))
+    found = encode_queries(batches.codec, scene, [query])["context"][0]
+    mixture = torch.from_numpy(scene.stems.sum(0))[None, None]
+    at = 0
+    for start, end in query.parts:
+        alone = batches.codec.context(mixture[..., start * 1920 : end * 1920])[0]
+        own = found[at : at + end - start]
+        assert (own - alone)[1:-1].abs().median() < 0.02
+        at += end - start
+
+
+def test_a_sound_that_the_window_lacks_is_absent(make_config: Make) -> None:
+    batches = Batches(make_config(), "train")
+    drawn = (batches.generator.scene(batches.generator.rng(i), 2.0) for i in range(20))
+    scene = next(scene for scene in drawn if len(scene.sources) > 1)
+    first = scene.sources[0].wave.copy()
+    first[48_000:] = 0
+    gone = Scene((replace(scene.sources[0], wave=first), *scene.sources[1:]))
+    query = Query(None, (Span(0.2, 0.6),), (0,), example=True, parts=((2, 18), (30, 46)))
+    for parts in (query.parts, query.parts[1:]):
+        rows = encode_queries(batches.codec, gone, [replace(query, parts=parts)])
+        assert not rows["present"].any()
+        assert rows["target_energy"][0] < 1e-3
+
+
+def test_scenes_with_an_example_are_as_long_and_as_many_as_asked(make_config: Make) -> None:
+    field = make_config().model.field.model_copy(update={"anchor_count": 4})
+    model = make_config().model.model_copy(update={"field": field})
+    config = make_config(
+        scenes={"elsewhere": 0.5},
+        model=model.model_dump(),
+        batch={"seconds": (4.0,), "frames": 800, "queries": 2},
+        steps=8,
+    )
+    batches = Batches(config, "train")
+    drawn = [batches[number] for number in range(8)]
+    assert {batch.context.shape for batch in drawn} == {(8, 100, 48)}
+    open_rows = torch.cat([(batch.anchors == OPEN).any(dim=1) for batch in drawn])
+    assert 0.1 < open_rows.float().mean() < 0.9
+    assert_same(batches[3], Batches(config, "train")[3])

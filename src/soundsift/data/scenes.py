@@ -45,6 +45,9 @@ class SceneConfig(BaseModel):
         group: probability that a query names a group.
         drop_text, drop_spans: probability that a condition is withheld (never both).
         example: probability that spans mark one moment as an example of what is wanted everywhere.
+        elsewhere: probability that all that is asked of a scene comes with an example from another
+            part of it (`soundsift.data.examples`); scenes of 4 s and more.
+        passing: of such scenes, probability that a source is heard in a part of them only.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,6 +72,8 @@ class SceneConfig(BaseModel):
     drop_text: float = 0.3
     drop_spans: float = 0.5
     example: float = 0.0
+    elsewhere: float = 0.0
+    passing: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -100,12 +105,15 @@ class Query:
         spans: where the target is (or is not) heard; may be empty.
         targets: indices of the sources that answer it; empty if the sound is absent.
         example: whether the spans are an example, and the target may be heard elsewhere too.
+        parts: what of the scene it is about, (start, end) in latent frames; of two parts the first
+            is an example and only the second is to be answered. Empty: the whole scene.
     """
 
     text: str | None
     spans: tuple[Span, ...]
     targets: tuple[int, ...]
     example: bool = False
+    parts: tuple[tuple[int, int], ...] = ()
 
     def target(self, stems: Samples) -> Samples:
         """The right answer `(N,)`: silence if the sound is absent."""

@@ -8,21 +8,32 @@ Shapes: B queries, T latent frames, S = T * subframes columns, N samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from soundsift.allocator import keep_memory
 from soundsift.data.bank import Bank
+from soundsift.data.examples import (
+    SHORTEST_SECONDS,
+    SPARE_SECONDS,
+    passing,
+    query_by_example,
+)
 from soundsift.data.scenes import Query, Scene, SceneGenerator
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import NULL, OPEN, frame_anchors
 from soundsift.training.config import TrainingConfig
 from soundsift.training.tagging import concept_indices
+
+#: A sound this far below the mixture of what is asked about is not there, for all anyone can tell.
+_HEARD = 1e-3
 
 
 @dataclass
@@ -96,7 +107,7 @@ def encode_queries(
         own = torch.einsum("i,j,ijbs->bs", chosen, chosen, pairs).clamp(min=0.0)
         rest = (power - 2 * cross + own).clamp(min=0.0)
         shares = [codec.shares(a[None], b[None])[0] for a, b in ((own, rest), (rest, own))]
-        unmarked = OPEN if query.example and query.spans else NULL
+        unmarked = OPEN if query.example and query.spans and not query.parts else NULL
         anchors = frame_anchors(query.spans, context.shape[0], codec.config.frame_rate, unmarked)
         row = {
             "context": context,
@@ -108,9 +119,58 @@ def encode_queries(
             "present": torch.tensor(bool(query.targets)),
             **extra,
         }
+        if query.parts:
+            row = _in_parts(row, own / total, query.parts, codec.config.subframes)
         for name, tensor in row.items():
             rows.setdefault(name, []).append(tensor)
     return {name: torch.stack(tensors) for name, tensors in rows.items()}
+
+
+def _in_parts(
+    row: dict[str, Tensor], own: Tensor, parts: Sequence[tuple[int, int]], subframes: int
+) -> dict[str, Tensor]:
+    """What one query knows of a scene, cut to its parts; what is asked about is the last.
+
+    The others have no energy, so that nothing depends on the answer given there.
+
+    Args:
+        row: of the whole scene.
+        own: the target's energy `(bands, S)`, on the scale of the mixture's.
+        parts: (start, end) in frames.
+        subframes: spectrum columns of a frame.
+    """
+    examples = parts[:-1]
+    energy, cross = row["mixture_energy"], row["cross_energy"]
+    columns = [slice(start * subframes, end * subframes) for start, end in parts]
+    ahead = sum(end - start for start, end in examples) * subframes
+    level = _bels(energy)
+    # Separation takes out the level of each part on its own.
+    contexts = [
+        row["context"][start:end] + (level - _bels(energy[:, part])) / 2
+        for (start, end), part in zip(parts, columns, strict=True)
+    ]
+    total = energy[:, columns[-1]].sum().clamp(min=1e-12)
+    target = own[:, columns[-1]].sum() / total
+
+    def joined(name: str) -> Tensor:
+        return torch.cat([row[name][start:end] for start, end in parts])
+
+    anchors = joined("anchors")
+    if examples:
+        anchors[ahead // subframes :] = OPEN
+    return {name: joined(name) for name in ("latents", "sounds") if name in row} | {
+        "context": torch.cat(contexts),
+        "anchors": anchors,
+        "mixture_energy": functional.pad(energy[:, columns[-1]] / total, (ahead, 0)),
+        "cross_energy": functional.pad(cross[:, columns[-1]] / total, (ahead, 0)),
+        "target_energy": target,
+        "present": row["present"] & (target > _HEARD),
+    }
+
+
+def _bels(energy: Tensor) -> Tensor:
+    """The mean level of some cells."""
+    return energy.mean().clamp(min=1e-9).log10()
 
 
 def _heard(scene: Scene, pairs: Tensor, concepts: dict[str, int], frames: int) -> Tensor:
@@ -165,11 +225,20 @@ class Batches(Dataset[Batch]):
     def scene(self, number: int, seconds: float) -> tuple[dict[str, Tensor], list[str | None]]:
         """Scene `number` with its queries, flow times and noise."""
         rng = self.generator.rng(number)
-        scene = self.generator.scene(rng, seconds)
-        asked = rng.permutation(len(scene.sources))
+        law = self.config.scenes
+        # The random numbers of runs without examples stay what they were.
+        possible = law.elsewhere > 0 and seconds >= SHORTEST_SECONDS
+        elsewhere = possible and rng.random() < law.elsewhere
+        scene = self.generator.scene(rng, seconds + SPARE_SECONDS * elsewhere)
+        if elsewhere:
+            scene = passing(scene, law.passing, rng)
+        asked = [int(i) for i in rng.permutation(len(scene.sources))]
+        length = round(seconds * self.config.model.codec.frame_rate)
         queries = [
-            self.generator.query(scene, rng, int(asked[i % len(asked)]))
-            for i in range(self.config.batch.queries)
+            query_by_example(scene, length, rng, wanted)
+            if elsewhere
+            else self.generator.query(scene, rng, wanted)
+            for wanted in islice(cycle(asked), self.config.batch.queries)
         ]
         tensors = encode_queries(self.codec, scene, queries, float(rng.normal(0, 3)), self.concepts)
         tensors["time"], tensors["noise"] = self._noise(tensors["latents"].shape, rng)

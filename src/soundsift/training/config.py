@@ -109,9 +109,10 @@ class TrainingConfig(_Strict):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> TrainingConfig:
-        if self.scenes.example and self.model.field.anchor_count < 4:
+        open_marks = self.scenes.example or self.scenes.elsewhere
+        if open_marks and self.model.field.anchor_count < 4:
             raise ValueError(
-                "scenes.example marks frames as open, the fourth kind; "
+                "scenes.example and scenes.elsewhere mark frames as open, the fourth kind; "
                 f"model.field.anchor_count is {self.model.field.anchor_count}, expected 4"
             )
         layers = self.model.field.transformer.layers

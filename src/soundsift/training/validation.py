@@ -12,24 +12,33 @@ from torch import Tensor
 
 from soundsift.checkpoints.minilm import TextEncoder
 from soundsift.data.bank import Bank
+from soundsift.data.examples import SPARE_SECONDS, passing, query_by_example
 from soundsift.data.scenes import Query, SceneGenerator
 from soundsift.data.spans import active_spans
 from soundsift.flow import interpolate
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import Conditioning, VelocityField
-from soundsift.prompts import Span
+from soundsift.prompts import OPEN, Span
 from soundsift.training.batches import Batch, encode_queries
 from soundsift.training.config import TrainingConfig
 from soundsift.training.loss import heard_ratio_db, scale_invariant_ratio_db
 
 T = TypeVar("T")
 
+#: Of one query: how it is asked, kind of its target, phrase, and its tensors.
+_Row = tuple[str, str, str | None, dict[str, Tensor]]
+
 _SECONDS = 6.0
 _AT_A_TIME = 16
+#: Far from the scenes of the other questions.
+_FIRST_WITH_EXAMPLE = 1_000_000
 
 
 class Validation:
     """Asks every scene for a source by text, by span and by both, and for a sound not there.
+
+    Models that know examples are also asked by one (of other scenes): `example` where the sound is
+    heard in the window, `example/absent` where it is not.
 
     Args:
         config: the run.
@@ -51,7 +60,7 @@ class Validation:
         generator = SceneGenerator(bank, law, seed=1)
         absent = SceneGenerator(bank, law.model_copy(update={"absent": 1.0}), seed=1)
         trained = {clip.concept for clip in Bank(config.bank, ("train",)).clips}
-        self.rows: list[tuple[str, str, str | None, dict[str, torch.Tensor]]] = []
+        self.rows: list[_Row] = []
         number = 0
         while len(self.rows) < 4 * config.validation_scenes:
             rng = generator.rng(number)
@@ -72,6 +81,8 @@ class Validation:
             for i, name in enumerate(("text", "span", "both", "absent")):
                 row = {key: value[i : i + 1] for key, value in tensors.items()}
                 self.rows.append((name, scene.sources[0].clip.kind, queries[i].text, row))
+        if config.model.field.anchor_count > OPEN:
+            self.rows += _by_example(config.validation_scenes, generator, codec)
 
     def run(self, field: VelocityField) -> dict[str, float]:
         """Mean improvement in dB: `text`, `span`, `both`, `absent`, and `text/KIND` per kind."""
@@ -101,6 +112,23 @@ class Validation:
                         found.setdefault(f"text/{kind}", []).append(gain)
         field.train()
         return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def _by_example(scenes: int, generator: SceneGenerator, codec: MelCodec) -> list[_Row]:
+    """A source by an example from elsewhere, of as many scenes, without text."""
+    rows: list[_Row] = []
+    number = _FIRST_WITH_EXAMPLE
+    while len(rows) < scenes:
+        rng = generator.rng(number)
+        number += 1
+        scene = passing(generator.scene(rng, _SECONDS + SPARE_SECONDS), 0.4, rng)
+        query = query_by_example(scene, round(_SECONDS * codec.config.frame_rate), rng)
+        if len(scene.sources) >= 2 and query.example:
+            tensors = encode_queries(codec, scene, [replace(query, text=None)])
+            # What is heard in the window, and what is not.
+            name = "example" if bool(tensors["present"]) else "example/absent"
+            rows.append((name, scene.sources[0].clip.kind, None, tensors))
+    return rows
 
 
 def predict(

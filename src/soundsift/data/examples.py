@@ -1,0 +1,98 @@
+"""Questions by an example from elsewhere in a scene, in the form in which separation asks them.
+
+A marked moment with a little around it stands in front of a window that has no mark of its own
+(`soundsift.separation.references`). So a scene is drawn longer than a window, the example is cut
+out of it, and the window lies before or after it. Some sources are heard in a part of the scene
+only: a window without the sound is to be answered with silence.
+
+Lengths are latent frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from soundsift.data.bank import SAMPLE_RATE
+from soundsift.data.scenes import Query, Scene, Source
+from soundsift.data.spans import draw_example
+from soundsift.prompts import FRAME_RATE, Span, frame_anchors
+from soundsift.separation.references import marked_stretch
+
+#: What a scene is longer than a window, in seconds, and the shortest window with its example.
+SPARE_SECONDS, SHORTEST_SECONDS = 4.0, 4.0
+
+_ATTEMPTS = 8
+_TEXT = 0.35
+_FADE_SECONDS = 0.05
+
+
+def passing(scene: Scene, share: float, rng: np.random.Generator) -> Scene:
+    """The same scene with some sources that begin late or end early.
+
+    Args:
+        scene: the scene.
+        share: the probability of each source.
+        rng: random numbers.
+    """
+    return Scene(tuple(_cut(s, rng) if rng.random() < share else s for s in scene.sources))
+
+
+def _cut(source: Source, rng: np.random.Generator) -> Source:
+    samples = len(source.wave)
+    at = int(rng.uniform(0.2, 0.8) * samples)
+    rise = (np.arange(samples, dtype=np.float32) - at) / (_FADE_SECONDS * SAMPLE_RATE)
+    gain = rise.clip(0, 1)
+    return replace(source, wave=source.wave * (gain if rng.random() < 0.5 else 1 - gain))
+
+
+def query_by_example(
+    scene: Scene, length: int, rng: np.random.Generator, favourite: int = 0
+) -> Query:
+    """Ask for a source in one part of a scene by an example of it from another part.
+
+    Args:
+        scene: the scene, some seconds longer than `length`.
+        length: frames of example and window together.
+        rng: random numbers.
+        favourite: the source to ask for, if there is a place for its example.
+
+    Returns:
+        The question; one by text alone about the beginning if no example can be cut out.
+    """
+    frames = -(-scene.stems.shape[1] * FRAME_RATE // SAMPLE_RATE)
+    for attempt in range(_ATTEMPTS):
+        # The favourite has half of the attempts.
+        wanted = favourite if attempt < _ATTEMPTS // 2 else int(rng.integers(len(scene.sources)))
+        spans = draw_example(scene.sources[wanted].wave, SAMPLE_RATE, rng)
+        parts = _parts(spans, frames, length, rng)
+        if parts:
+            text = _phrase(scene, wanted, rng) if rng.random() < _TEXT else None
+            return Query(text, spans, (wanted,), example=True, parts=parts)
+    return Query(_phrase(scene, favourite, rng), (), (favourite,), parts=((0, length),))
+
+
+def _parts(
+    spans: tuple[Span, ...], frames: int, length: int, rng: np.random.Generator
+) -> tuple[tuple[int, int], ...]:
+    """Example and window; empty if the example leaves no room for a window."""
+    stretch = marked_stretch(torch.from_numpy(frame_anchors(spans, frames)))
+    if stretch is None:
+        return ()
+    start, end = stretch
+    window = length - (end - start)
+    # Ranges in which a window can begin, before and after the example.
+    ranges = [(0, start - window), (end, frames - window)]
+    ranges = [(low, high) for low, high in ranges if high >= low]
+    if not ranges:
+        return ()
+    low, high = ranges[int(rng.integers(len(ranges)))]
+    begin = int(rng.integers(low, high + 1))
+    return (stretch, (begin, begin + window))
+
+
+def _phrase(scene: Scene, wanted: int, rng: np.random.Generator) -> str:
+    captions = scene.sources[wanted].clip.captions
+    return captions[0] if rng.random() < 0.4 else str(rng.choice(captions))

@@ -1,0 +1,75 @@
+"""Questions by an example: cut out of the scene, in front of a window that does not see it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from soundsift.data.bank import Bank
+from soundsift.data.examples import SPARE_SECONDS, passing, query_by_example
+from soundsift.data.scenes import Query, Scene, SceneConfig, SceneGenerator, Source
+from soundsift.prompts import POSITIVE, frame_anchors
+
+LENGTH = 100
+SECONDS = LENGTH / 25 + SPARE_SECONDS
+
+
+def asked(folder: Path, count: int = 40) -> list[tuple[Scene, Query]]:
+    generator = SceneGenerator(Bank(folder), SceneConfig())
+    drawn = []
+    for number in range(count):
+        rng = generator.rng(number)
+        scene = generator.scene(rng, SECONDS)
+        drawn.append((scene, query_by_example(scene, LENGTH, rng)))
+    return drawn
+
+
+def test_example_and_window_lie_apart_and_fill_the_length(bank_folder: Path) -> None:
+    by_example = [query for _, query in asked(bank_folder) if query.example]
+    assert len(by_example) > 20
+    for query in by_example:
+        example, window = query.parts
+        assert sum(end - start for start, end in query.parts) == LENGTH
+        assert min(example[0], window[0]) >= 0
+        assert max(example[1], window[1]) <= SECONDS * 25
+        assert example[1] <= window[0] or window[1] <= example[0]
+    assert {q.parts[0] < q.parts[1] for q in by_example} == {True, False}
+    assert {q.text is None for q in by_example} == {True, False}
+
+
+def test_the_mark_begins_in_the_example_and_is_heard_there(bank_folder: Path) -> None:
+    for scene, query in asked(bank_folder):
+        if not query.example:
+            continue
+        marked = np.flatnonzero(frame_anchors(query.spans, round(SECONDS * 25)) == POSITIVE)
+        start, end = query.parts[0]
+        assert start <= marked[0] < end
+        # One of up to 3 s, of which the longest example keeps a little less.
+        assert marked[-1] < end or end - start == 75
+        [target] = query.targets
+        samples = slice(marked[0] * 1920, (marked[-1] + 1) * 1920)
+        assert np.abs(scene.sources[target].wave[samples]).max() > 1e-4
+
+
+def test_without_a_place_for_an_example_it_asks_by_text(bank_folder: Path) -> None:
+    [(scene, _)] = asked(bank_folder, 1)
+    silent = Scene(tuple(Source(s.clip, np.zeros_like(s.wave)) for s in scene.sources))
+    query = query_by_example(silent, LENGTH, np.random.default_rng(0))
+    assert query.text in scene.sources[0].clip.captions
+    assert (query.spans, query.example, query.parts) == ((), False, ((0, LENGTH),))
+
+
+def test_what_passes_is_heard_in_one_part_only(bank_folder: Path) -> None:
+    [(scene, _)] = asked(bank_folder, 1)
+    steady = Scene(tuple(Source(s.clip, np.ones_like(s.wave)) for s in scene.sources))
+    beginnings = set()
+    for seed in range(20):
+        for source in passing(steady, 1.0, np.random.default_rng(seed)).sources:
+            assert source.wave.dtype == np.float32
+            assert sorted(source.wave[[0, -1]]) == [0, 1]
+            assert 0.15 < source.wave.mean() < 0.85
+            beginnings.add(float(source.wave[0]))
+    assert beginnings == {0.0, 1.0}
+    same = passing(steady, 0.0, np.random.default_rng(0))
+    assert all(
+        np.array_equal(a.wave, b.wave) for a, b in zip(same.sources, steady.sources, strict=True)
+    )
