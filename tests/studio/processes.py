@@ -52,11 +52,11 @@ def server(folder: Path) -> Iterator[tuple[Client, "subprocess.Popen[str]"]]:
     assert {path.name for path in folder.iterdir()} <= {"data", "elsewhere", "notes"}
 
 
-def memory(process: int) -> float:
-    """In MiB."""
-    for line in Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
+def memory(process: int, line: str = "VmRSS") -> float:
+    """In MiB: now, or "VmHWM", at most since its program began."""
+    for said in Path(f"/proc/{process}/status").read_text().splitlines():
+        if said.startswith(line):
+            return int(said.split()[1]) / 1024
     raise AssertionError("no such line")
 
 
