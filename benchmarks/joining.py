@@ -1,7 +1,7 @@
 """How windows join, and how far a mark reaches, on five-minute recordings.
 
     python benchmarks/joining.py BANK [--model default] [--split validation] [--scenes 20]
-        [--only joining|reach] [--spans-only]
+        [--only joining|reach] [--spans-only] [--ways WAY ...]
 
 One line a recording, then means with 95 % bootstrap intervals, and how much of the gain by marks
 everywhere one mark gives. Choose on "validation", report on "test".
@@ -26,6 +26,7 @@ from soundsift.separation.separator import Separator
 #: By text: the ways to join, and what is said about windows.
 JOININGS: dict[str, dict[str, object]] = {
     "multi-diffusion": {},
+    "multi-diffusion, one look": {"preset": "draft"},
     "chunks": {"joining": "chunks"},
     "one-shot": {"joining": "one-shot"},
 }
@@ -54,11 +55,9 @@ def joining(separator: Separator, scene: LongScene, ways: list[str]) -> dict[str
         ).target
         row[f"{way}, whole"] = _gain(scene, found)
         row[f"{way}, seams"] = seam_si_sdr(found[0], scene.target[0], places)
-    if "chunks" in ways:
-        for part in ("whole", "seams"):
-            row[f"gain over chunks, {part}"] = (
-                row[f"multi-diffusion, {part}"] - row[f"chunks, {part}"]
-            )
+    for way in ways if "chunks" in ways else ():
+        for part in ("whole", "seams") if way.startswith("multi-diffusion") else ():
+            row[f"{way} above chunks, {part}"] = row[f"{way}, {part}"] - row[f"chunks, {part}"]
     return row
 
 
@@ -86,6 +85,7 @@ def main() -> None:
     parser.add_argument("--model", default="default", help="its name or folder")
     parser.add_argument("--split", default="validation", choices=("validation", "test"))
     parser.add_argument("--scenes", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="number of the first recording")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--only", choices=("joining", "reach"))
     parser.add_argument("--spans-only", action="store_true", help="reach without text")
@@ -94,7 +94,7 @@ def main() -> None:
     separator = soundsift.load(asked.model)
     drawn = LongScenes(asked.bank, asked.split)
     rows: dict[str, list[float]] = defaultdict(list)
-    for number in range(asked.scenes):
+    for number in range(asked.first, asked.first + asked.scenes):
         scene = drawn.scene(number, asked.seconds)
         row = {}
         try:

@@ -7,10 +7,12 @@ from torch import Tensor
 
 from soundsift import SoundsiftError
 from soundsift.prompts import Prompt, Span
-from soundsift.separation.along import Plan, Wanted, stems_along
+from soundsift.separation.along import stems_along
 from soundsift.separation.chunks import stems_in_chunks
 from soundsift.separation.joining import find_layout
+from soundsift.separation.plan import Plan
 from soundsift.separation.separator import Separator
+from soundsift.separation.wanted import Wanted
 from soundsift.separation.windows import Layout
 from soundsift.solvers import schedule
 

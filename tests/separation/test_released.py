@@ -20,8 +20,9 @@ from soundsift.checkpoints import sam_audio
 from soundsift.models.waveform_codec import WaveformCodec
 from soundsift.prompts import Prompt, Span
 from soundsift.separation import along
-from soundsift.separation.along import Plan, Wanted
+from soundsift.separation.plan import Plan
 from soundsift.separation.separator import Separator
+from soundsift.separation.wanted import Wanted
 from soundsift.separation.windows import Layout
 from soundsift.solvers import schedule
 from soundsift.video import Box, VisualPrompt

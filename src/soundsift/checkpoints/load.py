@@ -28,7 +28,7 @@ from soundsift.models.pe_vision import PeVision
 from soundsift.models.watermark import draw_message
 from soundsift.models.waveform_codec import WaveformCodec
 from soundsift.precision import restored
-from soundsift.separation.along import Networks, SpanPredictor, TextEncoder
+from soundsift.separation.networks import Networks, SpanPredictor, TextEncoder
 
 #: Beside the weights, in models that bring their text encoder along.
 TEXT_ENCODER = "text_encoder"

@@ -10,8 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from soundsift.prompts import Span
-from soundsift.separation.along import Networks, Plan, Wanted, stems_along
+from soundsift.separation.along import stems_along
+from soundsift.separation.networks import Networks
+from soundsift.separation.plan import Plan
 from soundsift.separation.track import Track
+from soundsift.separation.wanted import Wanted
 from soundsift.separation.windows import Layout, Window
 
 

@@ -11,7 +11,7 @@ import torch
 from soundsift.audio.streams import resampled
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import Codec
-from soundsift.separation.along import Plan
+from soundsift.separation.plan import Plan
 from soundsift.separation.track import Track
 from soundsift.separation.trajectory import Group, follow, group_windows
 from soundsift.separation.windows import Layout, Window

@@ -11,11 +11,15 @@ from torch.nn import functional
 from soundsift.audio import complement, quantise
 from soundsift.audio.streams import resampled
 from soundsift.models.codec import Codec
-from soundsift.separation.along import Networks, Plan, Wanted, stems_along
+from soundsift.separation.along import stems_along
 from soundsift.separation.chunks import stems_in_chunks
+from soundsift.separation.codec_rate import AnyRecording, latent_frames
+from soundsift.separation.networks import Networks
+from soundsift.separation.plan import Plan
 from soundsift.separation.sharing import shared
 from soundsift.separation.track import Track
-from soundsift.separation.work import AnyRecording, Work, latent_frames
+from soundsift.separation.wanted import Wanted
+from soundsift.separation.work import Work
 
 
 def recording_stems(
@@ -29,14 +33,14 @@ def recording_stems(
     Args:
         recording: the mixture.
         work: what is to be done.
-        report: called with the fraction done, 0 to 1.
+        report: called with the fraction of the whole work that is done, up to 1.
         sample_format: of the stems; that of the recording unless given.
 
     Yields:
         A block of the mixture `(channels, samples)`, and its stems, target and residual:
         `(prompts, 2, channels, samples)`; of exclusive prompts, the rest comes last.
     """
-    report(0.0)
+    report(work.begun)
     windows = work.plan.layout.count(latent_frames(work.networks.codec, recording))
     total = windows * len(work.plan.evaluations)
     done = 0
@@ -44,7 +48,7 @@ def recording_stems(
     def advance(evaluated: int) -> None:
         nonlocal done
         done += evaluated
-        report(min(0.99, done / total))
+        report(min(0.99, work.begun + (1 - work.begun) * done / total))
 
     yield from block_stems(
         work.networks,

@@ -11,12 +11,16 @@ Only for models that know this kind of frame, and whose one evaluation is their 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from soundsift.prompts import OPEN, POSITIVE, Span, frame_anchors
-from soundsift.separation.along import Networks, Reference
+from soundsift.separation.codec_rate import AnyRecording, latent_frames, part_of
+from soundsift.separation.networks import Networks
+from soundsift.separation.plan import Plan
+from soundsift.separation.wanted import Reference
 
 #: Frames of a reference, and those of them shown on either side of what is marked, at most.
 LONGEST, AROUND = 75, 12
@@ -25,6 +29,25 @@ LONGEST, AROUND = 75, 12
 def can_refer(networks: Networks) -> bool:
     """Whether a model's marks can steer windows that they don't touch."""
     return networks.prediction == "data" and networks.field.config.anchor_count > OPEN
+
+
+def find_reference(
+    networks: Networks, recording: AnyRecording, spans: Sequence[Span], plan: Plan
+) -> Reference | None:
+    """A marked moment for the windows that no mark touches; None if there are no such windows.
+
+    Args:
+        networks: the model.
+        recording: what is to be separated.
+        spans: what is marked of it.
+        plan: how it is cut into windows.
+    """
+    if not can_refer(networks):
+        return None
+    frames = latent_frames(networks.codec, recording)
+    if plan.layout.count(frames) == 1:
+        return None
+    return make_reference(networks, partial(part_of, networks, recording), spans, frames)
 
 
 @torch.inference_mode()

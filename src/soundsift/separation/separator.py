@@ -16,14 +16,17 @@ from soundsift.audio.writing import SoundFacts
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import Prompt, SpanLike, make_prompt
-from soundsift.separation.along import Networks, Plan, Wanted
+from soundsift.separation.codec_rate import frame_rate
 from soundsift.separation.live import Live, live_layout, measured_delay, whole_blocks
+from soundsift.separation.networks import Networks
 from soundsift.separation.options import Options, OptionWords
+from soundsift.separation.plan import Plan, make_plan
 from soundsift.separation.presets import find_preset
 from soundsift.separation.recording_stems import block_stems, recording_stems
 from soundsift.separation.result import Separation
-from soundsift.separation.stem_files import Place, stem_files
-from soundsift.separation.work import frame_rate, make_plan, make_work
+from soundsift.separation.stem_files import Place, ensure_places, stem_files
+from soundsift.separation.wanted import Wanted
+from soundsift.separation.work import make_work
 
 if TYPE_CHECKING:
     from soundsift.video import VisualPrompt
@@ -132,12 +135,12 @@ class Separator:
         """
         asked = _prompts(prompts)
         recording = as_recording(source, sample_rate)
-        work = make_work(
-            self.config, self.networks, recording, asked, Options(**options), exclusive
-        )
+        report = progress or _ignore
+        chosen = Options(**options)
+        work = make_work(self.config, self.networks, recording, asked, chosen, exclusive, report)
         stems = np.empty((len(work.settings), 2, *recording.samples.shape), np.float32)
         start = 0
-        for _, block in recording_stems(recording, work, progress or _ignore):
+        for _, block in recording_stems(recording, work, report):
             stems[..., start : start + block.shape[-1]] = block
             start += block.shape[-1]
         return [
@@ -246,9 +249,10 @@ class Separator:
         if len(places) - len(asked) not in ((0, 1) if exclusive else (0,)):
             raise ValueError(f"{len(places)} places were given for {len(asked)} prompts")
         recording = source if isinstance(source, RecordingFile) else examine(source)
-        work = make_work(
-            self.config, self.networks, recording, asked, Options(**options), exclusive
-        )
+        ensure_places(places)
+        report = progress or _ignore
+        chosen = Options(**options)
+        work = make_work(self.config, self.networks, recording, asked, chosen, exclusive, report)
         facts = SoundFacts(
             recording.channels,
             recording.sample_rate,
@@ -260,7 +264,7 @@ class Separator:
         form = recording.sample_format
         written = places[0].output.sample_format(form)
         form = written if coarser(written, form) else form
-        results = recording_stems(recording, work, progress or _ignore, form)
+        results = recording_stems(recording, work, report, form)
         wanted = list(zip(places, work.settings, strict=False))
         adds_up = work.networks.codec.adds_up
         with stem_files(wanted, facts, form, adds_up=adds_up) as files:

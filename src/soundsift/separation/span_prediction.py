@@ -11,7 +11,8 @@ from torch import Tensor
 
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import FRAME_RATE, Span
-from soundsift.separation.along import Contexts, Networks
+from soundsift.separation.contexts import Contexts
+from soundsift.separation.networks import Networks
 from soundsift.separation.track import Track
 from soundsift.separation.windows import Layout, Window
 

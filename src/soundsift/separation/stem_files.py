@@ -129,6 +129,17 @@ class StemFiles:
         return sum(writer.clipped for writer in self._writers.values())
 
 
+def ensure_places(places: Sequence[Place]) -> None:
+    """Refuse, before any long work, places where results could not be written.
+
+    Raises:
+        SoundsiftError: a file exists or its folder cannot be written.
+    """
+    for place in places:
+        for path in place.paths.values():
+            ensure_writable(path, overwrite=place.overwrite)
+
+
 @contextmanager
 def stem_files(
     wanted: Sequence[tuple[Place, Mapping[str, Any]]],
@@ -153,9 +164,7 @@ def stem_files(
         SoundsiftError: a file exists or cannot be written, or the format can't hold the recording.
     """
     (folder,) = {place.folder for place, _ in wanted}
-    for place, _ in wanted:
-        for path in place.paths.values():
-            ensure_writable(path, overwrite=place.overwrite)
+    ensure_places([place for place, _ in wanted])
     overwrite = any(place.overwrite for place, _ in wanted)
     with written_together(folder, overwrite=overwrite) as hidden:
         with ExitStack() as stack:

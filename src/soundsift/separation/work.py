@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from fractions import Fraction
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from soundsift.audio import Recording, RecordingFile
-from soundsift.audio.resampling import resample
-from soundsift.audio.streams import resampled
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
-from soundsift.models.codec import Codec
 from soundsift.prompts import Prompt
-from soundsift.separation.along import Networks, Plan, Reference, Wanted
+from soundsift.separation.codec_rate import AnyRecording, frame_rate, latent_frames, waves_of
 from soundsift.separation.joining import find_layout
+from soundsift.separation.networks import Networks
 from soundsift.separation.options import Options
-from soundsift.separation.presets import Preset, find_preset
-from soundsift.separation.references import can_refer, make_reference
+from soundsift.separation.plan import Plan, make_plan
+from soundsift.separation.presets import find_preset
+from soundsift.separation.references import find_reference
+from soundsift.separation.second_look import FIRST_LOOK, can_look_again, with_examples
 from soundsift.separation.span_prediction import predict_spans, sound_probabilities
-from soundsift.separation.track import Track
-from soundsift.separation.windows import Layout
-from soundsift.solvers import schedule
+from soundsift.separation.wanted import Wanted
 from soundsift.version import __version__
-
-AnyRecording = Recording | RecordingFile
 
 
 @dataclass(frozen=True)
@@ -43,6 +36,7 @@ class Work:
         settings: everything needed to make each result again; of exclusive prompts, the rest's
             come last.
         exclusive: whether the prompts share the mixture.
+        begun: share of the whole work that was done to find this out.
     """
 
     networks: Networks
@@ -50,6 +44,7 @@ class Work:
     plan: Plan
     settings: list[dict[str, Any]]
     exclusive: bool
+    begun: float = 0.0
 
 
 def make_work(
@@ -59,8 +54,11 @@ def make_work(
     prompts: Sequence[Prompt],
     options: Options,
     exclusive: bool = False,
+    report: Callable[[float], None] = lambda _: None,
 ) -> Work:
     """Find out what there is to do.
+
+    With a second look, that is a third of the work.
 
     Args:
         config: the model's.
@@ -69,6 +67,7 @@ def make_work(
         prompts: what is wanted of it.
         options: how to go about it.
         exclusive: whether the prompts share the mixture.
+        report: called with the fraction done, 0 to 1, of the whole work.
 
     Raises:
         SoundsiftError: for a prompt that the recording or the model can't serve, or options that
@@ -89,6 +88,12 @@ def make_work(
     if options.predict_spans:
         prompts = _with_spans(networks, recording, prompts)
     wanted = [_wanted(config, networks, recording, prompt, plan) for prompt in prompts]
+    begun = 0.0
+    if preset.second_look and can_look_again(networks, recording, wanted, plan):
+        wanted = with_examples(
+            networks, recording, wanted, plan, lambda done: report(FIRST_LOOK * done)
+        )
+        begun = FIRST_LOOK
     shared: dict[str, Any] = {
         "soundsift": __version__,
         "model": config.name,
@@ -105,23 +110,7 @@ def make_work(
     if exclusive:
         texts = [prompt.text for prompt in prompts]
         settings.append({"text": None, "spans": [], "rest_of": texts} | shared)
-    return Work(networks, wanted, plan, settings, exclusive)
-
-
-def make_plan(preset: Preset, seed: int, layout: Layout) -> Plan:
-    """A preset's way through windows."""
-    return Plan(schedule(preset.steps, preset.solver), layout, preset.temperature, seed)
-
-
-def frame_rate(codec: Codec) -> float:
-    """Latent frames per second."""
-    return codec.sample_rate / codec.samples_per_frame
-
-
-def latent_frames(codec: Codec, recording: AnyRecording) -> int:
-    """Latent frames that cover a recording."""
-    seconds = Fraction(recording.length, recording.sample_rate)
-    return int(-(-seconds * codec.sample_rate // codec.samples_per_frame))
+    return Work(networks, wanted, plan, settings, exclusive, begun)
 
 
 def _wanted(
@@ -132,7 +121,7 @@ def _wanted(
     plan: Plan,
 ) -> Wanted:
     seen = None if prompt.visual is None else _seen(config, networks, recording, prompt)
-    return Wanted(prompt, seen, _reference(networks, recording, prompt, plan))
+    return Wanted(prompt, seen, find_reference(networks, recording, prompt.spans, plan))
 
 
 def _with_spans(
@@ -142,9 +131,7 @@ def _with_spans(
     phrases = [p.text for p in prompts if p.text is not None and not p.spans]
     if not phrases:
         return list(prompts)
-    pieces = resampled(recording.blocks(), recording.sample_rate, networks.codec.sample_rate)
-    waves = (torch.from_numpy(piece).to(networks.device)[None] for piece in pieces)
-    rows = iter(sound_probabilities(networks, waves, phrases))
+    rows = iter(sound_probabilities(networks, waves_of(networks, recording), phrases))
     return [
         replace(p, spans=predict_spans(next(rows))) if p.text is not None and not p.spans else p
         for p in prompts
@@ -175,28 +162,3 @@ def _seen(
     frames = latent_frames(networks.codec, recording)
     pairs = pair_by_time(prompt.visual.frames(recording.path), frames)
     return video_features(networks.tower(), pairs, frames)
-
-
-def _reference(
-    networks: Networks, recording: AnyRecording, prompt: Prompt, plan: Plan
-) -> Reference | None:
-    """A marked moment for the windows that no mark touches; None if there are no such windows."""
-    if not can_refer(networks):
-        return None
-    frames = latent_frames(networks.codec, recording)
-    if plan.layout.count(frames) == 1:
-        return None
-    own, rate = networks.codec.sample_rate, recording.sample_rate
-
-    def part(start: int, end: int) -> Tensor:
-        # A file is read up to there and no further.
-        with closing(recording.blocks()) as blocks:
-            samples = Track((torch.from_numpy(block) for block in blocks), dim=-1)
-            first, last = start * rate // own, -(-end * rate // own)
-            while samples.end < first and not samples.complete:
-                samples.extend(samples.end + 1)
-                samples.forget(min(samples.end, first))
-            wave = resample(samples.part(first, last).numpy(), rate, own)
-        return torch.from_numpy(wave[:, : end - start])[None].to(networks.device)
-
-    return make_reference(networks, part, prompt.spans, frames)

@@ -1,0 +1,58 @@
+"""A recording as the model counts it: at its codec's rate, in latent frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from soundsift.audio import Recording, RecordingFile
+from soundsift.audio.resampling import resample
+from soundsift.audio.streams import resampled
+from soundsift.models.codec import Codec
+from soundsift.separation.networks import Networks
+from soundsift.separation.track import Track
+
+AnyRecording = Recording | RecordingFile
+
+
+def frame_rate(codec: Codec) -> float:
+    """Latent frames per second."""
+    return codec.sample_rate / codec.samples_per_frame
+
+
+def latent_frames(codec: Codec, recording: AnyRecording) -> int:
+    """Latent frames that cover a recording."""
+    seconds = Fraction(recording.length, recording.sample_rate)
+    return int(-(-seconds * codec.sample_rate // codec.samples_per_frame))
+
+
+def waves_of(networks: Networks, recording: AnyRecording) -> Iterator[Tensor]:
+    """A recording at the codec's rate, in pieces `(1, channels, samples)`."""
+    pieces = resampled(recording.blocks(), recording.sample_rate, networks.codec.sample_rate)
+    return (torch.from_numpy(piece).to(networks.device)[None] for piece in pieces)
+
+
+def part_of(networks: Networks, recording: AnyRecording, start: int, end: int) -> Tensor:
+    """A stretch of a recording at the codec's rate, `(1, channels, samples)`.
+
+    A file is read up to there and no further.
+
+    Args:
+        networks: the model.
+        recording: the recording.
+        start: first sample at the codec's rate.
+        end: the sample after the last.
+    """
+    own, rate = networks.codec.sample_rate, recording.sample_rate
+    with closing(recording.blocks()) as blocks:
+        samples = Track((torch.from_numpy(block) for block in blocks), dim=-1)
+        first, last = start * rate // own, -(-end * rate // own)
+        while samples.end < first and not samples.complete:
+            samples.extend(samples.end + 1)
+            samples.forget(min(samples.end, first))
+        wave = resample(samples.part(first, last).numpy(), rate, own)
+    return torch.from_numpy(wave[:, : end - start])[None].to(networks.device)

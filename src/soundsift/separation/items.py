@@ -1,0 +1,165 @@
+"""Windows and prompts as items of a batch: what the network is told of each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from soundsift.models.codec import Codec
+from soundsift.models.inference import InferenceConditioning, Moment
+from soundsift.models.velocity_field import Conditioning
+from soundsift.prompts import NULL, OPEN, Prompt, frame_anchors
+from soundsift.separation.networks import Networks
+from soundsift.separation.wanted import Reference, Wanted
+from soundsift.separation.windows import Window
+
+
+@dataclass(frozen=True)
+class Part:
+    """Those of a group's items that are of one length.
+
+    Attributes:
+        rows: `(n,)`, int64: which rows of the batch they are. It holds, for each window, for each
+            prompt, its rows.
+        weights: `(n, 1, 1)`: what share of a row's answer theirs is.
+        ahead: frames of a reference in front of the window's own.
+        known: what is known of them and does not change from one evaluation to the next.
+    """
+
+    rows: Tensor
+    weights: Tensor
+    ahead: int
+    known: InferenceConditioning
+
+
+@dataclass(frozen=True)
+class Item:
+    """A window of a group and a prompt, by their numbers.
+
+    Attributes:
+        window, prompt: the numbers.
+        reference: what goes in front.
+        weight: what share of the answer this one is.
+    """
+
+    window: int
+    prompt: int
+    reference: Reference | None
+    weight: float = 1.0
+
+
+def of_one_length(
+    windows: tuple[Window, ...], prompts: Sequence[Wanted], codec: Codec
+) -> list[list[Item]]:
+    """The items of a group, put together by the length of the reference that goes in front."""
+    groups: dict[int, list[Item]] = defaultdict(list)
+    for i, window in enumerate(windows):
+        for j, wanted in enumerate(prompts):
+            reference = _reference(wanted, window, codec)
+            if reference is None:
+                groups[0].append(Item(i, j, None))
+                continue
+            groups[reference.length].append(Item(i, j, reference, wanted.trust))
+            if wanted.trust < 1:
+                groups[0].append(Item(i, j, None, 1 - wanted.trust))
+    return list(groups.values())
+
+
+def prepare(
+    networks: Networks,
+    context: Tensor,
+    windows: tuple[Window, ...],
+    prompts: Sequence[Wanted],
+    items: list[Item],
+    times: Sequence[float],
+    moments: dict[frozenset[str | None], Mapping[float, Moment]],
+) -> Part:
+    """Prepare items of one length.
+
+    Args:
+        networks: the model.
+        context: of the windows, `(windows, rows, frames, context_channels)`.
+        windows: all of the group.
+        prompts: all of them.
+        items: those to be prepared.
+        times: of the solver's evaluations.
+        moments: what depends on times and phrases alone, and is the same for all items that have
+            these; what is missing is added.
+    """
+    codec, rows = networks.codec, context.shape[1]
+    contexts, anchors, videos = [], [], []
+    for item in items:
+        window, wanted, reference = windows[item.window], prompts[item.prompt], item.reference
+        own = _anchors(wanted.prompt, window, codec, NULL if reference is None else OPEN)
+        if reference is None:
+            contexts.append(context[item.window])
+            anchors.append(own)
+        else:
+            contexts.append(torch.cat((reference.context, context[item.window]), dim=1))
+            anchors.append(torch.cat((reference.anchors, own)))
+        videos.append(_video(networks, window, wanted))
+    ahead = contexts[0].shape[1] - windows[0].length
+    phrases = [prompts[item.prompt].prompt.text for item in items for _ in range(rows)]
+    states, mask = networks.text.encode_batch(phrases)
+    conditioning = Conditioning(
+        context=torch.cat(contexts),
+        text=states,
+        text_mask=mask,
+        anchors=torch.stack(anchors).repeat_interleave(rows, dim=0).to(networks.device),
+        video=_joined(videos, rows, ahead),
+    )
+    same = moments.get(frozenset(phrases))
+    known = networks.field.prepare(conditioning, () if same else times)
+    moments[frozenset(phrases)] = same or known.moments
+    known = replace(known, moments=moments[frozenset(phrases)])
+    places = [
+        (item.window * len(prompts) + item.prompt) * rows + row
+        for item in items
+        for row in range(rows)
+    ]
+    weights = torch.tensor([item.weight for item in items]).repeat_interleave(rows)
+    device = networks.device
+    return Part(
+        torch.tensor(places, device=device), weights.to(device)[:, None, None], ahead, known
+    )
+
+
+def _reference(wanted: Wanted, window: Window, codec: Codec) -> Reference | None:
+    """What goes in front of a window: nothing where the sound is marked in it."""
+    frames = (span.frames(_frame_rate(codec)) for span in wanted.prompt.spans if span.positive)
+    marked = any(first < window.end and stop > window.start for first, stop in frames)
+    return None if marked else wanted.reference
+
+
+def _anchors(prompt: Prompt, window: Window, codec: Codec, unmarked: int) -> Tensor:
+    ids = frame_anchors(prompt.spans, window.end, _frame_rate(codec), unmarked)
+    return torch.from_numpy(ids[window.start :])
+
+
+def _frame_rate(codec: Codec) -> int:
+    return codec.sample_rate // codec.samples_per_frame
+
+
+def _video(networks: Networks, window: Window, wanted: Wanted) -> Tensor | None:
+    """What a window sees, `(frames, video_dim)`; None: nothing."""
+    width = networks.field.config.video_dim
+    if width is None or wanted.video is None:
+        return None
+    seen = wanted.video.new_zeros(window.length, width)
+    part = wanted.video[window.start : window.end]
+    seen[: len(part)] = part
+    return seen
+
+
+def _joined(videos: list[Tensor | None], rows: int, ahead: int) -> Tensor | None:
+    """What all items see, `(items * rows, ahead + frames, video_dim)`; None: nothing."""
+    seen = next((video for video in videos if video is not None), None)
+    if seen is None:
+        return None
+    stacked = torch.stack([torch.zeros_like(seen) if v is None else v for v in videos])
+    return functional.pad(stacked, (0, 0, ahead, 0)).repeat_interleave(rows, dim=0)

@@ -1,0 +1,70 @@
+"""The parts of a loaded model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from soundsift.flow import Prediction
+from soundsift.models.codec import Codec
+from soundsift.models.inference import InferenceField
+from soundsift.models.mel_codec import MelCodec
+from soundsift.models.pe_vision import PeVision
+from soundsift.models.waveform_codec import ConsistentCodec
+
+
+class TextEncoder(Protocol):
+    """Phrases to token states."""
+
+    def encode_batch(self, phrases: list[str | None]) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        """States `(batch, tokens, width)` and mask `(batch, tokens)` of some prompts."""
+        ...
+
+
+class SpanPredictor(Protocol):
+    """Latents and phrases to how likely each frame holds the sound."""
+
+    def probabilities(self, latents: Tensor, phrases: list[str]) -> Tensor:
+        """`(batch, frames)`, 0 to 1, of latents `(batch, frames, channels)` and their phrases."""
+        ...
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The parts of a loaded model.
+
+    Attributes:
+        field: the velocity field.
+        prediction: what its output means.
+        codec: waves to latents and back.
+        text: phrases to token states.
+        device: where all of them are.
+        tower: builds the image tower, which few prompts need; None for models without one.
+        span_predictor: loads the span predictor, which works only when asked; None for models that
+            have none.
+    """
+
+    field: InferenceField
+    prediction: Prediction
+    codec: Codec
+    text: TextEncoder
+    device: torch.device
+    tower: Callable[[], PeVision] | None = None
+    span_predictor: Callable[[], SpanPredictor] | None = None
+
+    def consistent(self) -> Networks:
+        """The same with stems that add up to the mixture."""
+        if self.codec.adds_up:
+            return self
+        return replace(self, codec=ConsistentCodec(self.codec.downmixed()))
+
+    def exclusive(self) -> Networks:
+        """The same with prompts that share the mixture: no part of it goes to two of them whole."""
+        codec = self.consistent().codec
+        if not isinstance(codec, MelCodec | ConsistentCodec):
+            raise TypeError(f"{type(codec).__name__} has no cells to share")
+        return replace(self, codec=codec.sharing())

@@ -1,0 +1,37 @@
+"""How a recording is worked through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from soundsift.separation.presets import Preset
+from soundsift.separation.windows import Layout
+from soundsift.solvers import Evaluation, schedule
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a recording is worked through.
+
+    Attributes:
+        evaluations: the solver's.
+        layout: how it is cut into windows.
+        temperature: scale of the starting noise.
+        seed: of the starting noise.
+        at_a_time: windows that go through the network together, at most; None: as many as bounded
+            memory allows.
+        apart: whether windows are separated each on its own (`soundsift.separation.chunks`).
+    """
+
+    evaluations: Sequence[Evaluation]
+    layout: Layout
+    temperature: float
+    seed: int
+    at_a_time: int | None = None
+    apart: bool = False
+
+
+def make_plan(preset: Preset, seed: int, layout: Layout) -> Plan:
+    """A preset's way through windows."""
+    return Plan(schedule(preset.steps, preset.solver), layout, preset.temperature, seed)

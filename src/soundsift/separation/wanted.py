@@ -1,0 +1,48 @@
+"""What is wanted of a recording, as the network gets to know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from soundsift.prompts import Prompt
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A marked moment that tells windows without a mark what is wanted of them.
+
+    Attributes:
+        start: its first frame in the recording.
+        context: `(rows, frames, context_channels)`, of the moment and a little around it.
+        anchors: `(frames,)`, int64: what is marked of it.
+    """
+
+    start: int
+    context: Tensor
+    anchors: Tensor
+
+    @property
+    def length(self) -> int:
+        """Its frames."""
+        return len(self.anchors)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A prompt as the network gets to know it.
+
+    Attributes:
+        prompt: text and spans.
+        video: `(latent frames, video_dim)`, what is seen of the object; None: nothing.
+        reference: goes in front of the windows that no positive span touches
+            (`soundsift.separation.references`).
+        trust: in the reference, up to 1; below, windows are answered without it too, and so much
+            of the answer is that with it.
+    """
+
+    prompt: Prompt
+    video: Tensor | None = None
+    reference: Reference | None = None
+    trust: float = 1.0
