@@ -26,7 +26,6 @@ from soundsift.separation.separator import Separator
 #: By text: the ways to join, and what is said about windows.
 JOININGS: dict[str, dict[str, object]] = {
     "multi-diffusion": {},
-    "multi-diffusion, one look": {"preset": "draft"},
     "chunks": {"joining": "chunks"},
     "one-shot": {"joining": "one-shot"},
 }

@@ -195,3 +195,26 @@ def test_the_gradient_points_to_the_right_answer() -> None:
     with torch.no_grad():
         step = predicted - 0.05 * predicted.grad / predicted.grad.abs().max()
     assert training_loss(CODEC, step, batch, LossConfig()).total < before.total
+
+
+def test_an_example_counts_as_answered_rightly() -> None:
+    """As if it were part of the window, with nothing but the target in it."""
+    mixed = scene(noise(1.0, 200, 800, 0), noise(1.0, 2000, 6000, 1))
+    alone = batch_of(mixed, (0,), ())
+    shown = torch.tensor([0.3, 0.2])
+    with_example = replace(alone, example_energy=shown, present=torch.tensor([True, True]))
+    cells = shown[:, None, None].expand(2, 128, 1) / 128
+    joined = replace(
+        with_example,
+        mixture_energy=torch.cat([alone.mixture_energy, cells], dim=-1),
+        cross_energy=torch.cat([alone.cross_energy, cells], dim=-1),
+        target_energy=alone.target_energy + shown,
+        example_energy=None,
+    )
+    mask = torch.rand(alone.mixture_energy.shape, generator=torch.Generator().manual_seed(0))
+    whole = torch.cat([mask, torch.ones(2, 128, 1)], dim=-1)
+    for ratio in (heard_ratio_db, scale_invariant_ratio_db):
+        torch.testing.assert_close(ratio(mask, with_example), ratio(whole, joined))
+    # A window without the sound: the less is left of it, the better.
+    quiet = heard_term(0.1 * mask, with_example)
+    assert heard_term(0.01 * mask, with_example) < quiet < heard_term(mask, with_example)

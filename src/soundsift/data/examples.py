@@ -14,10 +14,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from soundsift.data.bank import SAMPLE_RATE
 from soundsift.data.scenes import Query, Scene, Source
-from soundsift.data.spans import draw_example
+from soundsift.data.spans import active_spans
 from soundsift.prompts import FRAME_RATE, Span, frame_anchors
 from soundsift.separation.references import marked_stretch
 
@@ -27,6 +28,8 @@ SPARE_SECONDS, SHORTEST_SECONDS = 4.0, 4.0
 _ATTEMPTS = 8
 _TEXT = 0.35
 _FADE_SECONDS = 0.05
+#: The most that an edge of a mark is off, and the shortest mark, in seconds.
+_OFF, _SHORTEST_MARK = 0.1, 0.04
 
 
 def passing(scene: Scene, share: float, rng: np.random.Generator) -> Scene:
@@ -66,12 +69,27 @@ def query_by_example(
     for attempt in range(_ATTEMPTS):
         # The favourite has half of the attempts.
         wanted = favourite if attempt < _ATTEMPTS // 2 else int(rng.integers(len(scene.sources)))
-        spans = draw_example(scene.sources[wanted].wave, SAMPLE_RATE, rng)
+        spans = _occurrence(scene.sources[wanted].wave, rng)
         parts = _parts(spans, frames, length, rng)
         if parts:
             text = _phrase(scene, wanted, rng) if rng.random() < _TEXT else None
             return Query(text, spans, (wanted,), example=True, parts=parts)
     return Query(_phrase(scene, favourite, rng), (), (favourite,), parts=((0, length),))
+
+
+def _occurrence(wave: NDArray[np.float32], rng: np.random.Generator) -> tuple[Span, ...]:
+    """Mark one occurrence of a sound from beginning to end, edges a little off; none for silence.
+
+    All of it: around it frames are unmarked, and that the sound is not heard in them tells it from
+    others that are.
+    """
+    active = active_spans(wave, SAMPLE_RATE)
+    if not active:
+        return ()
+    duration = len(wave) / SAMPLE_RATE
+    edges = np.array(active[int(rng.integers(len(active)))]) + rng.uniform(-_OFF, _OFF, 2)
+    start, end = np.round(edges.clip(0, duration), 3).tolist()
+    return (Span(start, end),) if end - start >= _SHORTEST_MARK else ()
 
 
 def _parts(

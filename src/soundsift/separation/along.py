@@ -73,14 +73,14 @@ def stems_along(
     at_a_time = plan.at_a_time or _windows_at_a_time(plan, prompts, rows)
 
     def field(noisy: Tensor, time: Tensor, parts: list[Part]) -> Tensor:
-        velocity = torch.zeros_like(noisy)
+        velocity = torch.empty_like(noisy)
         for part in parts:
             # A reference starts from nothing: the models that read one predict the mean of data.
             own = functional.pad(noisy[part.rows], (0, 0, part.ahead, 0))
             output = as_velocity(
                 networks.field(own, time, part.known).float(), networks.prediction, own, time
             )
-            velocity[part.rows] += part.weights * output[:, part.ahead :]
+            velocity[part.rows] = output[:, part.ahead :]
         advance(noisy.shape[0] // (len(prompts) * rows))
         return velocity
 
@@ -100,12 +100,8 @@ def _windows_at_a_time(plan: Plan, prompts: Sequence[Wanted], rows: int) -> int:
         # Each follows the one before a group behind: with many, groups must be small for the first
         # sound to come soon and little to be in memory.
         return 1
-    frames = 0
-    for wanted in prompts:
-        frames += plan.layout.length
-        if wanted.reference is not None:
-            frames += wanted.reference.length + (wanted.trust < 1) * plan.layout.length
-    return max(1, _FRAMES_AT_A_TIME // (frames * rows))
+    ahead = sum(wanted.reference.length for wanted in prompts if wanted.reference is not None)
+    return max(1, _FRAMES_AT_A_TIME // ((plan.layout.length * len(prompts) + ahead) * rows))
 
 
 def _decode(codec: Codec, latents: Track, mixture: Track) -> Iterator[Tensor]:

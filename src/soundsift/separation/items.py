@@ -26,13 +26,11 @@ class Part:
     Attributes:
         rows: `(n,)`, int64: which rows of the batch they are. It holds, for each window, for each
             prompt, its rows.
-        weights: `(n, 1, 1)`: what share of a row's answer theirs is.
         ahead: frames of a reference in front of the window's own.
         known: what is known of them and does not change from one evaluation to the next.
     """
 
     rows: Tensor
-    weights: Tensor
     ahead: int
     known: InferenceConditioning
 
@@ -44,13 +42,11 @@ class Item:
     Attributes:
         window, prompt: the numbers.
         reference: what goes in front.
-        weight: what share of the answer this one is.
     """
 
     window: int
     prompt: int
     reference: Reference | None
-    weight: float = 1.0
 
 
 def of_one_length(
@@ -61,12 +57,7 @@ def of_one_length(
     for i, window in enumerate(windows):
         for j, wanted in enumerate(prompts):
             reference = _reference(wanted, window, codec)
-            if reference is None:
-                groups[0].append(Item(i, j, None))
-                continue
-            groups[reference.length].append(Item(i, j, reference, wanted.trust))
-            if wanted.trust < 1:
-                groups[0].append(Item(i, j, None, 1 - wanted.trust))
+            groups[0 if reference is None else reference.length].append(Item(i, j, reference))
     return list(groups.values())
 
 
@@ -122,11 +113,7 @@ def prepare(
         for item in items
         for row in range(rows)
     ]
-    weights = torch.tensor([item.weight for item in items]).repeat_interleave(rows)
-    device = networks.device
-    return Part(
-        torch.tensor(places, device=device), weights.to(device)[:, None, None], ahead, known
-    )
+    return Part(torch.tensor(places, device=networks.device), ahead, known)
 
 
 def _reference(wanted: Wanted, window: Window, codec: Codec) -> Reference | None:

@@ -20,15 +20,12 @@ class Preset:
         temperature: scale of the starting noise. At 0 the flow starts from its mean, and one
             evaluation gives the mean of all answers, which is what wins in signal-to-distortion
             ratio; at 1 it draws one of the answers.
-        second_look: whether a sound named in words is looked for twice in recordings of more than
-            one window (`soundsift.separation.second_look`), by models that know examples.
     """
 
     description: str
     solver: Solver
     steps: int
     temperature: float
-    second_look: bool = False
 
     @property
     def evaluations(self) -> int:
@@ -36,14 +33,12 @@ class Preset:
         return evaluations(self.solver, self.steps)
 
 
-#: For models that predict data, as the default one. More evaluations and other placements of the
-#: frames were measured, and gave less or nothing (docs/experiments.md).
-_MEAN = "the mean answer, in one evaluation"
-_TWICE = f"{_MEAN}; a sound named in words is looked for twice in recordings of over 10 s"
+#: For models that predict data, as the default one. All three are the same: more evaluations and
+#: other placements of the frames were measured, and gave less or nothing (docs/experiments.md).
 PRESETS: dict[str, Preset] = {
-    "draft": Preset(_MEAN, "euler", 1, 0.0),
-    "standard": Preset(_TWICE, "euler", 1, 0.0, second_look=True),
-    "best": Preset("as standard: nothing more helps this model", "euler", 1, 0.0, second_look=True),
+    "draft": Preset("the mean answer, in one evaluation", "euler", 1, 0.0),
+    "standard": Preset("as draft: more evaluations don't help this model yet", "euler", 1, 0.0),
+    "best": Preset("as draft: more evaluations don't help this model yet", "euler", 1, 0.0),
 }
 
 #: For models that predict the velocity, as the released ones, which answer with samples.

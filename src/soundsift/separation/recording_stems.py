@@ -33,14 +33,14 @@ def recording_stems(
     Args:
         recording: the mixture.
         work: what is to be done.
-        report: called with the fraction of the whole work that is done, up to 1.
+        report: called with the fraction done, 0 to 1.
         sample_format: of the stems; that of the recording unless given.
 
     Yields:
         A block of the mixture `(channels, samples)`, and its stems, target and residual:
         `(prompts, 2, channels, samples)`; of exclusive prompts, the rest comes last.
     """
-    report(work.begun)
+    report(0.0)
     windows = work.plan.layout.count(latent_frames(work.networks.codec, recording))
     total = windows * len(work.plan.evaluations)
     done = 0
@@ -48,7 +48,7 @@ def recording_stems(
     def advance(evaluated: int) -> None:
         nonlocal done
         done += evaluated
-        report(min(0.99, work.begun + (1 - work.begun) * done / total))
+        report(min(0.99, done / total))
 
     yield from block_stems(
         work.networks,

@@ -135,12 +135,12 @@ class Separator:
         """
         asked = _prompts(prompts)
         recording = as_recording(source, sample_rate)
-        report = progress or _ignore
-        chosen = Options(**options)
-        work = make_work(self.config, self.networks, recording, asked, chosen, exclusive, report)
+        work = make_work(
+            self.config, self.networks, recording, asked, Options(**options), exclusive
+        )
         stems = np.empty((len(work.settings), 2, *recording.samples.shape), np.float32)
         start = 0
-        for _, block in recording_stems(recording, work, report):
+        for _, block in recording_stems(recording, work, progress or _ignore):
             stems[..., start : start + block.shape[-1]] = block
             start += block.shape[-1]
         return [
@@ -250,9 +250,9 @@ class Separator:
             raise ValueError(f"{len(places)} places were given for {len(asked)} prompts")
         recording = source if isinstance(source, RecordingFile) else examine(source)
         ensure_places(places)
-        report = progress or _ignore
-        chosen = Options(**options)
-        work = make_work(self.config, self.networks, recording, asked, chosen, exclusive, report)
+        work = make_work(
+            self.config, self.networks, recording, asked, Options(**options), exclusive
+        )
         facts = SoundFacts(
             recording.channels,
             recording.sample_rate,
@@ -264,7 +264,7 @@ class Separator:
         form = recording.sample_format
         written = places[0].output.sample_format(form)
         form = written if coarser(written, form) else form
-        results = recording_stems(recording, work, report, form)
+        results = recording_stems(recording, work, progress or _ignore, form)
         wanted = list(zip(places, work.settings, strict=False))
         adds_up = work.networks.codec.adds_up
         with stem_files(wanted, facts, form, adds_up=adds_up) as files:

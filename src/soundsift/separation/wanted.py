@@ -38,11 +38,8 @@ class Wanted:
         video: `(latent frames, video_dim)`, what is seen of the object; None: nothing.
         reference: goes in front of the windows that no positive span touches
             (`soundsift.separation.references`).
-        trust: in the reference, up to 1; below, windows are answered without it too, and so much
-            of the answer is that with it.
     """
 
     prompt: Prompt
     video: Tensor | None = None
     reference: Reference | None = None
-    trust: float = 1.0

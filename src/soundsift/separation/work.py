@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,7 +19,6 @@ from soundsift.separation.options import Options
 from soundsift.separation.plan import Plan, make_plan
 from soundsift.separation.presets import find_preset
 from soundsift.separation.references import find_reference
-from soundsift.separation.second_look import FIRST_LOOK, can_look_again, with_examples
 from soundsift.separation.span_prediction import predict_spans, sound_probabilities
 from soundsift.separation.wanted import Wanted
 from soundsift.version import __version__
@@ -36,7 +35,6 @@ class Work:
         settings: everything needed to make each result again; of exclusive prompts, the rest's
             come last.
         exclusive: whether the prompts share the mixture.
-        begun: share of the whole work that was done to find this out.
     """
 
     networks: Networks
@@ -44,7 +42,6 @@ class Work:
     plan: Plan
     settings: list[dict[str, Any]]
     exclusive: bool
-    begun: float = 0.0
 
 
 def make_work(
@@ -54,11 +51,8 @@ def make_work(
     prompts: Sequence[Prompt],
     options: Options,
     exclusive: bool = False,
-    report: Callable[[float], None] = lambda _: None,
 ) -> Work:
     """Find out what there is to do.
-
-    With a second look, that is a third of the work.
 
     Args:
         config: the model's.
@@ -67,7 +61,6 @@ def make_work(
         prompts: what is wanted of it.
         options: how to go about it.
         exclusive: whether the prompts share the mixture.
-        report: called with the fraction done, 0 to 1, of the whole work.
 
     Raises:
         SoundsiftError: for a prompt that the recording or the model can't serve, or options that
@@ -88,12 +81,6 @@ def make_work(
     if options.predict_spans:
         prompts = _with_spans(networks, recording, prompts)
     wanted = [_wanted(config, networks, recording, prompt, plan) for prompt in prompts]
-    begun = 0.0
-    if preset.second_look and can_look_again(networks, recording, wanted, plan):
-        wanted = with_examples(
-            networks, recording, wanted, plan, lambda done: report(FIRST_LOOK * done)
-        )
-        begun = FIRST_LOOK
     shared: dict[str, Any] = {
         "soundsift": __version__,
         "model": config.name,
@@ -110,7 +97,7 @@ def make_work(
     if exclusive:
         texts = [prompt.text for prompt in prompts]
         settings.append({"text": None, "spans": [], "rest_of": texts} | shared)
-    return Work(networks, wanted, plan, settings, exclusive, begun)
+    return Work(networks, wanted, plan, settings, exclusive)
 
 
 def _wanted(

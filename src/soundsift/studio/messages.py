@@ -17,7 +17,7 @@ StemFormat = Literal["wav", "flac", "mp3", "opus", "video"]
 PresetName = Literal["draft", "standard", "best"]
 #: What `soundsift.separation.presets` says in full, which would take PyTorch to import.
 PRESETS: dict[PresetName, str] = {
-    "draft": "the quickest: half the usual work or, with released models, a quarter",
+    "draft": "the quickest: with released models a quarter of the usual work",
     "standard": "the usual amount of work",
     "best": "as standard: no model gains from more yet",
 }

@@ -33,7 +33,7 @@ from soundsift.training.config import TrainingConfig
 from soundsift.training.tagging import concept_indices
 
 #: A sound this far below the mixture of what is asked about is not there, for all anyone can tell.
-_HEARD = 1e-3
+HEARD = 1e-3
 
 
 @dataclass
@@ -54,6 +54,8 @@ class Batch:
         share: what a mean over these queries counts in the mean over processes; 1 unless the
             processes that share a batch have unequal parts of it.
         sounds: `(B, T, concepts)`, bool: which concepts are heard in a frame, asked for or not.
+        example_energy: `(B,)`: the target's energy in the example, on the scale of what is asked
+            about; there it counts as answered rightly. None: no query has an example in front.
     """
 
     phrases: list[str | None]
@@ -68,6 +70,7 @@ class Batch:
     noise: Tensor
     share: float = 1.0
     sounds: Tensor | None = None
+    example_energy: Tensor | None = None
 
 
 def encode_queries(
@@ -87,7 +90,8 @@ def encode_queries(
         concepts: numbers of the concepts, if what is heard is to be told.
 
     Returns:
-        The tensors of `Batch` from `context` to `present`, and `sounds` if `concepts` is given.
+        The tensors of `Batch` from `context` to `present`, `example_energy`, and `sounds` if
+        `concepts` is given.
     """
     waves = torch.from_numpy(scene.stems)
     stems = codec.spectrum(waves)
@@ -117,6 +121,7 @@ def encode_queries(
             "cross_energy": cross / total,
             "target_energy": own.sum() / total,
             "present": torch.tensor(bool(query.targets)),
+            "example_energy": torch.zeros(()),
             **extra,
         }
         if query.parts:
@@ -131,7 +136,9 @@ def _in_parts(
 ) -> dict[str, Tensor]:
     """What one query knows of a scene, cut to its parts; what is asked about is the last.
 
-    The others have no energy, so that nothing depends on the answer given there.
+    The others have no energy, so that nothing depends on the answer given there. But the target's
+    own energy in them is the measure of what is wrong in a window without it: in a long recording,
+    all windows share one target.
 
     Args:
         row: of the whole scene.
@@ -151,6 +158,7 @@ def _in_parts(
     ]
     total = energy[:, columns[-1]].sum().clamp(min=1e-12)
     target = own[:, columns[-1]].sum() / total
+    shown = torch.stack([own[:, part].sum() for part in columns]).sum() / total - target
 
     def joined(name: str) -> Tensor:
         return torch.cat([row[name][start:end] for start, end in parts])
@@ -164,7 +172,9 @@ def _in_parts(
         "mixture_energy": functional.pad(energy[:, columns[-1]] / total, (ahead, 0)),
         "cross_energy": functional.pad(cross[:, columns[-1]] / total, (ahead, 0)),
         "target_energy": target,
-        "present": row["present"] & (target > _HEARD),
+        "present": row["present"] & (target + shown > HEARD),
+        # A window may be all but silent.
+        "example_energy": shown.clamp(0.0, 100.0),
     }
 
 

@@ -19,7 +19,7 @@ from soundsift.flow import interpolate
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.prompts import OPEN, Span
-from soundsift.training.batches import Batch, encode_queries
+from soundsift.training.batches import HEARD, Batch, encode_queries
 from soundsift.training.config import TrainingConfig
 from soundsift.training.loss import heard_ratio_db, scale_invariant_ratio_db
 
@@ -125,7 +125,9 @@ def _by_example(scenes: int, generator: SceneGenerator, codec: MelCodec) -> list
         query = query_by_example(scene, round(_SECONDS * codec.config.frame_rate), rng)
         if len(scene.sources) >= 2 and query.example:
             tensors = encode_queries(codec, scene, [replace(query, text=None)])
-            # What is heard in the window, and what is not.
+            # Of the window alone: what is heard in it, and what is not.
+            tensors["example_energy"] = torch.zeros(1)
+            tensors["present"] = tensors["target_energy"] > HEARD
             name = "example" if bool(tensors["present"]) else "example/absent"
             rows.append((name, scene.sources[0].clip.kind, None, tensors))
     return rows
