@@ -8,6 +8,7 @@ from tests.tiny_model import CONFIG, write_tiny_model
 import soundsift
 from soundsift.audio import Recording, read
 from soundsift.checkpoints.folder import save_model
+from soundsift.errors import SoundsiftError
 from soundsift.models.velocity_field import VelocityField
 from soundsift.prompts import Span
 from soundsift.separation.separator import Separator, as_recording, make_prompt
@@ -164,3 +165,14 @@ def test_models_that_are_not_there(tmp_path: Path) -> None:
     save_model(tmp_path, CONFIG, weights)
     with pytest.raises(soundsift.SoundsiftError, match="disagree"):
         soundsift.load(tmp_path)
+
+
+def test_a_place_that_is_taken_is_refused_before_any_work(
+    separator: Separator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "mix.wav"
+    soundfile.write(source, noise(1, 16_000).T, 16_000)
+    (tmp_path / "mix.residual.wav").write_text("mine")
+    monkeypatch.delattr("soundsift.separation.separator.make_work")
+    with pytest.raises(SoundsiftError, match="exists already"):
+        separator.separate_file(source, tmp_path, text="hiss")
