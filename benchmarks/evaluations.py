@@ -15,13 +15,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
 import torch
 from torch import Tensor
 
 import soundsift
 from soundsift.errors import SoundsiftError
-from soundsift.evaluation.metrics import bootstrap_mean, si_sdr
+from soundsift.evaluation.metrics import bootstrap_mean, si_sdr_improvement
 from soundsift.evaluation.scenes import Benchmark, BenchmarkScene
 from soundsift.flow import as_velocity
 from soundsift.models.velocity_field import Conditioning
@@ -60,7 +59,7 @@ def gains(
         for scene, wave, own in zip(part, waves, latents, strict=True):
             found = codec.stems(own[None], wave[None])[0, 0].numpy()
             target = scene.scene.stems[0]
-            yield si_sdr(found[0], target) - si_sdr(scene.mixture[0], target)
+            yield si_sdr_improvement(found[0], target, scene.mixture[0])
 
 
 def steps_for(solver: Solver, wanted: int) -> int:
@@ -84,8 +83,7 @@ def main() -> None:
         for steps in sorted({steps_for(solver, wanted) for wanted in asked.evaluations} - {0}):
             row = f"{solver:16} {evaluations(solver, steps):3} evaluations, {steps:2} steps:"
             for temperature in asked.temperatures:
-                values = list(gains(networks, scenes, solver, steps, temperature))
-                mean = bootstrap_mean(np.asarray(values).tolist())
+                mean = bootstrap_mean(list(gains(networks, scenes, solver, steps, temperature)))
                 row += f"  {mean.mean:6.2f} [{mean.low:.1f}, {mean.high:.1f}]"
             print(row, flush=True)
 

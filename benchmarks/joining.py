@@ -19,7 +19,7 @@ import soundsift
 from soundsift.data.bank import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.long import SECONDS, LongScene, LongScenes, seam_si_sdr
-from soundsift.evaluation.metrics import bootstrap_mean, si_sdr
+from soundsift.evaluation.metrics import bootstrap_mean, si_sdr_improvement
 from soundsift.separation.joining import find_layout
 from soundsift.separation.separator import Separator
 
@@ -54,9 +54,11 @@ def joining(separator: Separator, scene: LongScene, ways: list[str]) -> dict[str
         ).target
         row[f"{way}, whole"] = _gain(scene, found)
         row[f"{way}, seams"] = seam_si_sdr(found[0], scene.target[0], places)
-    for way in ways if "chunks" in ways else ():
-        for part in ("whole", "seams") if way.startswith("multi-diffusion") else ():
-            row[f"{way} above chunks, {part}"] = row[f"{way}, {part}"] - row[f"chunks, {part}"]
+    if {"multi-diffusion", "chunks"} <= set(ways):
+        for part in ("whole", "seams"):
+            row[f"gain over chunks, {part}"] = (
+                row[f"multi-diffusion, {part}"] - row[f"chunks, {part}"]
+            )
     return row
 
 
@@ -74,7 +76,7 @@ def reach(separator: Separator, scene: LongScene, with_text: bool) -> dict[str, 
 
 
 def _gain(scene: LongScene, found: np.ndarray) -> float:
-    return si_sdr(found[0], scene.target[0]) - si_sdr(scene.mixture[0], scene.target[0])
+    return si_sdr_improvement(found[0], scene.target[0], scene.mixture[0])
 
 
 def main() -> None:
@@ -84,7 +86,6 @@ def main() -> None:
     parser.add_argument("--model", default="default", help="its name or folder")
     parser.add_argument("--split", default="validation", choices=("validation", "test"))
     parser.add_argument("--scenes", type=int, default=20)
-    parser.add_argument("--first", type=int, default=0, help="number of the first recording")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--only", choices=("joining", "reach"))
     parser.add_argument("--spans-only", action="store_true", help="reach without text")
@@ -93,7 +94,7 @@ def main() -> None:
     separator = soundsift.load(asked.model)
     drawn = LongScenes(asked.bank, asked.split)
     rows: dict[str, list[float]] = defaultdict(list)
-    for number in range(asked.first, asked.first + asked.scenes):
+    for number in range(asked.scenes):
         scene = drawn.scene(number, asked.seconds)
         row = {}
         try:

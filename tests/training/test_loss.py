@@ -209,7 +209,7 @@ def test_an_example_counts_as_answered_rightly() -> None:
         mixture_energy=torch.cat([alone.mixture_energy, cells], dim=-1),
         cross_energy=torch.cat([alone.cross_energy, cells], dim=-1),
         target_energy=alone.target_energy + shown,
-        example_energy=None,
+        example_energy=torch.zeros(2),
     )
     mask = torch.rand(alone.mixture_energy.shape, generator=torch.Generator().manual_seed(0))
     whole = torch.cat([mask, torch.ones(2, 128, 1)], dim=-1)

@@ -14,10 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from soundsift.data.bank import SAMPLE_RATE
-from soundsift.data.scenes import Query, Scene, Source
+from soundsift.data.scenes import Query, Scene, Source, draw_phrase
 from soundsift.data.spans import active_spans
 from soundsift.prompts import FRAME_RATE, Span, frame_anchors
 from soundsift.separation.references import marked_stretch
@@ -65,28 +64,33 @@ def query_by_example(
     Returns:
         The question; one by text alone about the beginning if no example can be cut out.
     """
-    frames = -(-scene.stems.shape[1] * FRAME_RATE // SAMPLE_RATE)
+    samples = len(scene.sources[0].wave)
+    frames = -(-samples * FRAME_RATE // SAMPLE_RATE)
+    heard: dict[int, list[tuple[float, float]]] = {}
     for attempt in range(_ATTEMPTS):
         # The favourite has half of the attempts.
         wanted = favourite if attempt < _ATTEMPTS // 2 else int(rng.integers(len(scene.sources)))
-        spans = _occurrence(scene.sources[wanted].wave, rng)
+        if wanted not in heard:
+            heard[wanted] = active_spans(scene.sources[wanted].wave, SAMPLE_RATE)
+        spans = _occurrence(heard[wanted], samples / SAMPLE_RATE, rng)
         parts = _parts(spans, frames, length, rng)
         if parts:
-            text = _phrase(scene, wanted, rng) if rng.random() < _TEXT else None
+            text = draw_phrase(scene.sources[wanted].clip, rng) if rng.random() < _TEXT else None
             return Query(text, spans, (wanted,), example=True, parts=parts)
-    return Query(_phrase(scene, favourite, rng), (), (favourite,), parts=((0, length),))
+    phrase = draw_phrase(scene.sources[favourite].clip, rng)
+    return Query(phrase, (), (favourite,), parts=((0, length),))
 
 
-def _occurrence(wave: NDArray[np.float32], rng: np.random.Generator) -> tuple[Span, ...]:
+def _occurrence(
+    active: list[tuple[float, float]], duration: float, rng: np.random.Generator
+) -> tuple[Span, ...]:
     """Mark one occurrence of a sound from beginning to end, edges a little off; none for silence.
 
     All of it: around it frames are unmarked, and that the sound is not heard in them tells it from
     others that are.
     """
-    active = active_spans(wave, SAMPLE_RATE)
     if not active:
         return ()
-    duration = len(wave) / SAMPLE_RATE
     edges = np.array(active[int(rng.integers(len(active)))]) + rng.uniform(-_OFF, _OFF, 2)
     start, end = np.round(edges.clip(0, duration), 3).tolist()
     return (Span(start, end),) if end - start >= _SHORTEST_MARK else ()
@@ -109,8 +113,3 @@ def _parts(
     low, high = ranges[int(rng.integers(len(ranges)))]
     begin = int(rng.integers(low, high + 1))
     return (stretch, (begin, begin + window))
-
-
-def _phrase(scene: Scene, wanted: int, rng: np.random.Generator) -> str:
-    captions = scene.sources[wanted].clip.captions
-    return captions[0] if rng.random() < 0.4 else str(rng.choice(captions))

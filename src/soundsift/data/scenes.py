@@ -181,7 +181,7 @@ class SceneGenerator:
         wanted = int(rng.integers(len(scene.sources))) if favourite is None else favourite
         clip = scene.sources[wanted].clip
         targets: tuple[int, ...] = (wanted,)
-        phrase = clip.captions[0] if rng.random() < 0.4 else str(rng.choice(clip.captions))
+        phrase = draw_phrase(clip, rng)
         if clip.groups and rng.random() < self.config.group:
             group = str(rng.choice(clip.groups))
             phrase = str(rng.choice(GROUPS[group]))
@@ -263,6 +263,11 @@ class SceneGenerator:
             same = clip.kind != "speech" and rng.random() < 0.5
             wave = first if same else sound(siblings[int(rng.integers(len(siblings)))])
         return out
+
+
+def draw_phrase(clip: Clip, rng: np.random.Generator) -> str:
+    """A caption of a clip, the canonical one more often than any other."""
+    return clip.captions[0] if rng.random() < 0.4 else str(rng.choice(clip.captions))
 
 
 def _lay_continuous(out: Samples, wave: Samples, rng: np.random.Generator) -> None:

@@ -7,6 +7,11 @@ from typing import Protocol
 from torch import Tensor
 
 
+def frame_rate(codec: Codec) -> int:
+    """Latent frames per second, a whole number in all codecs: spans are counted in them exactly."""
+    return codec.sample_rate // codec.samples_per_frame
+
+
 class Codec(Protocol):
     """Waves to what the velocity field sees of them, and the field's latents back to waves.
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from soundsift.models.codec import frame_rate
 from soundsift.prompts import Span
 from soundsift.separation.along import stems_along
 from soundsift.separation.networks import Networks
@@ -39,7 +40,7 @@ def stems_in_chunks(
     for number, window in enumerate(windows):
         mixture = heard.part(window.start * size, window.end * size)
         alone = replace(plan, layout=Layout.one_shot(), seed=plan.seed + number)
-        own = [_within(wanted, window, codec.sample_rate // size) for wanted in prompts]
+        own = [_within(wanted, window, frame_rate(codec)) for wanted in prompts]
         stems = torch.cat(list(stems_along(networks, iter([mixture]), own, alone, advance)), dim=-1)
         end = window.start * size + stems.shape[-1]
         weight = _weights(window, size, stems)

@@ -19,11 +19,6 @@ from soundsift.separation.track import Track
 AnyRecording = Recording | RecordingFile
 
 
-def frame_rate(codec: Codec) -> float:
-    """Latent frames per second."""
-    return codec.sample_rate / codec.samples_per_frame
-
-
 def latent_frames(codec: Codec, recording: AnyRecording) -> int:
     """Latent frames that cover a recording."""
     seconds = Fraction(recording.length, recording.sample_rate)

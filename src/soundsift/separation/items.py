@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from soundsift.models.codec import Codec
+from soundsift.models.codec import Codec, frame_rate
 from soundsift.models.inference import InferenceConditioning, Moment
 from soundsift.models.velocity_field import Conditioning
 from soundsift.prompts import NULL, OPEN, Prompt, frame_anchors
@@ -118,18 +118,14 @@ def prepare(
 
 def _reference(wanted: Wanted, window: Window, codec: Codec) -> Reference | None:
     """What goes in front of a window: nothing where the sound is marked in it."""
-    frames = (span.frames(_frame_rate(codec)) for span in wanted.prompt.spans if span.positive)
+    frames = (span.frames(frame_rate(codec)) for span in wanted.prompt.spans if span.positive)
     marked = any(first < window.end and stop > window.start for first, stop in frames)
     return None if marked else wanted.reference
 
 
 def _anchors(prompt: Prompt, window: Window, codec: Codec, unmarked: int) -> Tensor:
-    ids = frame_anchors(prompt.spans, window.end, _frame_rate(codec), unmarked)
+    ids = frame_anchors(prompt.spans, window.end, frame_rate(codec), unmarked)
     return torch.from_numpy(ids[window.start :])
-
-
-def _frame_rate(codec: Codec) -> int:
-    return codec.sample_rate // codec.samples_per_frame
 
 
 def _video(networks: Networks, window: Window, wanted: Wanted) -> Tensor | None:

@@ -16,6 +16,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from soundsift.models.codec import frame_rate
 from soundsift.prompts import OPEN, POSITIVE, Span, frame_anchors
 from soundsift.separation.codec_rate import AnyRecording, latent_frames, part_of
 from soundsift.separation.networks import Networks
@@ -71,7 +72,7 @@ def make_reference(
     """
     size = networks.codec.samples_per_frame
     # Around the mark frames stay unmarked, not OPEN: that shows what is not wanted.
-    anchors = torch.from_numpy(frame_anchors(spans, frames, networks.codec.sample_rate // size))
+    anchors = torch.from_numpy(frame_anchors(spans, frames, frame_rate(networks.codec)))
     stretch = marked_stretch(anchors)
     if stretch is None:
         return None

@@ -15,8 +15,8 @@ from soundsift.audio.tags import read_tags
 from soundsift.audio.writing import SoundFacts
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
+from soundsift.models.codec import frame_rate
 from soundsift.prompts import Prompt, SpanLike, make_prompt
-from soundsift.separation.codec_rate import frame_rate
 from soundsift.separation.live import Live, live_layout, measured_delay, whole_blocks
 from soundsift.separation.networks import Networks
 from soundsift.separation.options import Options, OptionWords

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
+from soundsift.models.codec import frame_rate
 from soundsift.prompts import Prompt
-from soundsift.separation.codec_rate import AnyRecording, frame_rate, latent_frames, waves_of
+from soundsift.separation.codec_rate import AnyRecording, latent_frames, waves_of
 from soundsift.separation.joining import find_layout
 from soundsift.separation.networks import Networks
 from soundsift.separation.options import Options

@@ -49,13 +49,13 @@ class Batch:
         cross_energy: `(B, bands, S)`: Re(X* S), S the target, on the same scale.
         target_energy: `(B,)`: the target's total on the same scale.
         present: `(B,)`, bool: whether the sound asked for is there.
+        example_energy: `(B,)`: the target's energy in the example, on the scale of what is asked
+            about; there it counts as answered rightly. 0 without an example in front.
         time: `(B,)`: flow time; 0 with zero noise for queries that learn the mean.
         noise: `(B, T, 2 * latent_channels)`.
         share: what a mean over these queries counts in the mean over processes; 1 unless the
             processes that share a batch have unequal parts of it.
         sounds: `(B, T, concepts)`, bool: which concepts are heard in a frame, asked for or not.
-        example_energy: `(B,)`: the target's energy in the example, on the scale of what is asked
-            about; there it counts as answered rightly. None: no query has an example in front.
     """
 
     phrases: list[str | None]
@@ -66,11 +66,11 @@ class Batch:
     cross_energy: Tensor
     target_energy: Tensor
     present: Tensor
+    example_energy: Tensor
     time: Tensor
     noise: Tensor
     share: float = 1.0
     sounds: Tensor | None = None
-    example_energy: Tensor | None = None
 
 
 def encode_queries(
@@ -90,8 +90,8 @@ def encode_queries(
         concepts: numbers of the concepts, if what is heard is to be told.
 
     Returns:
-        The tensors of `Batch` from `context` to `present`, `example_energy`, and `sounds` if
-        `concepts` is given.
+        The tensors of `Batch` from `context` to `example_energy`, and `sounds` if `concepts` is
+        given.
     """
     waves = torch.from_numpy(scene.stems)
     stems = codec.spectrum(waves)
@@ -158,7 +158,7 @@ def _in_parts(
     ]
     total = energy[:, columns[-1]].sum().clamp(min=1e-12)
     target = own[:, columns[-1]].sum() / total
-    shown = torch.stack([own[:, part].sum() for part in columns]).sum() / total - target
+    shown = sum((own[:, part].sum() for part in columns[:-1]), own.new_zeros(())) / total
 
     def joined(name: str) -> Tensor:
         return torch.cat([row[name][start:end] for start, end in parts])
@@ -174,7 +174,7 @@ def _in_parts(
         "target_energy": target,
         "present": row["present"] & (target + shown > HEARD),
         # A window may be all but silent.
-        "example_energy": shown.clamp(0.0, 100.0),
+        "example_energy": shown.clamp(max=100.0),
     }
 
 

@@ -95,7 +95,7 @@ def scale_invariant_ratio_db(mask: Tensor, batch: Batch) -> Tensor:
         mask: `(B, bands, S)` in 0..1.
         batch: the energies.
     """
-    shown = _shown(batch)
+    shown = batch.example_energy  # answered rightly
     heard = (mask.square() * batch.mixture_energy).sum(dim=(1, 2)) + shown
     energy = heard * (batch.target_energy + shown)
     product = (mask * batch.cross_energy).sum(dim=(1, 2)).clamp(min=0.0) + shown
@@ -115,11 +115,5 @@ def heard_ratio_db(mask: Tensor, batch: Batch) -> Tensor:
     """
     spent = mask.square() * batch.mixture_energy - 2 * mask * batch.cross_energy
     error = (spent.sum(dim=(1, 2)) + batch.target_energy).clamp(min=0.0)
-    scale = torch.where(batch.present, batch.target_energy + _shown(batch), 1.0)
+    scale = torch.where(batch.present, batch.target_energy + batch.example_energy, 1.0)
     return 10 * torch.log10((scale + _FLOOR) / (error + _FLOOR))
-
-
-def _shown(batch: Batch) -> Tensor:
-    """The target's energy in examples, `(B,)`, where it counts as answered rightly."""
-    shown = batch.example_energy
-    return torch.zeros_like(batch.target_energy) if shown is None else shown

@@ -121,7 +121,8 @@ def _by_example(scenes: int, generator: SceneGenerator, codec: MelCodec) -> list
     while len(rows) < scenes:
         rng = generator.rng(number)
         number += 1
-        scene = passing(generator.scene(rng, _SECONDS + SPARE_SECONDS), 0.4, rng)
+        scene = generator.scene(rng, _SECONDS + SPARE_SECONDS)
+        scene = passing(scene, generator.config.passing, rng)
         query = query_by_example(scene, round(_SECONDS * codec.config.frame_rate), rng)
         if len(scene.sources) >= 2 and query.example:
             tensors = encode_queries(codec, scene, [replace(query, text=None)])
