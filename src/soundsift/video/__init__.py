@@ -1,0 +1,35 @@
+"""Pictures of a video and the object in them that is heard: what a visual prompt is made of.
+
+From a file to what the velocity field reads, each step a generator, so that a long video is never
+in memory as a whole:
+
+    frames = read_video(path)                        # pictures at their times
+    frames = keep_boxes(frames, boxes)               # or keep_masks: black around the object
+    pairs = pair_by_time(frames, latent_frames)      # which picture serves which latent frames
+    features = video_features(tower, pairs, latent_frames)
+
+The model is shown the object alone, V * M in arXiv 2512.18099, section 3: pixels of the object are
+kept, all others are black. The authors' helper for masks blackens the object instead, while their
+benchmark does what the paper says; so do we.
+"""
+
+from soundsift.video.boxes import Box, keep_boxes
+from soundsift.video.features import video_features
+from soundsift.video.frames import VideoFrame, read_video
+from soundsift.video.masks import keep_masks, read_masks
+from soundsift.video.pairing import Pair, pair_by_time, pair_evenly
+from soundsift.video.prompt import VisualPrompt
+
+__all__ = [
+    "Box",
+    "Pair",
+    "VideoFrame",
+    "VisualPrompt",
+    "keep_boxes",
+    "keep_masks",
+    "pair_by_time",
+    "pair_evenly",
+    "read_masks",
+    "read_video",
+    "video_features",
+]

@@ -1,0 +1,113 @@
+"""Pictures of a video file at their times, on the clock of its sound."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from soundsift.errors import SoundsiftError
+from soundsift.prompts import FRAME_RATE
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """A picture and when it is shown.
+
+    Attributes:
+        time: Seconds from the beginning of the sound, exact; may be negative.
+        pixels: `(height, width, 3)`, uint8, red, green, blue, upright.
+        duration: Seconds, 0 if the file doesn't say.
+    """
+
+    time: Fraction
+    pixels: np.ndarray
+    duration: Fraction = Fraction(0)
+
+
+def read_video(path: str | Path) -> Iterator[VideoFrame]:
+    """Read the pictures of a video in any format that FFmpeg knows, one by one.
+
+    Time 0 is the first sample of the sound track, as in `soundsift.audio.read`, or the first
+    picture where there is no sound. Pictures that are marked as rotated are turned upright.
+
+    Args:
+        path: The file; an image is a video of one picture.
+
+    Returns:
+        The frames in order of time.
+
+    Raises:
+        SoundsiftError: If the file can't be opened or has no video; while reading, if no picture
+            can be decoded.
+    """
+    path = Path(path)
+    try:
+        # `file:` and the whitelist: a playlist must not make us open other files or the network.
+        container = av.open(
+            f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise SoundsiftError(
+            f"{path} can't be read as video: it does not exist, is no video, or its header is "
+            "damaged or cut off."
+        ) from error
+    # The cover of a music file is a "video" stream, too.
+    cover = av.stream.Disposition.attached_pic
+    streams = [s for s in container.streams.video if not s.disposition & cover]
+    if not streams:
+        container.close()
+        raise SoundsiftError(f"{path} has no video; a file with moving pictures was expected.")
+    return _decode(path, container, streams[0])
+
+
+def _decode(path: Path, container: Any, stream: Any) -> Iterator[VideoFrame]:
+    """Frames of an open container, which is closed at the end."""
+    with container:
+        stream.thread_type = "AUTO"
+        sound = container.streams.best("audio")
+        zero: Fraction | None = None
+        if sound is not None:
+            # A negative start is the encoder's delay, which decoders drop.
+            zero = max(Fraction(0), (sound.start_time or 0) * Fraction(sound.time_base))
+        count = 0
+        for frame in _pictures(container, stream):
+            time = _time(frame, stream, count)
+            if zero is None:
+                zero = time
+            count += 1
+            duration = Fraction(frame.duration or 0) * Fraction(stream.time_base)
+            yield VideoFrame(time - zero, _upright(frame), duration)
+        if count == 0:
+            raise SoundsiftError(f"{path} is damaged: none of its pictures can be decoded.")
+
+
+def _pictures(container: Any, stream: Any) -> Iterator[Any]:
+    """Decoded pictures; damaged packets are left out, and a file that is cut off just ends."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.FFmpegError):
+            return
+        try:
+            yield from packet.decode()
+        except av.FFmpegError:
+            continue
+
+
+def _time(frame: Any, stream: Any, number: int) -> Fraction:
+    """When a picture is shown, in the container's time."""
+    if frame.pts is not None:
+        return Fraction(frame.pts) * Fraction(frame.time_base or stream.time_base)
+    return number / Fraction(stream.average_rate or FRAME_RATE)
+
+
+def _upright(frame: Any) -> np.ndarray:
+    """Pixels `(height, width, 3)` of a picture, turned as the file says."""
+    pixels: np.ndarray = frame.to_ndarray(format="rgb24")
+    quarters, rest = divmod(frame.rotation, 90)
+    return np.rot90(pixels, quarters) if rest == 0 else pixels

@@ -1,0 +1,98 @@
+"""Masks of the object, picture by picture, and a video of what they mark."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, repeat
+from pathlib import Path
+
+import numpy as np
+
+from soundsift.errors import SoundsiftError
+from soundsift.video.frames import VideoFrame, read_video
+
+# A pixel of a mask image belongs to the object from here on: far above what lossy formats add to
+# black, and below the palette colours of common annotation tools.
+_OBJECT = 128
+
+
+def keep_masks(frames: Iterable[VideoFrame], masks: Iterable[np.ndarray]) -> Iterator[VideoFrame]:
+    """Blacken everything outside of a mask per picture, or of one mask for all.
+
+    Args:
+        frames: The video.
+        masks: `(frames, height, width)`, or an iterator over `(height, width)`; the object is
+            where a mask is not 0.
+
+    Returns:
+        The video of the object alone.
+
+    Raises:
+        SoundsiftError: While reading, if a mask has another shape than the picture or there are
+            fewer masks than pictures; at the end, if there are more, or all of them are empty.
+    """
+    remaining = iter(masks)
+    first, second = next(remaining, None), next(remaining, None)
+    if first is None:
+        raise SoundsiftError("there are no masks; one per picture, or one for all, was expected.")
+    remaining = repeat(first) if second is None else chain((first, second), remaining)
+    marked = False
+    count = 0
+    for frame in frames:
+        mask = next(remaining, None)
+        if mask is None:
+            raise SoundsiftError(
+                f"there are {count} masks, but more pictures; one per picture, or one for all, was "
+                "expected."
+            )
+        if mask.shape != frame.pixels.shape[:2]:
+            raise SoundsiftError(
+                f"a mask has shape {mask.shape}; {frame.pixels.shape[:2]}, the height and width of "
+                "the video, was expected."
+            )
+        count += 1
+        kept = mask != 0
+        marked = marked or bool(kept.any())
+        yield replace(frame, pixels=frame.pixels * kept[..., None])
+    if second is not None and next(remaining, None) is not None:
+        raise SoundsiftError(
+            f"there are more masks than the video's {count} pictures; one per picture, or one for "
+            "all, was expected."
+        )
+    if not marked:
+        raise SoundsiftError(
+            "the masks mark nothing; the object was expected to be white, or not 0 in an array."
+        )
+
+
+def read_masks(path: str | Path) -> Iterator[np.ndarray]:
+    """Read masks from a file or folder.
+
+    Args:
+        path: A NumPy file `.npy` of `(frames, height, width)` or `(height, width)`; an image or a
+            video; or a folder of images, one per picture, in the order of their names. In images
+            and videos the object is bright, from 128 of 255 in any colour.
+
+    Returns:
+        Masks `(height, width)`, bool.
+
+    Raises:
+        SoundsiftError: If the path can't be read as masks.
+    """
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(f for f in path.iterdir() if f.is_file() and not f.name.startswith("."))
+        if not files:
+            raise SoundsiftError(f"{path} is an empty folder; mask images were expected in it.")
+        return chain.from_iterable(map(read_masks, files))
+    if path.suffix.lower() != ".npy":
+        return (frame.pixels.max(axis=2) >= _OBJECT for frame in read_video(path))
+    try:
+        masks = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise SoundsiftError(f"{path} can't be read; a NumPy array was expected.") from error
+    if masks.ndim not in (2, 3):
+        raise SoundsiftError(
+            f"{path} has shape {masks.shape}; (frames, height, width) or (height, width) was "
+            "expected."
+        )
+    return (mask != 0 for mask in (masks if masks.ndim == 3 else masks[None]))

@@ -1,0 +1,76 @@
+"""Masks of the object."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from tests.video.pictures import GREY, HEIGHT, SQUARE, WIDTH, moving_square, video, write_video
+
+from soundsift.errors import SoundsiftError
+from soundsift.video import keep_masks, read_masks
+
+
+def square_masks(count: int) -> np.ndarray:
+    return np.stack([(p == SQUARE).all(axis=2) for p in moving_square(count)])
+
+
+@pytest.mark.parametrize("kind", ["array", "npy", "folder", "video"])
+def test_masks_keep_the_object(tmp_path: Path, kind: str) -> None:
+    pictures, masks = moving_square(4), square_masks(4)
+    path = tmp_path / f"masks.{'npy' if kind == 'npy' else 'mkv'}"
+    images = [np.repeat(m[..., None], 3, axis=2) * np.uint8(255) for m in masks]
+    if kind == "npy":
+        np.save(path, masks)
+    elif kind == "video":
+        write_video(path, images)
+    elif kind == "folder":
+        path = tmp_path / "masks"
+        path.mkdir()
+        for number, image in enumerate(images):
+            with av.open(str(path / f"{number:03}.png"), "w", format="image2") as container:
+                stream = container.add_stream("png", rate=1)
+                stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "rgb24"
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+    source = masks if kind == "array" else read_masks(path)
+    for frame, picture, mask in zip(
+        keep_masks(video(pictures), source), pictures, masks, strict=True
+    ):
+        assert mask.sum() == 16
+        assert (frame.pixels[mask] == SQUARE).all()
+        assert not frame.pixels[~mask].any()
+        assert (picture[~mask] == GREY).all()  # the original is left alone
+
+
+def test_one_mask_for_all() -> None:
+    frames = list(keep_masks(video(moving_square(3)), square_masks(3)[1:2]))
+    assert len(frames) == 3
+    assert all(frame.pixels.any(axis=2).sum() == 16 for frame in frames)
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        (square_masks(2), "there are 2 masks, but more pictures"),
+        (square_masks(4), "more masks than the video's 3 pictures"),
+        (square_masks(3)[:, :10], r"a mask has shape \(10, 30\); \(20, 30\)"),
+        (np.zeros((3, HEIGHT, WIDTH)), "mark nothing"),
+        ([], "there are no masks"),
+    ],
+)
+def test_masks_that_do_not_fit(masks: np.ndarray, message: str) -> None:
+    with pytest.raises(SoundsiftError, match=message):
+        list(keep_masks(video(moving_square(3)), masks))
+
+
+def test_mask_files_that_cannot_be_read(tmp_path: Path) -> None:
+    np.save(tmp_path / "flat.npy", np.zeros(3))
+    with pytest.raises(SoundsiftError, match=r"flat\.npy has shape \(3,\)"):
+        read_masks(tmp_path / "flat.npy")
+    with pytest.raises(SoundsiftError, match=r"none\.npy can't be read"):
+        read_masks(tmp_path / "none.npy")
+    with pytest.raises(SoundsiftError, match=r"none\.png can't be read"):
+        list(read_masks(tmp_path / "none.png"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SoundsiftError, match="empty folder"):
+        read_masks(tmp_path / "empty")
