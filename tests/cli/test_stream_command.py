@@ -73,6 +73,8 @@ def test_nobody_reads(model):
         (["a.wav", "--text", "dog", "--stream"], ["a.wav", "standard input"]),
         (["-", "--text", "dog", "--stream", "--out", "x"], ["--out"]),
         (["-", "--text", "dog", "--stream", "--picture"], ["--picture"]),
+        (["-", "--text", "dog", "--stream", "--box", "0,0,1,1"], ["--box"]),
+        (["-", "--text", "dog", "--stream", "--jobs", "2"], ["--jobs"]),
         (["-", "--text", "dog", "--stream", "--format", "mp3"], ["mp3"]),
         (["-", "--text", "dog", "--stream", "--format", "wav", "--rate", "8000"], ["--rate"]),
         (["-", "--stream"], ["prompt is empty"]),

@@ -66,6 +66,12 @@ soundsift remove - --stream --text "fan noise" --format wav < in.wav > out.wav
 #: Some recordings failed, others went through.
 SOME_FAILED = 3
 
+#: What a stream goes by; all other parameters are for files.
+_WITH_STREAM = frozenset({
+    *("mix", "text", "span", "not_span", "format_", "seed", "preset", "model", "device"),
+    *("precision", "consistent", "stream", "rate", "channels"),
+})  # fmt: skip
+
 _STEMS = {"separate": ("target", "residual"), "remove": ("without",)}
 
 
@@ -269,23 +275,7 @@ def separate(
         from soundsift.cli.streaming import StreamRequest
         from soundsift.cli.streaming import stream as run_stream
 
-        given: dict[str, object] = {
-            "--out": out,
-            "--jobs-file": jobs_file,
-            "--name": name,
-            "--bits": bits,
-            "--bitrate": bitrate,
-            "--picture": picture or None,
-            "--json": json_line or None,
-            "--overwrite": overwrite or None,
-            "--joining": None if joining == "multi-diffusion" else joining,
-            "--window": window,
-            "--overlap": overlap,
-            "--predict-spans": predict_spans or None,
-            "--exclusive": exclusive or None,
-            "--rest": rest or None,
-        }
-        _refuse_beside_stream(tuple(mix or ()), given, format_)
+        _refuse_beside_stream(ctx, tuple(mix or ()), format_)
         run_stream(
             StreamRequest(
                 prompt=make_prompt(text or (), span or (), not_span or (), order),
@@ -296,6 +286,8 @@ def separate(
                 seed=seed,
                 preset=preset,
                 model=model,
+                device=device,
+                precision=precision,
             )
         )
         return
@@ -343,15 +335,18 @@ def separate(
     _run(make_passes(request), jobs, json_line)
 
 
-def _refuse_beside_stream(
-    mix: tuple[str, ...], given: dict[str, object], format_: str | None
-) -> None:
+def _refuse_beside_stream(ctx: typer.Context, mix: tuple[str, ...], format_: str | None) -> None:
     if mix != ("-",):
         what = mix[0] if mix else "nothing"
         raise SoundsiftError(f"{what} was given to --stream; - for standard input was expected.")
-    for option, value in given.items():
-        if value is not None:
-            raise SoundsiftError(f"{option} was given beside --stream, which writes no files.")
+    for parameter in ctx.command.params:
+        name = str(parameter.name)
+        source = ctx.get_parameter_source(name)
+        # By its name, since typer brings a click of its own.
+        if name not in _WITH_STREAM and source is not None and source.name == "COMMANDLINE":
+            raise SoundsiftError(
+                f"{parameter.opts[0]} was given beside --stream, which it doesn't go with."
+            )
     if format_ not in (None, "wav", "s16le", "f32le"):
         raise SoundsiftError(
             f"--format {format_} can't be streamed; wav, s16le or f32le was expected."

@@ -42,6 +42,8 @@ class StreamRequest:
         seed: of the sampler.
         preset: how much work to spend.
         model: name or folder.
+        device: to compute on; None for the best there is.
+        precision: of the network's products.
     """
 
     prompt: Prompt
@@ -52,6 +54,8 @@ class StreamRequest:
     seed: int
     preset: str
     model: str
+    device: str | None = None
+    precision: str = "auto"
 
 
 def stream(request: StreamRequest) -> None:
@@ -87,7 +91,7 @@ def stream(request: StreamRequest) -> None:
         )
     else:
         form = read_wav_header(source)
-    separator = soundsift.load(request.model)
+    separator = soundsift.load(request.model, request.device, request.precision)
     delay = separator.stream_delay(form.sample_rate, block=_BLOCK_SECONDS, preset=request.preset)
     typer.echo(
         f"{form.sample_rate} Hz, {form.channels} channel{'s' * (form.channels != 1)}, "
