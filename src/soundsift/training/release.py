@@ -11,6 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from soundsift.checkpoints.folder import load_config, load_weights, save_model
 from soundsift.data.bank import Bank, Clip
@@ -26,12 +27,33 @@ def release(config: TrainingConfig, folder: Path) -> None:
         folder: where the model goes: `config.yaml`, `model.safetensors` with matrices in bfloat16,
             `learning-curve.png` and `provenance.md`.
     """
-    model = config.run / "model"
-    save_model(folder, load_config(model), load_weights(model), torch.bfloat16)
+    save_model(folder, load_config(config.run / "model"), released_weights(config), torch.bfloat16)
     plot_metrics(config.run / "metrics.jsonl", config.run / "metrics.png")
     shutil.copyfile(config.run / "metrics.png", folder / "learning-curve.png")
     bank = Bank(config.bank, ("train", "validation", "test"))
     (folder / "provenance.md").write_text(provenance(bank.clips))
+
+
+def released_weights(config: TrainingConfig) -> dict[str, Tensor]:
+    """A run's averaged weights, or those between them and what it started from.
+
+    Args:
+        config: the run, whose model and `start_from` are there.
+
+    Raises:
+        ValueError: if weights in between are wanted and the two models are of different sizes.
+    """
+    end = load_weights(config.run / "model")
+    if config.released_share == 1 or config.start_from is None:
+        return end
+    start = load_weights(config.start_from)
+    shapes = ({name: tensor.shape for name, tensor in each.items()} for each in (start, end))
+    if next(shapes) != next(shapes):
+        raise ValueError(
+            f"there are no weights between {config.start_from} and {config.run / 'model'}, which "
+            "are of different sizes"
+        )
+    return {name: start[name].lerp(end[name], config.released_share) for name in end}
 
 
 def provenance(clips: list[Clip]) -> str:

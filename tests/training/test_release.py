@@ -1,0 +1,63 @@
+"""What of a run ships."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from soundsift.checkpoints.folder import load_config, load_weights, save_model
+from soundsift.config import SeparatorConfig
+from soundsift.models.velocity_field import VelocityField
+from soundsift.training.config import TrainingConfig
+from soundsift.training.release import release, released_weights
+
+
+def save(folder: Path, config: SeparatorConfig, seed: int) -> dict[str, torch.Tensor]:
+    torch.manual_seed(seed)
+    weights = VelocityField(config.field).state_dict()
+    save_model(folder, config, weights)
+    return weights
+
+
+def test_weights_in_between(make_config: Callable[..., TrainingConfig], tmp_path: Path) -> None:
+    start, run = tmp_path / "start", tmp_path / "run"
+    config = make_config(run=run, start_from=start, released_share=0.25)
+    before = save(start, config.model, 0)
+    after = save(run / "model", config.model, 1)
+    released = released_weights(config)
+    for name, tensor in released.items():
+        torch.testing.assert_close(tensor, 0.75 * before[name] + 0.25 * after[name])
+    whole = released_weights(config.model_copy(update={"released_share": 1.0}))
+    assert all(torch.equal(whole[name], after[name]) for name in after)
+
+
+def test_no_weights_between_two_sizes(
+    make_config: Callable[..., TrainingConfig], tmp_path: Path
+) -> None:
+    start, run = tmp_path / "start", tmp_path / "run"
+    config = make_config(run=run, start_from=start, released_share=0.5)
+    field = config.model.field
+    deeper = field.transformer.model_copy(update={"layers": 2})
+    larger = field.model_copy(update={"transformer": deeper})
+    save(start, config.model, 0)
+    save(run / "model", config.model.model_copy(update={"field": larger}), 1)
+    with pytest.raises(ValueError, match="of different sizes"):
+        released_weights(config)
+
+
+def test_a_released_folder(make_config: Callable[..., TrainingConfig], tmp_path: Path) -> None:
+    config = make_config(run=tmp_path / "run")
+    weights = save(config.run / "model", config.model, 0)
+    (config.run / "metrics.jsonl").write_text(
+        '{"step": 10, "loss": 1.0}\n{"step": 20, "loss": 0.5}\n'
+    )
+    release(config, tmp_path / "shipped")
+    assert load_config(tmp_path / "shipped") == load_config(config.run / "model")
+    shipped = load_weights(tmp_path / "shipped")
+    for name, tensor in weights.items():
+        torch.testing.assert_close(shipped[name], tensor, rtol=0.01, atol=1e-6)
+    size = {place.name: place.stat().st_size for place in (tmp_path / "shipped").iterdir()}
+    assert min(size.values()) > 0
+    assert size["model.safetensors"] < (config.run / "model" / "model.safetensors").stat().st_size
+    assert "| package |" in (tmp_path / "shipped" / "provenance.md").read_text()
