@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from soundsift.checkpoints.hub import library
 from soundsift.errors import SoundsiftError
+from soundsift.extras import library
 
 SCALE = "_scale"
 """Ends the name of a matrix's scales, `(out,)`, float32."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from soundsift.checkpoints.hub import find_folder, library, read_config, read_weights
+from soundsift.checkpoints.hub import find_folder, read_config, read_weights
 from soundsift.errors import SoundsiftError
 
 
@@ -75,11 +75,6 @@ def test_a_configuration_is_an_object(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(SoundsiftError, match="not JSON, or damaged"):
         read_config(tmp_path)
-
-
-def test_a_missing_library_says_what_to_install() -> None:
-    with pytest.raises(SoundsiftError, match=r"no_such_library.*soundsift\[released\]"):
-        library("no_such_library")
 
 
 def test_nothing_of_transformers_is_imported_before_it_is_needed() -> None:

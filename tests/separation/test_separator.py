@@ -176,3 +176,17 @@ def test_a_place_that_is_taken_is_refused_before_any_work(
     monkeypatch.delattr("soundsift.separation.separator.make_work")
     with pytest.raises(SoundsiftError, match="exists already"):
         separator.separate_file(source, tmp_path, text="hiss")
+
+
+def test_settings_and_tags_of_what_was_separated(separator: Separator, tmp_path: Path) -> None:
+    with soundfile.SoundFile(tmp_path / "song.flac", "w", 16_000, 1, "PCM_16") as file:
+        file.title = "A song"
+        file.write(noise(1, 64_000)[0])
+    result = separator.separate(
+        tmp_path / "song.flac", text="hiss", joining="chunks", window=2.0, overlap=0.2
+    )
+    asked = {name: result.settings[name] for name in ("joining", "window", "overlap")}
+    assert asked == {"joining": "chunks", "window": 2.0, "overlap": 0.2}
+    paths = result.save(tmp_path / "stems", "song")
+    with soundfile.SoundFile(paths["target"]) as file:
+        assert file.title == "A song"

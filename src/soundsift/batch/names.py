@@ -22,7 +22,7 @@ FIELDS = {
     "model": "the model's name",
     "preset": "the preset",
     "seed": "the seed",
-    "kind": "what the file holds: target, residual, without, settings, picture",
+    "kind": "what the file holds: target, residual, without, rest, settings, picture",
 }
 
 _LONGEST_TEXT = 60

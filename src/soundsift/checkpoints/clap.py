@@ -13,9 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from soundsift.checkpoints.hub import find_folder, library, read_tokenizer
+from soundsift.checkpoints.hub import find_folder, read_tokenizer
 from soundsift.checkpoints.pretrained import load_pretrained
 from soundsift.errors import SoundsiftError
+from soundsift.extras import library
 
 CLAP = "laion/clap-htsat-unfused"
 

@@ -6,13 +6,9 @@ the Hub's cache; weights are read without running any code that comes with them.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
-import logging
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,60 +18,11 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from soundsift.errors import SoundsiftError
+from soundsift.extras import library
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 _WEIGHTS = ("model.safetensors", "checkpoint.pt", "pytorch_model.bin")
 _INDEX = "model.safetensors.index.json"
-
-
-def library(name: str, needed_by: str = "the released models", extra: str = "released") -> Any:
-    """Import a library that few need.
-
-    Args:
-        name: of the library or a module in it.
-        needed_by: who does, in the plural.
-        extra: of this package, that installs it.
-
-    Raises:
-        SoundsiftError: if it is not installed.
-    """
-    try:
-        with without_warnings():
-            return importlib.import_module(name)
-    except ImportError:
-        raise _not_installed(name, needed_by, extra) from None
-
-
-@contextmanager
-def without_warnings() -> Iterator[None]:
-    """Don't log warnings meanwhile.
-
-    torchao, which Transformers imports wherever it is installed, warns of every kernel that is for
-    other machines.
-    """
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
-
-
-def check_installed(name: str) -> None:
-    """Make sure that a library is there which `library` will import later.
-
-    Raises:
-        SoundsiftError: if it is not installed.
-    """
-    if importlib.util.find_spec(name) is None:
-        raise _not_installed(name, "the released models", "released")
-
-
-def _not_installed(name: str, needed_by: str, extra: str) -> SoundsiftError:
-    return SoundsiftError(
-        f"{needed_by} need the library {name.partition('.')[0]}; install it with "
-        f"`pip install 'soundsift[{extra}]'`."
-    )
 
 
 def find_folder(

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from soundsift.checkpoints.clap import CLAP
 from soundsift.checkpoints.find import DEFAULT, find_model
-from soundsift.checkpoints.hub import find_folder, library
+from soundsift.checkpoints.hub import find_folder
 from soundsift.checkpoints.judge import AUTHORS_BRANCH as JUDGE_BRANCH
 from soundsift.checkpoints.judge import JUDGE
 from soundsift.checkpoints.pe_a_frame import AUTHORS_BRANCH as FRAME_BRANCH
 from soundsift.errors import SoundsiftError
+from soundsift.extras import library
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ _SAM = "SAM License"
 
 #: Whole checkpoints, with the parts that are not used: a text tower, the codecs of the last ones.
 KNOWN: tuple[KnownModel, ...] = (
-    KnownModel(DEFAULT, "separates; comes with the package", 16, "Apache-2.0", gated=False),
+    KnownModel(DEFAULT, "separates; comes with the package", 25, "Apache-2.0", gated=False),
     KnownModel("facebook/sam-audio-small", "separates", 1275, _SAM),
     KnownModel("facebook/sam-audio-base", "separates", 1932, _SAM),
     KnownModel("facebook/sam-audio-large", "separates", 3715, _SAM),

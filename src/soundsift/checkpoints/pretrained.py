@@ -11,8 +11,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from soundsift.checkpoints.hub import check_names, library, without_warnings
+from soundsift.checkpoints.hub import check_names
 from soundsift.errors import SoundsiftError
+from soundsift.extras import library, without_warnings
 
 
 def load_pretrained(

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from soundsift.checkpoints.hub import check_installed, find_folder, read_tokenizer
+from soundsift.checkpoints.hub import find_folder, read_tokenizer
 from soundsift.checkpoints.mapped import hand_back, mapped_files
 from soundsift.checkpoints.pretrained import load_pretrained
+from soundsift.extras import check_installed
 
 T5_BASE = "t5-base"
 

@@ -11,7 +11,11 @@ PresetName = Literal["draft", "standard", "best"]
 """Keys of `soundsift.separation.PRESETS`, which would take PyTorch to import."""
 
 Model = Annotated[
-    str, typer.Option(metavar="NAME_OR_FOLDER", help="'default', or the folder of a model.")
+    str,
+    typer.Option(
+        metavar="NAME_OR_FOLDER",
+        help="'default', a model's folder, or a released one: facebook/sam-audio-small.",
+    ),
 ]
 Preset = Annotated[
     PresetName,

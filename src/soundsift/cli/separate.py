@@ -21,7 +21,7 @@ SEPARATE_HELP = """Lift a sound out of recordings.
 
 By its name, by when it is heard, or both. Writes NAME.target.wav (the sound), NAME.residual.wav
 (everything else) and NAME.json (all settings) into the output folder. The two stems add up to the
-recording, at its own sample rate, channels and length.
+recording (of released models with --consistent), at its own sample rate, channels and length.
 
 Recordings are files, folders (with all below them) and patterns such as 'takes/**/*.wav', or come
 from --jobs-file. What a run before has finished with the same settings is skipped.
@@ -97,7 +97,7 @@ def separate(
         typer.Option(
             metavar="PHRASE",
             help="The sound, as a short phrase: 'dog barking'. Repeated, each sound gets files of "
-            "its own, NAME.PHRASE.target.wav and so on, in one pass.",
+            "its own, named NAME.PHRASE, in one pass.",
         ),
     ] = None,
     span: Annotated[
@@ -160,7 +160,9 @@ def separate(
     model: Model = "default",
     device: Annotated[
         str | None,
-        typer.Option(help="cuda, mps or cpu.", show_default="the best that is there"),
+        typer.Option(
+            help="cuda (or cuda:1 and so on), mps or cpu.", show_default="the best that is there"
+        ),
     ] = None,
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
@@ -177,7 +179,8 @@ def separate(
     masks: Annotated[
         Path | None,
         typer.Option(
-            metavar="MASKS", help="The same as masks: a video, images in a folder, or .npy."
+            metavar="MASKS",
+            help="The same as masks, instead of boxes: a video, images in a folder, or .npy.",
         ),
     ] = None,
     consistent: Annotated[
@@ -231,12 +234,18 @@ def separate(
     window: Annotated[
         float | None,
         typer.Option(
-            metavar="SECONDS", help="Length of a window.", show_default="that of the model"
+            metavar="SECONDS",
+            help="Length of a window; not with one-shot.",
+            show_default="that of the model",
         ),
     ] = None,
     overlap: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Of two windows.", show_default="that of the model"),
+        typer.Option(
+            metavar="SECONDS",
+            help="Of two windows; not with one-shot.",
+            show_default="that of the model, chunks 0.08",
+        ),
     ] = None,
     stream: Annotated[
         bool,

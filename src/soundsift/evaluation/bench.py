@@ -187,7 +187,7 @@ def _summary(rows: list[Row]) -> dict[str, Any]:
     levels = [row["absent"] for row in rows]
     summary["absent"] = {
         "median": round(float(np.median(levels)), 2) if levels else None,
-        "share": _interval([float(level >= ABSENT_DB) for level in levels], digits=3),
+        "share": _interval([float(level >= ABSENT_DB) for level in levels]),
     }
     return summary
 
@@ -227,7 +227,7 @@ def _scores(row: Row) -> dict[str, float]:
     return {name: round(value, 3) for name, value in row.items() if name not in _NOT_SCORES}
 
 
-def _interval(values: list[float], digits: int = 2) -> dict[str, float | int | None]:
+def _interval(values: list[float], digits: int = 3) -> dict[str, float | int | None]:
     # JSON has no NaN.
     return {
         name: None if np.isnan(value) else round(value, digits)

@@ -32,8 +32,9 @@ class Options:
         joining: how the windows of a long recording come together: "multi-diffusion" averages their
             answers at every evaluation; for comparison, "chunks" separates each alone and
             crossfades the waves, and "one-shot" makes the recording one window.
-        window: length of a window in seconds; the model's own unless given.
-        overlap: of two windows in seconds; the model's own, of chunks 0.08, unless given.
+        window: length of a window in seconds; the model's own unless given. Not of "one-shot".
+        overlap: of two windows in seconds; unless given the model's own, of chunks 0.08, of windows
+            that are shorter than this a quarter. Not of "one-shot".
         predict_spans: let the model's span predictor mark when a text's sound is heard, of prompts
             without spans (arXiv 2512.18099, section 4). Released models only.
     """

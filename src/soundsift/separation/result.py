@@ -21,7 +21,7 @@ _WAV = Output()
 
 @dataclass(frozen=True)
 class Separation:
-    """Target and residual, which add up to the mixture.
+    """Target and residual; they add up to the mixture unless a generative model made both.
 
     Attributes:
         mixture: what was given, float32 `(channels, samples)`.
@@ -29,9 +29,9 @@ class Separation:
         residual: everything else, same shape.
         sample_rate: in Hz.
         sample_format: of the files that `save` writes: s16, s24 or f32.
-        settings: everything needed to make the result again.
+        settings: everything needed to make the result again with the same model and machine.
         layout: FFmpeg's name of the channels' arrangement, "5.1(side)"; None where unknown.
-        tags: title, artist and so on of the recording.
+        tags: title, artist and so on of the file that was separated, for those that are written.
     """
 
     mixture: np.ndarray

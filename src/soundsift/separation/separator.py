@@ -42,7 +42,7 @@ class SavedSeparation:
 
     Attributes:
         paths: the files, by stem, and `settings`, and `picture` if there is one.
-        settings: everything needed to make the result again.
+        settings: everything needed to make the result again with the same model and machine.
         target_level_db: energy of the target against the mixture, in dB; very low if the sound was
             not found.
         recording: what it was made from.
@@ -143,6 +143,7 @@ class Separator:
         for _, block in recording_stems(recording, work, progress or _ignore):
             stems[..., start : start + block.shape[-1]] = block
             start += block.shape[-1]
+        tags = {} if recording.path is None else read_tags(recording.path)
         return [
             Separation(
                 mixture=recording.samples,
@@ -152,6 +153,7 @@ class Separator:
                 sample_format=recording.sample_format,
                 layout=recording.layout,
                 settings=settings,
+                tags=tags,
             )
             for settings, own in zip(work.settings, stems, strict=True)
         ]
@@ -293,7 +295,8 @@ class Separator:
         """Lift a sound out of sound that is still arriving.
 
         Each sample of the result is there as soon as `stream_delay` seconds of sound from it on
-        are; the end follows when the blocks end. The result is as long as the input.
+        are; the end follows when the blocks end. The result is as long as the input, and target and
+        residual add up to it, whatever the model.
 
         Args:
             blocks: samples `(channels, samples)` or `(samples,)` within -1..1, of any lengths;

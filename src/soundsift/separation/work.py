@@ -90,6 +90,9 @@ def make_work(
         **{k: v for k, v in asdict(preset).items() if k != "description"},
         "seed": seed,
         "consistent": networks.codec.adds_up,
+        "joining": options.joining,
+        "window": options.window,
+        "overlap": options.overlap,
     }
     settings = [
         _described(own, rate) | shared | {"spans_predicted": own.prompt is not prompt}

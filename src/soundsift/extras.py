@@ -1,0 +1,62 @@
+"""Libraries that few need: imported where they are used, and asked for plainly where missing."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from soundsift.errors import SoundsiftError
+
+
+def library(name: str, needed_by: str = "the released models", extra: str = "released") -> Any:
+    """Import a library that few need.
+
+    Args:
+        name: of the library or a module in it.
+        needed_by: who does, in the plural.
+        extra: of this package, that installs it.
+
+    Raises:
+        SoundsiftError: if it is not installed.
+    """
+    try:
+        with without_warnings():
+            return importlib.import_module(name)
+    except ImportError:
+        raise _not_installed(name, needed_by, extra) from None
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Don't log warnings meanwhile.
+
+    torchao, which Transformers imports wherever it is installed, warns of every kernel that is for
+    other machines.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def check_installed(name: str) -> None:
+    """Make sure that a library is there which `library` will import later.
+
+    Raises:
+        SoundsiftError: if it is not installed.
+    """
+    if importlib.util.find_spec(name) is None:
+        raise _not_installed(name, "the released models", "released")
+
+
+def _not_installed(name: str, needed_by: str, extra: str) -> SoundsiftError:
+    return SoundsiftError(
+        f"{needed_by} need the library {name.partition('.')[0]}; install it with "
+        f"`pip install 'soundsift[{extra}]'`."
+    )
