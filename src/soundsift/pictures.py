@@ -1,5 +1,6 @@
 """A picture of a separation: spectrograms of mixture, target and residual, with the spans."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,9 @@ class Picture:
             _shade(axes, self._spans)
         _add_colour_bar(figure, figure.add_subplot(grid[:, 1]), image)
         _add_heading(figure, self._title, self._spans)
-        with atomic_file(path, overwrite=overwrite) as file:
+        with atomic_file(path, overwrite=overwrite) as file, warnings.catch_warnings():
+            # A title in a script that matplotlib's own font lacks becomes boxes; no more is lost.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
             # Without a date or a version in it, the same separation gives the same picture.
             figure.savefig(file, format="png", metadata={"Software": None})
 

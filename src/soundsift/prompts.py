@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,9 @@ class Span:
     positive: bool = True
 
     def __post_init__(self) -> None:
+        # Numbers of other kinds, NumPy's say, have no place in settings files.
+        object.__setattr__(self, "start", float(self.start))
+        object.__setattr__(self, "end", float(self.end))
         for time in (self.start, self.end):
             if not math.isfinite(time):
                 raise SoundsiftError(f"span {self}: {time} is no time; seconds were expected.")
@@ -194,8 +197,9 @@ def make_prompt(
     Raises:
         SoundsiftError: for a text or span that cannot be read.
     """
-    marked = [_as_span(span, True) for span in spans] + [_as_span(s, False) for s in not_spans]
-    return Prompt(text, tuple(marked), visual)
+    heard = [_as_span(span, True) for span in spans]
+    not_heard = [replace(_as_span(span, False), positive=False) for span in not_spans]
+    return Prompt(text, (*heard, *not_heard), visual)
 
 
 def _as_span(span: SpanLike, positive: bool) -> Span:

@@ -65,6 +65,33 @@ def test_nobody_reads(model):
     assert b"Traceback" not in stderr and b"Error" not in stderr
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_a_pipe_that_is_closed(model, closed):
+    command = " ".join([*PROGRAM, "separate - --stream --text hiss", "--model", f"'{model}'"])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {closed}"], capture_output=True, input=b"", check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert b"is closed; a pipe" in done.stderr
+
+
+@pytest.mark.slow
+def test_told_to_end(model):
+    """SIGTERM ends a stream that has no end as Ctrl-C does."""
+    with Path("/dev/zero").open("rb") as endless:
+        process = subprocess.Popen(
+            [*PROGRAM, "separate", "-", "--stream", "--text", "hiss", *RAW, "--model", str(model)],
+            stdin=endless,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    assert process.stdout.read(100)
+    process.terminate()
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert b"Traceback" not in stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

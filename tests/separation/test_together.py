@@ -66,6 +66,7 @@ def test_files_of_several_sounds_hold_what_arrays_do(
             found = soundfile.read(one.paths[stem], dtype="float32")[0].T
             assert np.array_equal(found, expected.target)
             assert one.settings == expected.settings
+            assert [sound["text"] for sound in one.settings["sharing"]] == ["hiss", "hum"]
             assert one.target_level_db == pytest.approx(expected.target_level_db)
     assert len(list((tmp_path / "out").iterdir())) == 7
     with pytest.raises(ValueError, match="3 places were given for 2 prompts"):

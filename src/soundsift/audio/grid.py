@@ -55,6 +55,19 @@ def quantise(samples: np.ndarray, sample_format: str) -> np.ndarray:
     return _from_steps(to_steps(samples, sample_format)[0], sample_format)
 
 
+def count_clipped(samples: np.ndarray, sample_format: str) -> int:
+    """How many samples this format has to clip.
+
+    Args:
+        samples: (channels, samples), full scale ±1.
+        sample_format: "s16", "s24" or "f32", which clips none.
+    """
+    # Few recordings reach full scale: it is seen sooner than samples are rounded.
+    if sample_format not in STEPS or not samples.size or np.abs(samples).max() < 1 - 2.0**-15:
+        return 0
+    return to_steps(samples, sample_format)[1]
+
+
 def complement(
     mixture: np.ndarray, target: np.ndarray, sample_format: str
 ) -> tuple[np.ndarray, np.ndarray]:

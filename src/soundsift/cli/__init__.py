@@ -6,6 +6,7 @@ Only typer is imported here. Every command imports what it needs when it runs, s
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -77,6 +78,9 @@ app.command("bench", cls=Command, epilog=bench.EXAMPLES)(bench.bench)
 def main() -> None:
     """Entry point of the `soundsift` command; ends the process with its exit code."""
     _wait_briefly()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name that is no UTF-8 is shown, not refused; stderr does so by itself.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app(prog_name="soundsift")
 
 

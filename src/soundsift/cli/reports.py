@@ -85,7 +85,7 @@ def one_line(message: str) -> str:
 def _wanted(prompt: Prompt) -> str:
     marks = ", ".join(f"{'+' if s.positive else '-'}{s}" for s in prompt.spans)
     if prompt.text is None:
-        return f"the sound marked {marks}"
+        return f"the sound marked {marks}" if marks else "what the video shows"
     return f"'{prompt.text}'" + (f" marked {marks}" if marks else "")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 import typer
 
 from soundsift.errors import SoundsiftError
+from soundsift.interruption import ended_like_interrupted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,10 +75,13 @@ def stream(request: StreamRequest) -> None:
             "--rate and --channels were given with --format wav, which says both itself; "
             "--format s16le or f32le was expected."
         )
-    if sys.stdin.isatty():
-        raise SoundsiftError("standard input is a terminal; a pipe with sound was expected.")
-    if sys.stdout.isatty():
-        raise SoundsiftError("standard output is a terminal; a pipe or a file was expected.")
+    # A closed one is None.
+    if sys.stdin is None or sys.stdin.isatty():
+        seen = "closed" if sys.stdin is None else "a terminal"
+        raise SoundsiftError(f"standard input is {seen}; a pipe with sound was expected.")
+    if sys.stdout is None or sys.stdout.isatty():
+        seen = "closed" if sys.stdout is None else "a terminal"
+        raise SoundsiftError(f"standard output is {seen}; a pipe or a file was expected.")
 
     import soundsift
     from soundsift.audio.pipes import PipeFormat, read_blocks, read_wav_header
@@ -108,7 +112,7 @@ def stream(request: StreamRequest) -> None:
         stem=request.stem,
         sample_format=form.sample_format,
     )
-    with _closed_pipe():
+    with _closed_pipe(), ended_like_interrupted():
         _write(sys.stdout.buffer, pieces, form, header=not raw)
 
 

@@ -75,7 +75,7 @@ class Separation:
 
         Args:
             folder: made if missing.
-            name: first part of every file's name; `{kind}` in it becomes the stem.
+            name: first part of every file's name, without slashes; `{kind}` in it becomes the stem.
             overwrite: whether files that exist may be replaced.
             stems: any of `target`, `residual` and `without`, another name for the residual.
             output: the format.

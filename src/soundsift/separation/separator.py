@@ -376,7 +376,7 @@ def as_recording(source: Source, sample_rate: int | None = None) -> Recording:
     if isinstance(source, str | Path):
         return read(source)
     samples = np.atleast_2d(np.asarray(source, dtype=np.float32))
-    if sample_rate is None or sample_rate <= 0:
+    if sample_rate is None or sample_rate <= 0 or int(sample_rate) != sample_rate:
         raise SoundsiftError(f"sample_rate is {sample_rate}; samples need their rate in Hz.")
     if samples.ndim != 2 or samples.shape[0] > samples.shape[1]:
         raise SoundsiftError(
@@ -384,7 +384,7 @@ def as_recording(source: Source, sample_rate: int | None = None) -> Recording:
         )
     if not np.isfinite(samples).all():
         raise SoundsiftError("samples hold NaN or infinite values; finite numbers were expected.")
-    return Recording(samples, sample_rate)
+    return Recording(samples, int(sample_rate))
 
 
 def _prompts(given: Sequence[Prompt | str]) -> list[Prompt]:

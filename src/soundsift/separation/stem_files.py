@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from soundsift.audio import complement, ensure_writable, quantise
+from soundsift.audio import complement, count_clipped, ensure_writable, quantise
 from soundsift.audio.encoding import coded_file, coder
 from soundsift.audio.formats import Output, coarser
 from soundsift.audio.together import Together, written_together
 from soundsift.audio.video import video_file
 from soundsift.audio.writing import SoundFacts, WavFile
+from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
     from soundsift.pictures import Picture
@@ -25,17 +27,20 @@ if TYPE_CHECKING:
 #: In a name, stands for what a file holds.
 KIND = "{kind}"
 
+STEMS = frozenset({"target", "residual", "without", "rest"})
+
 
 @dataclass(frozen=True)
 class Place:
     """Where the files of a separation go, and which they are.
 
-    Stems become `NAME.STEM.wav`. The settings go to `NAME.json` beside a target, else to
-    `NAME.STEM.json`, so that removing a sound and lifting it out can share a folder.
+    Stems become `NAME.STEM.wav`. Settings and picture go to `NAME.json` and `NAME.png` beside a
+    target, else to `NAME.STEM.json` and `NAME.STEM.png`, so that removing a sound and lifting it
+    out can share a folder.
 
     Attributes:
         folder: made if missing.
-        name: first part of every file's name; `{kind}` in it becomes the stem.
+        name: first part of every file's name, without slashes; `{kind}` in it becomes the stem.
         stems: any of `target`, `residual` and `without`, another name for the residual; `rest`
             alone for what several sounds leave.
         output: the format.
@@ -43,6 +48,9 @@ class Place:
         picture: whether spectrograms are drawn.
         overwrite: whether files that exist may be replaced.
         record: what else goes into the settings.
+
+    Raises:
+        SoundsiftError: there are no stems, one that there is not, or a name that is none.
     """
 
     folder: Path
@@ -53,6 +61,17 @@ class Place:
     picture: bool = False
     overwrite: bool = False
     record: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.stems, str) or not self.stems or not {*self.stems} <= STEMS:
+            expected = ", ".join(sorted(STEMS))
+            raise SoundsiftError(
+                f"stems are {self.stems!r}; a list of one or more of {expected} was expected."
+            )
+        if not self.name.strip() or {"/", "\0", os.sep, os.altsep} & {*self.name}:
+            raise SoundsiftError(
+                f"{self.name!r} can't begin a file's name; a word without slashes was expected."
+            )
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -107,12 +126,16 @@ class StemFiles:
         self.levels = Levels()
         self.picture = picture
         self._writers = writers
+        self._clipped = 0
         self._format, self._adds_up = sample_format, adds_up
         self._coarser = coarser(sample_format, of_recording)
 
     def write(self, mixture: np.ndarray, target: np.ndarray, residual: np.ndarray) -> None:
         """Write a block of each, all float32 `(channels, samples)`."""
         self.levels.add(mixture, target)
+        if self._adds_up:
+            # Stems that add up are within full scale: what was clipped is the mixture.
+            self._clipped += count_clipped(mixture, self._format)
         if self.picture is not None:
             self.picture.add(mixture, target, residual)
         if self._coarser and self._adds_up:
@@ -125,8 +148,8 @@ class StemFiles:
 
     @property
     def clipped(self) -> int:
-        """Samples that were clipped."""
-        return sum(writer.clipped for writer in self._writers.values())
+        """Samples that were clipped, of the mixture where the stems add up to it."""
+        return self._clipped + sum(writer.clipped for writer in self._writers.values())
 
 
 def ensure_places(places: Sequence[Place]) -> None:
@@ -218,9 +241,18 @@ def _finish(
     }
     sizes = {k: (hidden.hidden / n).stat().st_size for k, n in noted["files"].items()}
     noted |= {"bytes": sizes, **place.record}
-    text = json.dumps(noted, indent=2, ensure_ascii=False) + "\n"
     # The last to appear: what it names is there.
-    hidden.place(paths["settings"].name).write_text(text, encoding="utf-8")
+    hidden.place(paths["settings"].name).write_text(_as_json(noted), encoding="utf-8")
+
+
+def _as_json(noted: Mapping[str, Any]) -> str:
+    """Readable in any script; a file's name that is no UTF-8 is escaped."""
+    text = json.dumps(noted, indent=2, ensure_ascii=False) + "\n"
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(noted, indent=2) + "\n"
+    return text
 
 
 @contextmanager
@@ -281,12 +313,12 @@ def output_paths(
     if KIND in name:
         paths = {stem: folder / (name.replace(KIND, stem) + suffix) for stem in stems}
         kind = "settings" if "target" in stems else stems[0]
-        drawn = folder / (name.replace(KIND, "picture") + ".png")
+        drawn = folder / (name.replace(KIND, "picture" if "target" in stems else kind) + ".png")
         settings = folder / (name.replace(KIND, kind) + ".json")
     else:
         paths = {stem: folder / f"{name}.{stem}{suffix}" for stem in stems}
-        drawn = folder / f"{name}.png"
-        settings = folder / (f"{name}.json" if "target" in stems else f"{name}.{stems[0]}.json")
+        first = name if "target" in stems else f"{name}.{stems[0]}"
+        drawn, settings = folder / f"{first}.png", folder / f"{first}.json"
     return paths | ({"picture": drawn} if picture else {}) | {"settings": settings}
 
 

@@ -70,7 +70,7 @@ def make_work(
     preset = find_preset(options.preset, config.prediction)
     for prompt in prompts:
         prompt.check(recording.duration)
-    seed = int(torch.seed() % 2**31) if options.seed is None else options.seed
+    seed = int(torch.seed() % 2**31) if options.seed is None else int(options.seed)
     if exclusive:
         networks = networks.exclusive()
     elif options.consistent:
@@ -93,6 +93,7 @@ def make_work(
         "joining": options.joining,
         "window": options.window,
         "overlap": options.overlap,
+        "sharing": [prompt.described() for prompt in asked] if exclusive else [],
     }
     settings = [
         _described(own, rate) | shared | {"spans_predicted": own.prompt is not prompt}
