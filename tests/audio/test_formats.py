@@ -174,6 +174,22 @@ def test_too_many_channels(tmp_path):
     assert read(side["target"]).layout == "5.1"
 
 
+@pytest.mark.parametrize("layout", ["stereo", "7.1", "7.1.4"])
+@pytest.mark.parametrize("kind", ["s16p", "s32p", "fltp"])
+def test_channels_that_are_decoded_each_on_its_own(tmp_path, layout, kind):
+    channels = av.AudioLayout(layout).nb_channels
+    steps = np.random.default_rng(0).integers(-9000, 9000, (channels, 9000)).astype(np.int16)
+    with av.open(str(tmp_path / "a.wv"), "w") as container:
+        stream = container.add_stream("wavpack", rate=RATE, layout=layout)
+        stream.format = kind
+        frame = av.AudioFrame.from_ndarray(steps.T.reshape(1, -1), "s16", layout)
+        frame.sample_rate, frame.pts = RATE, 0
+        for piece in av.AudioResampler(kind, layout, RATE).resample(frame):
+            container.mux(stream.encode(piece))
+        container.mux(stream.encode())
+    assert np.array_equal(read(tmp_path / "a.wv").samples * 2**15, steps)
+
+
 def test_channel_masks():
     assert wave_mask("5.1", 6) == 0x3F and wave_mask("5.1(side)", 6) == 0x60F
     assert wave_mask(None, 6) == wave_mask("6 channels", 6) == wave_mask("5.1", 5) == 0

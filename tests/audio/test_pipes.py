@@ -1,6 +1,7 @@
 """PCM and WAV through pipes."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -45,3 +46,21 @@ def test_samples_that_are_cut_off_are_dropped():
 def test_what_is_no_wav(data):
     with pytest.raises(SoundsiftError, match="standard input"):
         read_wav_header(io.BytesIO(data))
+
+
+@pytest.mark.parametrize(("stated", "length"), [(0, None), (40, 10), (2**32 + 4, 2**30 + 1)])
+def test_long_wav(stated, length):
+    """RF64, with a length or as a stream, which has a 0 there."""
+    sound = np.arange(20, dtype="<i2")
+    form = struct.pack("<HHIIHH", 1, 2, 8000, 32_000, 4, 16)
+    chunks = [
+        (b"ds64", 28, struct.pack("<QQQI", 0, stated, 0, 0)),
+        (b"fmt ", 16, form),
+        (b"data", 0xFFFFFFFF, sound.tobytes()),
+    ]
+    body = b"".join(name + struct.pack("<I", size) + data for name, size, data in chunks)
+    pipe = io.BytesIO(b"RF64" + b"\xff" * 4 + b"WAVE" + body)
+    found = read_wav_header(pipe)
+    assert found == PipeFormat(8000, 2, "s16", length)
+    (block,) = read_blocks(pipe, found, 1.0)
+    assert np.array_equal(block * 2**15, sound.reshape(-1, 2).T)

@@ -66,6 +66,14 @@ def test_the_region_of_the_command_line(request_: Request, tmp_path: Path) -> No
         jobs(replace(listed, boxes=()))
 
 
+def test_a_name_with_the_suffix_of_another_container(request_: Request) -> None:
+    film = replace(request_, mix=("film.mp4",), name="{stem}.MP4")
+    (job,) = jobs(film)
+    assert job.paths["target"].name == "film.target.mp4"
+    with pytest.raises(SoundsiftError, match=r"asks for \.webm, but .*film\.mp4 is \.mp4"):
+        jobs(replace(film, name="{stem}.webm"))
+
+
 def test_every_option_reaches_the_separator(request_: Request) -> None:
     options = Options("best", 7, True, "chunks", 4.0, 0.5, True)
     usual = asdict(Options())
@@ -79,7 +87,7 @@ def test_every_option_reaches_the_separator(request_: Request) -> None:
             raise SoundsiftError("seen")
 
     (outcome,) = work(one, Spy, lambda _: None)  # type: ignore[arg-type]
-    assert outcome.error == "seen"
+    assert outcome.error == f"{one.recording}: seen"
     assert given[0].items() >= asdict(options).items()
     assert one.jobs[0].request.items() >= asdict(options).items()
 

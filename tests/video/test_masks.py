@@ -1,5 +1,7 @@
 """Masks of the object."""
 
+import hashlib
+import re
 from pathlib import Path
 
 import av
@@ -8,7 +10,7 @@ import pytest
 from tests.video.pictures import GREY, HEIGHT, SQUARE, WIDTH, moving_square, video, write_video
 
 from soundsift.errors import SoundsiftError
-from soundsift.video import keep_masks, read_masks
+from soundsift.video import VisualPrompt, keep_masks, read_masks
 
 
 def square_masks(count: int) -> np.ndarray:
@@ -74,3 +76,46 @@ def test_mask_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SoundsiftError, match="empty folder"):
         read_masks(tmp_path / "empty")
+    for content in (b"", b"PK\x03\x04", b"no array at all"):
+        (tmp_path / "bad.npy").write_bytes(content)
+        with pytest.raises(SoundsiftError, match=r"bad\.npy can't be read; a NumPy array"):
+            read_masks(tmp_path / "bad.npy")
+    np.savez(tmp_path / "many.npz", masks=square_masks(2))
+    (tmp_path / "many.npz").rename(tmp_path / "many.npy")
+    with pytest.raises(SoundsiftError, match=r"many\.npy is an archive of arrays"):
+        read_masks(tmp_path / "many.npy")
+
+
+def test_settings_tell_masks_from_others(tmp_path: Path) -> None:
+    path = tmp_path / "m.npy"
+    np.save(path, square_masks(2))
+    before = VisualPrompt(masks=path).described()
+    assert before == f"masks {path} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+    assert VisualPrompt(masks=path, video="v.mkv").described() == f"{before} in v.mkv"
+    np.save(path, ~square_masks(2))
+    assert VisualPrompt(masks=path).described() != before
+    # Reading says what is wrong with it.
+    assert VisualPrompt(masks=tmp_path / "none").described() == f"masks {tmp_path / 'none'}"
+
+
+def test_settings_tell_folders_of_masks_from_others(tmp_path: Path) -> None:
+    found = [VisualPrompt(masks=tmp_path).described()]
+    for name, content in (("0.png", b"a"), ("1.png", b"b"), ("0.png", b"c")):
+        (tmp_path / name).write_bytes(content)
+        found.append(VisualPrompt(masks=tmp_path).described())
+    (tmp_path / "1.png").rename(tmp_path / "2.png")
+    found.append(VisualPrompt(masks=tmp_path).described())
+    assert len({*found}) == len(found)
+    # What isn't read doesn't count.
+    (tmp_path / ".hidden").write_bytes(b"d")
+    assert VisualPrompt(masks=tmp_path).described() == found[-1]
+
+
+def test_settings_tell_arrays_of_masks_from_others() -> None:
+    masks = square_masks(2)
+    kinds = (masks, ~masks, masks.reshape(4, -1, WIDTH), masks[:0])
+    found = [VisualPrompt(masks=kind).described() for kind in kinds]
+    assert len({*found}) == len(kinds)
+    assert all(re.fullmatch("masks [0-9a-f]{16}", text) for text in found)
+    # However it lies in memory.
+    assert VisualPrompt(masks=np.asfortranarray(masks)).described() == found[0]

@@ -17,7 +17,7 @@ import av
 import numpy as np
 import soundfile
 
-from soundsift.audio.layouts import known
+from soundsift.audio.layouts import VORBIS_ORDER, known
 from soundsift.errors import SoundsiftError
 
 # Formats without any header to recognise them by.
@@ -27,6 +27,9 @@ _RAW_FORMATS = {".g722": "g722"}
 # from the last page present, so a shortened Ogg file is indistinguishable from a short one. WAV's
 # is handled in _promised_by_riff.)
 _DURATION_IS_STATED = {"mov,mp4,m4a,3gp,3g2,mj2", "flac", "aiff", "au", "tta", "wv", "ape"}
+
+# NumPy's names of FFmpeg's samples, each channel on its own.
+_PLANAR = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "s64p": "i8", "fltp": "f4", "dblp": "f8"}
 
 # Streaming writers that can't go back to fill in a WAV's length leave a number near 2 or 4 GB.
 _UNKNOWN_RIFF_SIZE = 0x7FFFF000
@@ -98,10 +101,10 @@ class Decoding:
                     f"{self.path} has no sound track; an audio file, or a video with sound, was "
                     "expected."
                 )
-            if container.format.name == "ogg" and stream.codec_context.name == "vorbis":
+            if container.format.name == "ogg" and _codec(stream) == "vorbis":
                 vorbis = _open_vorbis(self.path)
                 if vorbis is not None:
-                    yield from self._vorbis(vorbis)
+                    yield from self._vorbis(vorbis, stream.codec_context.layout)
                     return
             yield from self._stream(container, stream)
 
@@ -124,7 +127,7 @@ class Decoding:
                 if kind is None:
                     kind = now
                     self.sample_rate = now[0]
-                    self.layout = known(frame.layout.name) or {1: "mono", 2: "stereo"}.get(now[1])
+                    self.layout = _layout(frame.layout)
                 elif now != kind:
                     raise SoundsiftError(
                         f"{self.path} changes from {kind[1]} channels at {kind[0]} Hz to {now[1]} "
@@ -141,18 +144,38 @@ class Decoding:
         if self.promised is None and stated is not None:
             self.promised = round(stated * self.sample_rate)
 
-    def _vorbis(self, file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    def _vorbis(self, file: soundfile.SoundFile, layout: Any) -> Iterator[np.ndarray]:
         with file:
             self.sample_rate, self.packets = int(file.samplerate), 1
+            if layout.nb_channels == file.channels:
+                self.layout = _layout(layout)
+            # libsndfile leaves the channels in the order in which Vorbis stores them.
+            order = VORBIS_ORDER.get(file.channels, slice(None))
             for block in file.blocks(self.sample_rate, dtype="float32", always_2d=True):
                 # A copy: the next block is read into the same memory.
-                yield block.T.copy()
+                yield block.T[order].copy()
+
+
+def _codec(stream: Any) -> str | None:
+    """FFmpeg's name of a track's decoder, None if it has none."""
+    return None if stream.codec_context is None else str(stream.codec_context.name)
+
+
+def _layout(layout: Any) -> str | None:
+    """The name of a layout, PyAV's; None where it is unknown."""
+    return known(layout.name) or {1: "mono", 2: "stereo"}.get(layout.nb_channels)
 
 
 def _samples(frame: Any) -> np.ndarray:
     """`(channels, samples)` of a frame."""
+    channels = frame.layout.nb_channels
+    if frame.format.is_planar:
+        # PyAV's own conversion of eight planes takes what is behind them in memory for a ninth, and
+        # brings the program down.
+        kind, planes = _PLANAR[frame.format.name], frame.planes[:channels]
+        return np.stack([np.frombuffer(plane, kind, frame.samples) for plane in planes])
     block: np.ndarray = frame.to_ndarray()
-    return block if frame.format.is_planar else block.reshape(-1, frame.layout.nb_channels).T
+    return block.reshape(-1, channels).T
 
 
 def _open_vorbis(path: Path) -> soundfile.SoundFile | None:

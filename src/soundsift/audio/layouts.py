@@ -26,6 +26,16 @@ USUAL = {
 # some formats know only the second.
 _AT_THE_BACK = {"5.1(side)": "5.1", "5.0(side)": "5.0", "quad(side)": "quad"}
 
+#: By number of channels, where in a Vorbis stream the channels of FFmpeg's layouts are; for other
+#: numbers the order is the same.
+VORBIS_ORDER = {
+    3: [0, 2, 1],
+    5: [0, 2, 1, 3, 4],
+    6: [0, 2, 1, 5, 3, 4],
+    7: [0, 2, 1, 6, 5, 3, 4],
+    8: [0, 2, 1, 7, 5, 6, 3, 4],
+}
+
 
 def wave_mask(layout: str | None, channels: int) -> int:
     """The channel mask of a WAV header.

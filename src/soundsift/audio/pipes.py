@@ -70,8 +70,9 @@ def read_wav_header(pipe: BinaryIO) -> PipeFormat:
             long_size = struct.unpack_from("<Q", body, 8)[0]
     if form is None:
         raise SoundsiftError("the WAV file on standard input does not say what its samples are.")
-    if size == 0xFFFFFFFF and long_size is not None:
+    if size == 0xFFFFFFFF and long_size:
         size = long_size
+    # RF64 that is streamed has a long size as well, of 0.
     elif size == 0 or size >= _ENDLESS:
         return form
     return PipeFormat(form.sample_rate, form.channels, form.sample_format, size // form.frame_bytes)

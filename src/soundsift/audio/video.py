@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +27,10 @@ from soundsift.errors import SoundsiftError
 
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
+# Packets of a stream that wait for a time of decoding; no format lets more than 16 pictures change
+# places.
+_MOST_HELD = 32
+
 
 def has_picture(path: Path) -> bool:
     """Whether a file has a moving picture; the cover of a song is none."""
@@ -40,8 +45,9 @@ def has_picture(path: Path) -> bool:
 def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> Iterator[VideoTrack]:
     """Write a video with other sound in place of its own, block by block.
 
-    Picture, subtitles and chapters are copied. The sound is AAC, in WebM Opus, and begins where
-    that of the source does. All other sound tracks are left out: they hold what was taken away.
+    Picture, subtitles and chapters are copied, but not tracks of a kind that FFmpeg doesn't know.
+    The sound is AAC, in WebM Opus, and begins where that of the source does. All other sound tracks
+    are left out: they hold what was taken away.
 
     Args:
         path: where to, hidden from others until it is complete; its suffix names the container.
@@ -77,8 +83,9 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
                 new.metadata.update(facts.tags)
                 copies = {stream.index: _copy(new, stream) for stream in pictures}
                 sound = SoundTrack(new, how, facts, "f32", output, refusals, begin=begin)
+                subtitles = _subtitles_of(path.suffix)
                 for stream in old.streams.subtitles:
-                    if stream.codec_context.name in _subtitles_of(path.suffix):
+                    if _is_known(stream) and stream.codec_context.name in subtitles:
                         copies[stream.index] = _copy(new, stream)
                 if chapters := old.chapters():
                     new.set_chapters(chapters)
@@ -115,11 +122,7 @@ class VideoTrack:
     ) -> None:
         self._new, self._copies, self._sound = new, copies, sound
         self._refusals = refusals
-        self._packets = (
-            packet
-            for packet in old.demux([old.streams[index] for index in copies])
-            if packet.dts is not None and packet.size
-        )
+        self._packets = _with_times(old.demux([old.streams[index] for index in copies]))
         self._next = next(self._packets, None)
 
     def write(self, block: np.ndarray) -> None:
@@ -141,6 +144,66 @@ class VideoTrack:
             self._next = next(self._packets, None)
 
 
+class _DecodingTimes:
+    """Says when the packets of one stream are to be decoded, where the source doesn't.
+
+    Matroska only stores when a picture is shown. FFmpeg knows the rest once it has seen as many
+    packets as pictures can change places, so the first ones, the key frame among them, come without
+    it.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[Any] = []
+        self._last: int | None = None
+        self._step = 1
+
+    def take(self, packet: Any) -> list[Any]:
+        """The packets that can be written now; the first ones wait for one that has its time."""
+        if self._last is None:
+            self._held.append(packet)
+            wait = packet.dts is None and len(self._held) < _MOST_HELD
+            return [] if wait else self.rest()
+        if packet.dts is None:
+            _decode_at(packet, self._last + self._step)
+        if packet.dts < self._last:
+            # What was filled in before was too late; muxers refuse times that go back.
+            _decode_at(packet, self._last)
+        self._last, self._step = packet.dts, packet.duration or 1
+        return [packet]
+
+    def rest(self) -> list[Any]:
+        """Those that still wait."""
+        held, self._held = self._held, []
+        if held:
+            last = held[-1]
+            if last.dts is None:
+                # Nothing is shown before it is decoded.
+                shown = [packet.pts for packet in held if packet.pts is not None]
+                _decode_at(last, min(shown, default=0))
+            self._last, self._step = last.dts, last.duration or 1
+            for packet, following in zip(held[-2::-1], held[:0:-1], strict=True):
+                _decode_at(packet, following.dts - (packet.duration or 1))
+        return held
+
+
+def _decode_at(packet: Any, time: int) -> None:
+    """Set when a packet is decoded, but never after it is shown."""
+    if packet.pts is None:
+        packet.pts = time
+    packet.dts = min(time, packet.pts)
+
+
+def _with_times(packets: Iterable[Any]) -> Iterator[Any]:
+    """The packets of several streams that hold something, each with its time of decoding."""
+    times: defaultdict[int, _DecodingTimes] = defaultdict(_DecodingTimes)
+    for packet in packets:
+        # The others only tell decoders that a stream has ended.
+        if packet.size:
+            yield from times[packet.stream.index].take(packet)
+    for waiting in times.values():
+        yield from waiting.rest()
+
+
 def _open(path: Path) -> Any:
     return av.open(
         f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
@@ -149,7 +212,16 @@ def _open(path: Path) -> Any:
 
 def _pictures(container: Any) -> list[Any]:
     cover = av.stream.Disposition.attached_pic
-    return [stream for stream in container.streams.video if not stream.disposition & cover]
+    return [
+        stream
+        for stream in container.streams.video
+        if _is_known(stream) and not stream.disposition & cover
+    ]
+
+
+def _is_known(stream: Any) -> bool:
+    """Whether FFmpeg has a decoder; without one a track can't be copied either."""
+    return stream.codec_context is not None
 
 
 def _copy(container: Any, stream: Any) -> Any:

@@ -101,6 +101,7 @@ def make_passes(request: Request) -> list[Pass]:
     passes: list[Pass] = []
     index = 1
     for one in asked:
+        _check_container(request, output, one.recording)
         jobs = _jobs(index, total, one, request, output, identity)
         passes.append(Pass(jobs))
         index += len(jobs)
@@ -162,6 +163,18 @@ def _output(request: Request) -> tuple[Output, str | None]:
             "format was expected."
         )
     return Output(request.format or asked or "wav", request.bits, request.bitrate), name
+
+
+def _check_container(request: Request, output: Output, recording: Path) -> None:
+    """Refuse a name that ends like another container than the one which a video keeps."""
+    if request.name is None or output.format != "video":
+        return
+    asked, kept = Path(request.name).suffix.lower(), output.suffix(recording.suffix)
+    if output.suffix(asked) == asked != kept:
+        raise SoundsiftError(
+            f"--name {request.name!r} asks for {asked}, but the result of {recording} is {kept}; a "
+            "name without suffix was expected."
+        )
 
 
 def _from_words(request: Request, prompts: tuple[Prompt, ...], name: str | None) -> list[_Asked]:

@@ -241,7 +241,8 @@ def _video_suffix(path: Path) -> str:
         codecs = {
             stream.codec_context.name.removeprefix("lib").partition("-")[0]
             for stream in container.streams
-            if stream.type in ("audio", "video")
+            # Tracks that FFmpeg has no decoder for have no codec either, and are not copied.
+            if stream.type in ("audio", "video") and stream.codec_context is not None
         }
         if "webm" in kinds and codecs <= _WEB_CODECS | {"dav1d"}:
             return ".webm"

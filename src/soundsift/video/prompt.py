@@ -9,7 +9,7 @@ import numpy as np
 from soundsift.errors import SoundsiftError
 from soundsift.video.boxes import Box, keep_boxes
 from soundsift.video.frames import VideoFrame, read_video
-from soundsift.video.masks import keep_masks, read_masks
+from soundsift.video.masks import fingerprint, keep_masks, read_masks
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,11 @@ class VisualPrompt:
             )
 
     def described(self) -> str:
-        """In a line, for settings."""
+        """In a line, for settings; with a fingerprint of masks, which change while paths don't."""
         marks = " ".join(map(str, self.boxes))
         if self.masks is not None:
-            marks = "masks" if isinstance(self.masks, np.ndarray) else f"masks {self.masks}"
+            name = "" if isinstance(self.masks, np.ndarray) else str(self.masks)
+            marks = " ".join(filter(None, ("masks", name, fingerprint(self.masks))))
         return marks if self.video is None else f"{marks} in {self.video}"
 
     def frames(self, recording: Path | None) -> Iterator[VideoFrame]:
