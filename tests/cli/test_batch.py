@@ -103,6 +103,46 @@ def test_what_is_done_is_skipped_and_overwrite_does_it_again(
     assert len(calls) == 6
 
 
+@pytest.mark.parametrize("where", [".", "stems"])
+def test_a_pattern_can_be_run_again(run, takes, model, where):
+    asked = command(takes / "*", model, takes / where)
+    assert run(*asked).exit_code == 0
+    before = sorted(takes.rglob("*"))
+    result = run(*asked, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert [f["status"] for f in lines(result)] == ["skipped"] * 4
+    assert sorted(takes.rglob("*")) == before
+
+
+def test_what_a_shell_makes_of_a_pattern_can_be_run_again(run, takes, model):
+    out = takes / "stems"
+    for status in ("done", "skipped"):
+        result = run(*command(takes / "take0.wav", model, out, "--json"), *sorted(takes.iterdir()))
+        assert result.exit_code == 0, result.stderr
+        assert [f["status"] for f in lines(result)] == [status] * 4
+
+
+def test_errors_say_which_recording(run, takes, model, tmp_path):
+    recording(takes / "take2.wav", seconds=1)
+    result = run(*command(takes, model, tmp_path / "out", "--span", "0.4-0.5"))
+    assert result.exit_code == 3
+    named = sorted(line.partition(": span 0.4-0.5 ")[0] for line in result.stderr.splitlines())
+    assert named == [str(takes / f"take{number}.wav") for number in (0, 1, 3)]
+
+
+def test_a_name_that_looks_like_a_field(run, tmp_path, model):
+    recording(tmp_path / "x{kind}y.wav")
+    for more, name in (
+        ((), "x{kind}y.target.wav"),
+        (("--name", "{{kind}}-{kind}"), "{kind}-target.wav"),
+    ):
+        asked = command(tmp_path / "x{kind}y.wav", model, tmp_path / "out", *more)
+        for _ in range(2):
+            result = run(*asked)
+            assert result.exit_code == 0, result.stderr
+        assert "done already" in result.stdout and (tmp_path / "out" / name).is_file()
+
+
 @pytest.mark.parametrize(
     ("more", "word"),
     [

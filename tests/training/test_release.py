@@ -21,26 +21,26 @@ def save(folder: Path, config: SeparatorConfig, seed: int) -> dict[str, torch.Te
 
 
 def test_weights_in_between(make_config: Callable[..., TrainingConfig], tmp_path: Path) -> None:
-    start, run = tmp_path / "start", tmp_path / "run"
-    config = make_config(run=run, start_from=start, released_share=0.25)
-    before = save(start, config.model, 0)
-    after = save(run / "model", config.model, 1)
-    released = released_weights(config)
-    for name, tensor in released.items():
-        torch.testing.assert_close(tensor, 0.75 * before[name] + 0.25 * after[name])
-    whole = released_weights(config.model_copy(update={"released_share": 1.0}))
-    assert all(torch.equal(whole[name], after[name]) for name in after)
+    first, second, run = tmp_path / "first", tmp_path / "second", tmp_path / "run"
+    config = make_config(run=run, released_with={first: 0.5, second: 0.2})
+    others = save(first, config.model, 0), save(second, config.model, 1)
+    own = save(run / "model", config.model, 2)
+    for name, tensor in released_weights(config).items():
+        expected = 0.5 * others[0][name] + 0.2 * others[1][name] + 0.3 * own[name]
+        torch.testing.assert_close(tensor, expected)
+    alone = released_weights(config.model_copy(update={"released_with": {}}))
+    assert all(torch.equal(alone[name], own[name]) for name in own)
 
 
 def test_no_weights_between_two_sizes(
     make_config: Callable[..., TrainingConfig], tmp_path: Path
 ) -> None:
-    start, run = tmp_path / "start", tmp_path / "run"
-    config = make_config(run=run, start_from=start, released_share=0.5)
+    other, run = tmp_path / "other", tmp_path / "run"
+    config = make_config(run=run, released_with={other: 0.5})
     field = config.model.field
     deeper = field.transformer.model_copy(update={"layers": 2})
     larger = field.model_copy(update={"transformer": deeper})
-    save(start, config.model, 0)
+    save(other, config.model, 0)
     save(run / "model", config.model.model_copy(update={"field": larger}), 1)
     with pytest.raises(ValueError, match="of different sizes"):
         released_weights(config)

@@ -80,7 +80,7 @@ def written_together(folder: Path, *, overwrite: bool = False) -> Iterator[Toget
             try:
                 note.replace(hidden / _NOTE)
                 _move(hidden, folder)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SystemExit):
                 # Whoever interrupts wants all or nothing too, and the rest takes no time.
                 if (hidden / _NOTE).exists():
                     _move(hidden, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +40,33 @@ def same_input(noted: object, path: Path) -> bool:
 
 
 def of_model(folder: Path) -> str:
-    """What a model is known by, wherever it lies: a hash of its files."""
+    """What a model is known by, wherever it lies: a hash of its files, those of subfolders too."""
     digest = hashlib.sha256()
-    files = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else [folder]
-    for path in files:
-        if path.is_file() and not path.name.startswith("."):
-            size = path.stat().st_size
-            digest.update(f"{path.name} {size}\n".encode())
-            with path.open("rb") as file:
-                if size <= _WHOLE:
-                    while block := file.read(_BLOCK):
-                        digest.update(block)
-                else:
-                    for number in range(_BLOCKS):
-                        file.seek(number * (size - _BLOCK) // (_BLOCKS - 1))
-                        digest.update(file.read(_BLOCK))
+    # Loading a model that is not there will say so.
+    for path in _files_in(folder) if folder.is_dir() else ():
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(folder).as_posix()} {size}\n".encode())
+        with path.open("rb") as file:
+            if size <= _WHOLE:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+            else:
+                for number in range(_BLOCKS):
+                    file.seek(number * (size - _BLOCK) // (_BLOCKS - 1))
+                    digest.update(file.read(_BLOCK))
     return digest.hexdigest()[:32]
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """All that isn't hidden, by name. Links are followed: the Hub's cache consists of them."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_file():
+            yield path
+        # A link to where it lies would never end.
+        elif path.is_dir() and not folder.resolve().is_relative_to(path.resolve()):
+            yield from _files_in(path)
 
 
 def _sha256(path: Path) -> str:

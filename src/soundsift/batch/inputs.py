@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from soundsift.errors import SoundsiftError
@@ -27,69 +27,88 @@ def find_recordings(named: Iterable[str], out: Path) -> list[Path]:
 
     Folders are searched with all their subfolders, by name and without hidden ones. A pattern such
     as "takes/*.wav" or "takes/**/*.flac" is one only where no file has that very name. From both,
-    results of this program are left out: what lies in the output folder, unless that is the folder
-    searched, and what a settings file beside it names.
+    links to nothing and results of this program are left out. Results are a settings file, what
+    one in the same folder names, and the output folder, which is searched only if nothing outside
+    of it is named.
 
     Args:
         named: files, folders and patterns. Plain files are not looked at.
         out: folder of the results.
 
     Raises:
-        SoundsiftError: a folder holds no recording, or nothing fits a pattern.
+        SoundsiftError: a folder holds no recording, or none fits a pattern.
     """
-    found: dict[Path, Path] = {}
-    results: dict[Path, set[str]] = {}
-    for name in named:
+    search, names = _Search(out), list(dict.fromkeys(named))
+    found = {name: search.by_name(name) for name in names if not search.is_own(Path(name))}
+    # Where a shell expands "takes/*", it names the output folder too, once that is there.
+    if all(search.own in place_of(path).parents for paths in found.values() for path in paths):
+        found |= {name: search.by_name(name) for name in names if name not in found}
+    each: dict[Path, Path] = {}
+    for name in names:
+        for recording in found.get(name, []):
+            each.setdefault(place_of(recording), recording)
+    return list(each.values())
+
+
+class _Search:
+    """Looks for recordings and leaves results out.
+
+    Attributes:
+        own: where the output folder is.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.own = _resolved(out)
+        self._results: dict[Path, set[str]] = {}
+
+    def is_own(self, folder: Path) -> bool:
+        """Whether it is the output folder."""
+        return _is_folder(folder) and _resolved(folder) == self.own
+
+    def by_name(self, name: str) -> list[Path]:
+        """What a file, a folder or a pattern stands for; at least one."""
         path = Path(name)
-        for recording in _named_by(name, path, out, results):
-            found.setdefault(place_of(recording), recording)
-    return list(found.values())
+        if _is_folder(path):
+            if found := self._in_folder(path):
+                return found
+            raise SoundsiftError(
+                f"{path} is a folder without recordings; audio or video files were expected in it."
+            )
+        if not glob.has_magic(name) or os.path.lexists(name):
+            return [path]
+        # Path.glob takes no absolute patterns.
+        fitting = [Path(p) for p in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207
+        if found := self._among(fitting, folders="**" not in name):
+            return found
+        seen = "nothing but results and folders without recordings" if fitting else "nothing"
+        raise SoundsiftError(f"{seen} fits the pattern {name!r}; recordings were expected.")
 
+    def _among(self, fitting: Sequence[Path], folders: bool) -> list[Path]:
+        found = [p for p in fitting if _is_there(p) and not self._is_result(p)]
+        for path in fitting if folders else ():
+            if _is_folder(path) and not self.is_own(path):
+                found += self._in_folder(path)
+        return found
 
-def _named_by(name: str, path: Path, out: Path, results: dict[Path, set[str]]) -> Iterator[Path]:
-    if _is_folder(path):
-        yield from _in_folder(path, out, results)
-        return
-    if not glob.has_magic(name) or os.path.lexists(name):
-        yield path
-        return
-    # Path.glob takes no absolute patterns.
-    fitting = [Path(p) for p in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207
-    files = [p for p in fitting if p.is_file() and not _is_result(p, results)]
-    folders = [p for p in fitting if p.is_dir() and "**" not in name]
-    if not files and not folders:
-        raise SoundsiftError(f"nothing fits the pattern {name!r}; recordings were expected.")
-    yield from files
-    for folder in folders:
-        yield from _in_folder(folder, out, results)
+    def _in_folder(self, folder: Path) -> list[Path]:
+        found = []
+        for place, below, files in os.walk(folder):
+            below[:] = sorted(d for d in below if d[0] != "." and not self.is_own(Path(place, d)))
+            for path in (Path(place, file) for file in sorted(files) if file[0] != "."):
+                usable = path.suffix.lower() in SUFFIXES and _is_there(path)
+                if usable and not self._is_result(path):
+                    found.append(path)
+        return found
 
-
-def _in_folder(folder: Path, out: Path, results: dict[Path, set[str]]) -> list[Path]:
-    own = out.resolve()
-    found = []
-    for place, below, files in os.walk(folder):
-        below[:] = sorted(d for d in below if d[0] != "." and Path(place, d).resolve() != own)
-        for file in sorted(files):
-            path = Path(place, file)
-            if file[0] != "." and path.suffix.lower() in SUFFIXES and not _is_result(path, results):
-                found.append(path)
-    if not found:
-        raise SoundsiftError(
-            f"{folder} is a folder without recordings; audio or video files were expected in it."
-        )
-    return found
-
-
-def _is_result(path: Path, results: dict[Path, set[str]]) -> bool:
-    """Whether a settings file in the same folder names it as what was made."""
-    folder = path.parent
-    if folder not in results:
-        results[folder] = {
-            file
-            for settings in folder.glob("*.json")
-            for file in read_settings(settings).get("files", {}).values()
-        }
-    return path.name in results[folder]
+    def _is_result(self, path: Path) -> bool:
+        """Whether it is a settings file, or one in the same folder names it as what was made."""
+        folder = path.parent
+        if folder not in self._results:
+            made = self._results[folder] = set()
+            for settings in folder.glob("*.json"):
+                if facts := read_settings(settings):
+                    made.update((settings.name, *map(str, facts["files"].values())))
+        return path.name in self._results[folder]
 
 
 def read_settings(path: Path) -> dict[str, dict[str, str]]:
@@ -98,7 +117,7 @@ def read_settings(path: Path) -> dict[str, dict[str, str]]:
         if path.stat().st_size > 2**20:
             return {}
         facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     good = isinstance(facts, dict) and "soundsift" in facts and isinstance(facts.get("files"), dict)
     return facts if good else {}
@@ -110,6 +129,21 @@ def place_of(path: Path) -> Path:
         return path.parent.resolve() / path.name
     except (OSError, ValueError, RuntimeError):
         return path
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):
+        return path
+
+
+def _is_there(path: Path) -> bool:
+    """Whether it is a file; a link to nothing is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True  # reading it will say what is wrong
 
 
 def _is_folder(path: Path) -> bool:

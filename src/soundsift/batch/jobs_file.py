@@ -30,7 +30,8 @@ class JobLine(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    input: Annotated[str, Field(min_length=1)]
+    # No file's name holds a zero.
+    input: Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
     text: str | Annotated[list[str], Field(min_length=1)] | None = None
     spans: list[_SpanText] = []
     not_spans: list[_SpanText] = []
@@ -76,10 +77,10 @@ def _parse(line: str, where: str) -> JobLine:
         entry = json.loads(line, object_pairs_hook=_without_repeats)
         if not isinstance(entry, dict):
             raise ValueError("not an object")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SoundsiftError(
             f'{where} can\'t be read ({error}); a JSON object such as {{"input": "street.wav", '
-            '"text": "dog barking"}} was expected.'
+            '"text": "dog barking"} was expected.'
         ) from error
     try:
         return JobLine.model_validate(entry)

@@ -26,6 +26,8 @@ FIELDS = {
 }
 
 _LONGEST_TEXT = 60
+# Half of a character: no file's name can hold it, nor be read as it.
+_MARK = "\ud800"
 
 
 def check_template(template: str) -> None:
@@ -57,6 +59,8 @@ def split_suffix(template: str) -> tuple[str, FormatName | None]:
 def fill(template: str, recording: Path, index: int, total: int, facts: Mapping[str, str]) -> str:
     """The first part of the results' names; `{kind}` stays for later.
 
+    A `{kind}` that is no field but part of a name is marked; see `unmarked`.
+
     Args:
         template: checked by `check_template`.
         recording: the input.
@@ -74,9 +78,15 @@ def fill(template: str, recording: Path, index: int, total: int, facts: Mapping[
         "model": slug(facts["model"]) or "model",
         "preset": facts["preset"],
         "seed": facts["seed"],
-        "kind": KIND,
+        "kind": _MARK,
     }
-    return _fill(template, values)
+    parts = _fill(template, values).split(_MARK)
+    return KIND.join(part.replace(KIND, KIND[0] + _MARK + KIND[1:]) for part in parts)
+
+
+def unmarked(name: str) -> str:
+    """A file's name as it shall be, the kind being filled in."""
+    return name.replace(_MARK, "")
 
 
 def slug(text: str) -> str:

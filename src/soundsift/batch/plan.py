@@ -15,10 +15,19 @@ from soundsift.audio.formats import Output
 from soundsift.audio.together import clear_leftovers
 from soundsift.batch.identity import same_input
 from soundsift.batch.inputs import place_of, read_settings
+from soundsift.batch.names import unmarked
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import Prompt
 from soundsift.separation.options import Options
 from soundsift.separation.stem_files import Place
+
+
+class _Place(Place):
+    """A place whose name is from a template."""
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        return {kind: path.with_name(unmarked(path.name)) for kind, path in super().paths.items()}
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Job:
         prompt: what to lift out; None for what is left.
         options: how to go about it.
         out: folder of the results.
-        name: first part of their names.
+        name: first part of their names, from `fill`.
         stems: which are written.
         output: their format.
         picture: whether spectrograms are drawn.
@@ -64,7 +73,7 @@ class Job:
     @property
     def place(self) -> Place:
         """Where its files go."""
-        return Place(
+        return _Place(
             self.out,
             self.name,
             self.stems,
@@ -250,7 +259,7 @@ def _check_exists(job: Job) -> None:
 def _same_file(path: Path, other: Path) -> bool:
     try:
         return path.exists() and path.samefile(other)
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import wait as wait_for
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from soundsift.audio.together import clear_leftovers
 from soundsift.batch.plan import Pass
+from soundsift.batch.process import do, start
 from soundsift.batch.work import Outcome, failed, work
+from soundsift.interruption import ended_like_interrupted
 
 if TYPE_CHECKING:
     from soundsift.separation.separator import Separator
@@ -43,7 +42,7 @@ def run(passes: Sequence[Pass], workers: int, progress: Progress) -> Iterator[Ou
     Raises:
         SoundsiftError: the model can't be loaded.
     """
-    with _ended_like_interrupted():
+    with ended_like_interrupted():
         try:
             if min(workers, len(passes)) <= 1:
                 yield from _here(passes, progress)
@@ -85,48 +84,69 @@ def _here(passes: Sequence[Pass], progress: Progress) -> Iterator[Outcome]:
 
 
 def _beside(passes: Sequence[Pass], workers: int, progress: Progress) -> Iterator[Outcome]:
+    threads = max(1, processors() // workers)
+    left = list(passes)
+    with _threads_of_processes(threads):
+        while left:
+            left = yield from _until_killed(left, min(workers, len(left)), threads, progress)
+
+
+def _until_killed(
+    passes: Sequence[Pass], workers: int, threads: int, progress: Progress
+) -> Generator[Outcome, None, list[Pass]]:
+    """Do passes with a pool of their own, which breaks when one of its processes is killed.
+
+    Returns:
+        What was not begun by then.
+    """
     # Spawned, not forked: PyTorch's threads don't survive a fork.
     context = multiprocessing.get_context("spawn")
     messages = context.SimpleQueue()
-    by_index = {one.index: one for one in passes}
-    threads = max(1, processors() // workers)
-    # What a process reads when it starts, PyTorch's own libraries too.
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(threads)
     first = passes[0].jobs[0]
     model = first.model, first.device, first.precision
-    pool = ProcessPoolExecutor(workers, context, _start, (messages, model, threads))
+    pool = ProcessPoolExecutor(workers, context, start, (messages, model, threads))
+    by_index = {one.index: one for one in passes}
+    left = dict(by_index)
+    begun: set[int] = set()
+
+    def listen() -> None:
+        while not messages.empty():
+            index, fraction = messages.get()
+            begun.add(index)
+            progress(by_index[index], fraction)
+
     try:
-        waiting: dict[Future[list[Outcome]], Pass] = {pool.submit(_do, one): one for one in passes}
+        waiting: dict[Future[list[Outcome]], Pass] = {}
+        with suppress(BrokenProcessPool):
+            for one in passes:
+                waiting[pool.submit(do, one)] = one
         while waiting:
             done, _ = wait(waiting, _TICK_SECONDS, FIRST_COMPLETED)
-            while not messages.empty():
-                index, fraction = messages.get()
-                progress(by_index[index], fraction)
+            listen()
             for future in done:
                 one = waiting.pop(future)
-                progress(one, 1.0)
-                yield from _outcomes(future, one)
+                # Of a broken pool all futures end so, begun or not.
+                if not isinstance(future.exception(), BrokenProcessPool):
+                    del left[one.index]
+                    progress(one, 1.0)
+                    yield from future.result()
     except BaseException:
         _stop(pool)
         raise
     finally:
-        if before is None:
-            os.environ.pop("OMP_NUM_THREADS", None)
-        else:
-            os.environ["OMP_NUM_THREADS"] = before
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _outcomes(future: Future[list[Outcome]], one: Pass) -> list[Outcome]:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        reason = (
+    listen()
+    # Where nothing could be begun, nothing will be with another pool.
+    lost = [one for one in left.values() if one.index in begun or not begun]
+    for one in lost:
+        del left[one.index]
+        progress(one, 1.0)
+        yield from failed(
+            one,
             f"{one.recording} was given up: a process was killed, perhaps for want of memory; "
-            "fewer --jobs were expected."
+            "fewer --jobs were expected.",
         )
-        return failed(one, reason)
+    return list(left.values())
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
@@ -142,64 +162,16 @@ def _stop(pool: ProcessPoolExecutor) -> None:
             process.join(_PATIENCE_SECONDS)
 
 
-# --- in the processes -----------------------------------------------------------------------------
-
-# What a process was started with, and its model: a pool's processes have no other place for it.
-_own: dict[str, Any] = {}
-
-
-def _start(messages: Any, model: tuple[str, str | None, str], threads: int) -> None:
-    # Ctrl-C reaches every process of the terminal; the first one decides what happens.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    _own.update(messages=messages, model=model, threads=threads)
-
-
-def _do(one: Pass) -> list[Outcome]:
-    try:
-        return work(one, _load, lambda fraction: _own["messages"].put((one.index, fraction)))
-    except SystemExit:
-        # Told to end, and everything is cleaned up; the pool would go on with the next job.
-        os._exit(1)
-
-
-def _load() -> Separator:
-    if "separator" not in _own:
-        import torch
-
-        import soundsift
-
-        torch.set_num_threads(_own["threads"])
-        _own["separator"] = soundsift.load(*_own["model"])
-    separator: Separator = _own["separator"]
-    return separator
-
-
-def _end_with(sentinel: Any) -> None:
-    """Don't outlive a killed parent: it would have the model in memory for nobody."""
-    wait_for([sentinel])
-    os._exit(1)
-
-
-def _leave(*_: Any) -> None:
-    raise SystemExit(1)
-
-
 @contextmanager
-def _ended_like_interrupted() -> Iterator[None]:
-    """Have SIGTERM clean up as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+def _threads_of_processes(threads: int) -> Iterator[None]:
+    """Have processes read, when they start, how many threads they may use."""
+    # PyTorch's own libraries read it too.
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if before is None:
+            os.environ.pop("OMP_NUM_THREADS", None)
+        else:
+            os.environ["OMP_NUM_THREADS"] = before

@@ -112,8 +112,11 @@ def work(one: Pass, load: Callable[[], Separator], report: Report) -> list[Outco
 
 
 def failed(one: Pass, reason: object) -> list[Outcome]:
-    """What becomes of a pass that can't be done."""
-    return [Outcome(job, "failed", str(job.refused(reason))) for job in one.jobs]
+    """What becomes of a pass that can't be done; the reason names the recording in any case."""
+    text, name = str(reason), str(one.recording)
+    if name not in text:
+        text = f"{name}: {text}"
+    return [Outcome(job, "failed", str(job.refused(text))) for job in one.jobs]
 
 
 def _examine(one: Pass) -> tuple[RecordingFile, dict[str, Any]]:

@@ -88,8 +88,9 @@ class TrainingConfig(_Strict):
         checkpoint_minutes: time between checkpoints.
         start_from: weights to start from (a model folder), if not from scratch; the new model may
             have more blocks (`soundsift.training.growth`).
-        released_share: of this run in the weights that ship; the rest are those that it started
-            from. Weights in between can be better than either (arXiv 2109.01903).
+        released_with: other models of the same sizes (folders) and their shares in the weights
+            that ship; the rest is this run's. Weights between runs that began alike can be better
+            than those of any of them (arXiv 2109.01903, arXiv 2203.05482).
     """
 
     bank: Path
@@ -103,7 +104,7 @@ class TrainingConfig(_Strict):
     validation_scenes: int = Field(default=96, gt=0)
     checkpoint_minutes: float = Field(default=3.0, gt=0)
     start_from: Path | None = None
-    released_share: float = Field(default=1.0, gt=0, le=1)
+    released_with: dict[Path, float] = {}
     model: MelSeparatorConfig
     scenes: SceneConfig = SceneConfig()
     batch: BatchConfig = BatchConfig()
@@ -118,8 +119,12 @@ class TrainingConfig(_Strict):
                 "scenes.example and scenes.elsewhere mark frames as open, the fourth kind; "
                 f"model.field.anchor_count is {self.model.field.anchor_count}, expected 4"
             )
-        if self.released_share < 1 and self.start_from is None:
-            raise ValueError("released_share below 1 needs start_from, which the rest comes from")
+        shares = self.released_with.values()
+        if min(shares, default=1) <= 0 or sum(shares) >= 1:
+            raise ValueError(
+                f"released_with has shares {', '.join(map(str, shares))}; each above 0 and all "
+                "together below 1 was expected"
+            )
         layers = self.model.field.transformer.layers
         if self.loss.alignment and self.loss.alignment_block >= layers:
             raise ValueError(

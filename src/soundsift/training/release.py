@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from soundsift.checkpoints.folder import load_config, load_weights, save_model
+from soundsift.checkpoints.folder import load_weights, save_model
 from soundsift.data.bank import Bank, Clip
 from soundsift.training.config import TrainingConfig, load_training_config
 from soundsift.training.plot import plot_metrics
@@ -27,7 +27,7 @@ def release(config: TrainingConfig, folder: Path) -> None:
         folder: where the model goes: `config.yaml`, `model.safetensors` with matrices in bfloat16,
             `learning-curve.png` and `provenance.md`.
     """
-    save_model(folder, load_config(config.run / "model"), released_weights(config), torch.bfloat16)
+    save_model(folder, config.model, released_weights(config), torch.bfloat16)
     plot_metrics(config.run / "metrics.jsonl", config.run / "metrics.png")
     shutil.copyfile(config.run / "metrics.png", folder / "learning-curve.png")
     bank = Bank(config.bank, ("train", "validation", "test"))
@@ -35,25 +35,26 @@ def release(config: TrainingConfig, folder: Path) -> None:
 
 
 def released_weights(config: TrainingConfig) -> dict[str, Tensor]:
-    """A run's averaged weights, or those between them and what it started from.
+    """A run's averaged weights, or those between them and other models'.
 
     Args:
-        config: the run, whose model and `start_from` are there.
+        config: the run; its model and those that it is released with are there.
 
     Raises:
-        ValueError: if weights in between are wanted and the two models are of different sizes.
+        ValueError: if the models are of different sizes.
     """
-    end = load_weights(config.run / "model")
-    if config.released_share == 1 or config.start_from is None:
-        return end
-    start = load_weights(config.start_from)
-    shapes = ({name: tensor.shape for name, tensor in each.items()} for each in (start, end))
-    if next(shapes) != next(shapes):
-        raise ValueError(
-            f"there are no weights between {config.start_from} and {config.run / 'model'}, which "
-            "are of different sizes"
-        )
-    return {name: start[name].lerp(end[name], config.released_share) for name in end}
+    own = load_weights(config.run / "model")
+    rest = 1 - sum(config.released_with.values())
+    mixed = {name: rest * tensor for name, tensor in own.items()} if rest < 1 else own
+    for folder, share in config.released_with.items():
+        other = load_weights(folder)
+        if {n: t.shape for n, t in other.items()} != {n: t.shape for n, t in own.items()}:
+            raise ValueError(
+                f"there are no weights between {folder} and {config.run / 'model'}, which are of "
+                "different sizes"
+            )
+        mixed = {name: tensor + share * other[name] for name, tensor in mixed.items()}
+    return mixed
 
 
 def provenance(clips: list[Clip]) -> str:
