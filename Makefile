@@ -53,6 +53,7 @@ bank: $(BANK_TOOLS_DONE) ## fetch the free sound packages and build the sound ba
 train: $(BANK_TOOLS_DONE) ## train the default model on the sound bank; goes on where it stopped
 	@$(SOUNDSIFT) train configs/default.yaml $(ARGS)
 	@$(SOUNDSIFT) train configs/deeper.yaml $(ARGS)
+	@$(SOUNDSIFT) train configs/reach.yaml $(ARGS)
 
 bench: $(BENCH_TOOLS_DONE) ## score the model on the test scenes, beside other separators
 	@$(SOUNDSIFT) bench $(ARGS)

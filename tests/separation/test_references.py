@@ -1,5 +1,5 @@
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,9 @@ from soundsift.config import SeparatorConfig
 from soundsift.models.inference import InferenceConditioning, InferenceField
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.prompts import NEGATIVE, NULL, OPEN, POSITIVE, Prompt, Span, frame_anchors
-from soundsift.separation import along
+from soundsift.separation import along, references
+from soundsift.separation.plan import make_plan
+from soundsift.separation.presets import find_preset
 from soundsift.separation.references import (
     AROUND,
     LONGEST,
@@ -25,9 +27,12 @@ from soundsift.separation.references import (
 )
 from soundsift.separation.separator import Separator
 from soundsift.separation.track import Track
+from soundsift.separation.wanted import Wanted
+from soundsift.separation.windows import Layout
 
 FIRST = Span(1.0, 2.0)
 RATE = 16_000
+NAMED = ("hum", "click")
 
 
 def model(folder: Path, anchor_count: int) -> Separator:
@@ -45,6 +50,20 @@ def model(folder: Path, anchor_count: int) -> Separator:
 @pytest.fixture(scope="module")
 def separator(tmp_path_factory: pytest.TempPathFactory) -> Separator:
     return model(tmp_path_factory.mktemp("open"), 4)
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Phrases for whatever is marked, and the frames of what was looked at."""
+    lengths: list[int] = []
+
+    def likely(_: object, wave: Tensor, anchors: Tensor) -> tuple[str, ...]:
+        assert wave.shape[-1] == 1920 * len(anchors)
+        lengths.append(len(anchors))
+        return NAMED
+
+    monkeypatch.setattr(references, "likely_phrases", likely)
+    return lengths
 
 
 @dataclass
@@ -102,13 +121,14 @@ def test_a_reference_is_the_longest_mark(separator: Separator) -> None:
         return mixture[..., start:end]
 
     spans = (Span(6.0, 6.2), FIRST, Span(2.0, 2.2, False))
-    found = make_reference(separator.networks, part, spans, 200)
+    found = make_reference(separator.networks, part, Prompt(None, spans), 200)
     assert found is not None and found.start == 25 - AROUND
     assert asked == [((25 - AROUND) * 1920, (50 + AROUND) * 1920)]
     expected = separator.networks.codec.context(mixture[..., slice(*asked[0])])
     assert torch.equal(found.context, expected)
     assert found.anchors.unique_consecutive().tolist() == [NULL, POSITIVE, NEGATIVE, NULL]
-    assert make_reference(separator.networks, part, spans[2:], 200) is None
+    assert found.phrases == (None, *NAMED)
+    assert make_reference(separator.networks, part, Prompt(None, spans[2:]), 200) is None
     assert len(asked) == 1
 
 
@@ -125,13 +145,16 @@ def test_a_mark_reaches_windows_that_it_does_not_touch(
     def joined(*runs: tuple[int, int]) -> list[tuple[int, int]]:
         return [*reference, *runs]
 
+    # The name that was given, or without one nothing and two that were found.
+    times = 1 if text else 3
+    assert result.settings["named"] == ([] if text else list(NAMED))
     assert [item.marks for item in seen] == [
         # The first window hears the mark itself.
         [(NULL, 25), (POSITIVE, 25), (NULL, 200)],
-        joined((OPEN, 250)),
+        *[joined((OPEN, 250))] * times,
         # From frame 376, and the last from 20 s.
-        joined((OPEN, 124), (NEGATIVE, 10), (OPEN, 116)),
-        joined((NEGATIVE, 10), (OPEN, 240)),
+        *[joined((OPEN, 124), (NEGATIVE, 10), (OPEN, 116))] * times,
+        *[joined((NEGATIVE, 10), (OPEN, 240))] * times,
     ]
     shown = [item.context[:ahead] for item in seen[1:]]
     assert all(torch.equal(one, shown[0]) for one in shown)
@@ -215,3 +238,34 @@ def test_models_without_the_fourth_kind_get_none(tmp_path: Path, seen: list[Seen
         [(NULL, 25), (POSITIVE, 25), (NULL, 200)],
         [(NULL, 250)],
     ]
+
+
+def test_answers_of_all_phrases_are_averaged(separator: Separator) -> None:
+    """Without a name a window's latents are the mean of those with each phrase."""
+    plan = make_plan(find_preset("draft", "data"), 0, Layout.overlapping(250, 62))
+    wave = torch.from_numpy(noise(1, 1920 * 500))[None]
+    prompt = Prompt(None, (FIRST,))
+    reference = make_reference(
+        separator.networks, lambda start, end: wave[..., start:end], prompt, 500
+    )
+    assert reference is not None
+
+    def latents(phrases: tuple[str | None, ...], monkeypatch: pytest.MonkeyPatch) -> Tensor:
+        found: list[Tensor] = []
+
+        def decode(_: object, track: Track, mixture: Track) -> Iterator[Tensor]:
+            track.extend(1000)
+            found.append(track.part(0, track.end))
+            yield mixture.part(0, 1)[:, None]
+
+        monkeypatch.setattr(along, "_decode", decode)
+        wanted = Wanted(prompt, reference=replace(reference, phrases=phrases))
+        with torch.inference_mode():
+            list(along.stems_along(separator.networks, iter([wave]), [wanted], plan, print))
+        return found[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        together = latents((None, *NAMED), patch)
+        alone = [latents((phrase,), patch) for phrase in (None, *NAMED)]
+    assert not torch.allclose(alone[0], alone[1], atol=1e-3)
+    torch.testing.assert_close(together, sum(alone) / 3, atol=1e-4, rtol=1e-4)

@@ -73,14 +73,14 @@ def stems_along(
     at_a_time = plan.at_a_time or _windows_at_a_time(plan, prompts, rows)
 
     def field(noisy: Tensor, time: Tensor, parts: list[Part]) -> Tensor:
-        velocity = torch.empty_like(noisy)
+        velocity = torch.zeros_like(noisy)
         for part in parts:
             # A reference starts from nothing: the models that read one predict the mean of data.
             own = functional.pad(noisy[part.rows], (0, 0, part.ahead, 0))
             output = as_velocity(
                 networks.field(own, time, part.known).float(), networks.prediction, own, time
             )
-            velocity[part.rows] = output[:, part.ahead :]
+            velocity.index_add_(0, part.rows, output[:, part.ahead :] * part.shares)
         advance(noisy.shape[0] // (len(prompts) * rows))
         return velocity
 
@@ -100,8 +100,11 @@ def _windows_at_a_time(plan: Plan, prompts: Sequence[Wanted], rows: int) -> int:
         # Each follows the one before a group behind: with many, groups must be small for the first
         # sound to come soon and little to be in memory.
         return 1
-    ahead = sum(wanted.reference.length for wanted in prompts if wanted.reference is not None)
-    return max(1, _FRAMES_AT_A_TIME // ((plan.layout.length * len(prompts) + ahead) * rows))
+    frames = 0
+    for reference in (wanted.reference for wanted in prompts):
+        ahead, asked = (0, 1) if reference is None else (reference.length, len(reference.phrases))
+        frames += (plan.layout.length + ahead) * asked
+    return max(1, _FRAMES_AT_A_TIME // (frames * rows))
 
 
 def _decode(codec: Codec, latents: Track, mixture: Track) -> Iterator[Tensor]:

@@ -26,11 +26,14 @@ class Part:
     Attributes:
         rows: `(n,)`, int64: which rows of the batch they are. It holds, for each window, for each
             prompt, its rows.
+        shares: `(n, 1, 1)`: how much of a row's answer each is; there are several of one row where
+            several phrases go with a reference.
         ahead: frames of a reference in front of the window's own.
         known: what is known of them and does not change from one evaluation to the next.
     """
 
     rows: Tensor
+    shares: Tensor
     ahead: int
     known: InferenceConditioning
 
@@ -41,12 +44,19 @@ class Item:
 
     Attributes:
         window, prompt: the numbers.
+        phrase: its text.
         reference: what goes in front.
     """
 
     window: int
     prompt: int
+    phrase: str | None
     reference: Reference | None
+
+    @property
+    def share(self) -> float:
+        """How much of the answer to window and prompt it is."""
+        return 1.0 if self.reference is None else 1 / len(self.reference.phrases)
 
 
 def of_one_length(
@@ -57,7 +67,9 @@ def of_one_length(
     for i, window in enumerate(windows):
         for j, wanted in enumerate(prompts):
             reference = _reference(wanted, window, codec)
-            groups[0 if reference is None else reference.length].append(Item(i, j, reference))
+            phrases = (wanted.prompt.text,) if reference is None else reference.phrases
+            ahead = 0 if reference is None else reference.length
+            groups[ahead] += [Item(i, j, phrase, reference) for phrase in phrases]
     return list(groups.values())
 
 
@@ -95,7 +107,7 @@ def prepare(
             anchors.append(torch.cat((reference.anchors, own)))
         videos.append(_video(networks, window, wanted))
     ahead = contexts[0].shape[1] - windows[0].length
-    phrases = [prompts[item.prompt].prompt.text for item in items for _ in range(rows)]
+    phrases = [item.phrase for item in items for _ in range(rows)]
     states, mask = networks.text.encode_batch(phrases)
     conditioning = Conditioning(
         context=torch.cat(contexts),
@@ -113,7 +125,13 @@ def prepare(
         for item in items
         for row in range(rows)
     ]
-    return Part(torch.tensor(places, device=networks.device), ahead, known)
+    shares = torch.tensor([item.share for item in items], device=networks.device)
+    return Part(
+        torch.tensor(places, device=networks.device),
+        shares.repeat_interleave(rows)[:, None, None],
+        ahead,
+        known,
+    )
 
 
 def _reference(wanted: Wanted, window: Window, codec: Codec) -> Reference | None:

@@ -5,20 +5,25 @@ fourth nothing. So the marked moment is put in front of every window without a m
 network answers there is thrown away. The window's own frames are OPEN: the network was trained to
 look for the sound of the example in them.
 
+Where the user has given no name, phrases that lift the same out of the moment go along, each in its
+turn, and the answers are averaged with that of the example alone: the phrases are sometimes wrong,
+and so is the example, but seldom in the same way.
+
 Only for models that know this kind of frame, and whose one evaluation is their mean answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from soundsift.models.codec import frame_rate
-from soundsift.prompts import OPEN, POSITIVE, Span, frame_anchors
+from soundsift.prompts import OPEN, POSITIVE, Prompt, frame_anchors
 from soundsift.separation.codec_rate import AnyRecording, latent_frames, part_of
+from soundsift.separation.naming import likely_phrases
 from soundsift.separation.networks import Networks
 from soundsift.separation.plan import Plan
 from soundsift.separation.wanted import Reference
@@ -33,14 +38,14 @@ def can_refer(networks: Networks) -> bool:
 
 
 def find_reference(
-    networks: Networks, recording: AnyRecording, spans: Sequence[Span], plan: Plan
+    networks: Networks, recording: AnyRecording, prompt: Prompt, plan: Plan
 ) -> Reference | None:
     """A marked moment for the windows that no mark touches; None if there are no such windows.
 
     Args:
         networks: the model.
         recording: what is to be separated.
-        spans: what is marked of it.
+        prompt: what is marked of it, and its name if that is known.
         plan: how it is cut into windows.
     """
     if not can_refer(networks):
@@ -48,14 +53,15 @@ def find_reference(
     frames = latent_frames(networks.codec, recording)
     if plan.layout.count(frames) == 1:
         return None
-    return make_reference(networks, partial(part_of, networks, recording), spans, frames)
+    part = partial(part_of, networks, recording)
+    return make_reference(networks, part, prompt, frames)
 
 
 @torch.inference_mode()
 def make_reference(
     networks: Networks,
     part: Callable[[int, int], Tensor],
-    spans: Sequence[Span],
+    prompt: Prompt,
     frames: int,
 ) -> Reference | None:
     """Find the marked moment that is to stand for all of them, and analyse it.
@@ -64,7 +70,7 @@ def make_reference(
         networks: the model, for which `can_refer` holds.
         part: the mixture from one sample to another at the codec's rate, `(1, channels, samples)`;
             asked for one stretch of at most 3 s.
-        spans: what is marked.
+        prompt: what is marked, and its name if that is known.
         frames: latent frames of the recording.
 
     Returns:
@@ -72,14 +78,16 @@ def make_reference(
     """
     size = networks.codec.samples_per_frame
     # Around the mark frames stay unmarked, not OPEN: that shows what is not wanted.
-    anchors = torch.from_numpy(frame_anchors(spans, frames, frame_rate(networks.codec)))
+    anchors = torch.from_numpy(frame_anchors(prompt.spans, frames, frame_rate(networks.codec)))
     stretch = marked_stretch(anchors)
     if stretch is None:
         return None
     start, end = stretch
-    return Reference(
-        start, networks.codec.context(part(start * size, end * size)), anchors[start:end]
-    )
+    wave, marked = part(start * size, end * size), anchors[start:end]
+    phrases: tuple[str | None, ...] = (prompt.text,)
+    if prompt.text is None:
+        phrases += likely_phrases(networks, wave, marked)
+    return Reference(start, networks.codec.context(wave), marked, phrases)
 
 
 def marked_stretch(

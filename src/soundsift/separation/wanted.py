@@ -17,11 +17,14 @@ class Reference:
         start: its first frame in the recording.
         context: `(rows, frames, context_channels)`, of the moment and a little around it.
         anchors: `(frames,)`, int64: what is marked of it.
+        phrases: what goes along with it as text, None for nothing; windows are asked with each, and
+            their answers averaged.
     """
 
     start: int
     context: Tensor
     anchors: Tensor
+    phrases: tuple[str | None, ...] = (None,)
 
     @property
     def length(self) -> int:

@@ -113,7 +113,7 @@ def _wanted(
     plan: Plan,
 ) -> Wanted:
     seen = None if prompt.visual is None else _seen(config, networks, recording, prompt)
-    return Wanted(prompt, seen, find_reference(networks, recording, prompt.spans, plan))
+    return Wanted(prompt, seen, find_reference(networks, recording, prompt, plan))
 
 
 def _with_spans(
@@ -135,6 +135,8 @@ def _described(wanted: Wanted, rate: float) -> dict[str, Any]:
     if reference is not None:
         end = reference.start + reference.length
         described["reference"] = [reference.start / rate, end / rate]
+        # What goes along with it beside the text that was asked for.
+        described["named"] = [p for p in reference.phrases if p != wanted.prompt.text]
     return described
 
 
