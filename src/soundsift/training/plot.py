@@ -28,10 +28,14 @@ def plot_metrics(metrics: Path, picture: Path) -> None:
         style = ":" if name.count("/") > 1 else "-"
         right.plot(steps, values, style, label=name.removeprefix("validation/"))
     right.set(xlabel="step", ylabel="improvement (dB)", title="validation, averaged weights")
-    for axes in (left, right):
+    # Beside the curves: there are too many of them on the right to leave room for it.
+    for axes, where in (
+        (left, {"loc": "best"}),
+        (right, {"loc": "upper left", "bbox_to_anchor": (1, 1)}),
+    ):
         axes.grid(alpha=0.3)
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=7)
+            axes.legend(fontsize=7, **where)
     figure.savefig(picture, dpi=110)
 
 
