@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 from tests.separation.test_separator import noise
-from tests.tiny_model import TINY
+from tests.tiny_model import SIZES, TINY
 from torch import Tensor
 
 import soundsift
@@ -36,9 +36,13 @@ NAMED = ("hum", "click")
 
 
 def model(folder: Path, anchor_count: int) -> Separator:
-    config = SeparatorConfig.model_validate(
-        TINY | {"field": {**TINY["field"], "anchor_count": anchor_count}}  # type: ignore[dict-item]
-    )
+    # As in the default model, text reaches every block in two ways.
+    field_config = {
+        **TINY["field"],  # type: ignore[dict-item]
+        "anchor_count": anchor_count,
+        "transformer": SIZES | {"pooled_text": True},
+    }
+    config = SeparatorConfig.model_validate(TINY | {"field": field_config})
     torch.manual_seed(0)
     field = VelocityField(config.field)
     for parameter in field.parameters():
