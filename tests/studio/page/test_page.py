@@ -18,9 +18,19 @@ STATIC = Path(str(resources.files("soundsift.studio") / "static"))
 JAVASCRIPT = "text/javascript; charset=utf-8"
 
 
+def place_of(page, selector: str) -> dict[str, float]:
+    """Where an element is, once it has come to rest there, as whoever reaches for it would wait."""
+    place = page.locator(selector).bounding_box()
+    while True:
+        page.wait_for_timeout(50)
+        before, place = place, page.locator(selector).bounding_box()
+        if place == before:
+            return place
+
+
 def drag(page, selector: str, start: float, end: float, height: float = 0.5) -> None:
     """Drag over an element with the mouse, from one fraction of its width to another."""
-    box = page.locator(selector).bounding_box()
+    box = place_of(page, selector)
     y = box["y"] + height * box["height"]
     page.mouse.move(box["x"] + start * box["width"], y)
     page.mouse.down()
@@ -107,10 +117,12 @@ def test_a_span_drawn_on(visit, server, clip, tmp_path, part) -> None:
     assert wave["width"] == spectrogram["width"] == pytest.approx(lane["width"], abs=2)
     # From right to left is as good.
     drag(page, part, 5 / 6, 2 / 3)
+    page.wait_for_selector("#span-list li")
     ((_, start, end),) = spans_shown(page)
     assert (start, end) == (pytest.approx(2.0, abs=0.01), pytest.approx(2.5, abs=0.01))
     page.keyboard.press("Delete")
     drag(page, part, 1 / 6, 1 / 2)
+    page.wait_for_selector("#span-list li")
     ((sign, start, end),) = spans_shown(page)
     assert (sign, start) == ("+", pytest.approx(0.5, abs=0.01))
     assert end == pytest.approx(1.5, abs=0.01)
