@@ -36,7 +36,7 @@ def has_picture(path: Path) -> bool:
     """Whether a file has a moving picture; the cover of a song is none."""
     try:
         with _open(path) as container:
-            return bool(_pictures(container))
+            return bool(moving_pictures(container))
     except (av.FFmpegError, ValueError, OSError):
         return False
 
@@ -71,7 +71,7 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
     with refusals():
         old = _open(source)
     with old:
-        pictures = _pictures(old)
+        pictures = moving_pictures(old)
         if not pictures:
             raise SoundsiftError(
                 f"{source} has no moving picture; a video was expected for --format video."
@@ -210,7 +210,8 @@ def _open(path: Path) -> Any:
     )
 
 
-def _pictures(container: Any) -> list[Any]:
+def moving_pictures(container: Any) -> list[Any]:
+    """The video streams of an open file that FFmpeg can decode, without the covers of songs."""
     cover = av.stream.Disposition.attached_pic
     return [
         stream

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO
 
 import typer
 
@@ -75,13 +75,8 @@ def stream(request: StreamRequest) -> None:
             "--rate and --channels were given with --format wav, which says both itself; "
             "--format s16le or f32le was expected."
         )
-    # A closed one is None.
-    if sys.stdin is None or sys.stdin.isatty():
-        seen = "closed" if sys.stdin is None else "a terminal"
-        raise SoundsiftError(f"standard input is {seen}; a pipe with sound was expected.")
-    if sys.stdout is None or sys.stdout.isatty():
-        seen = "closed" if sys.stdout is None else "a terminal"
-        raise SoundsiftError(f"standard output is {seen}; a pipe or a file was expected.")
+    _refuse_no_pipe(sys.stdin, "standard input", "a pipe with sound")
+    _refuse_no_pipe(sys.stdout, "standard output", "a pipe or a file")
 
     import soundsift
     from soundsift.audio.pipes import PipeFormat, read_blocks, read_wav_header
@@ -114,6 +109,13 @@ def stream(request: StreamRequest) -> None:
     )
     with _closed_pipe(), ended_like_interrupted():
         _write(sys.stdout.buffer, pieces, form, header=not raw)
+
+
+def _refuse_no_pipe(pipe: TextIO | None, name: str, expected: str) -> None:
+    # A closed one is None.
+    if pipe is None or pipe.isatty():
+        seen = "closed" if pipe is None else "a terminal"
+        raise SoundsiftError(f"{name} is {seen}; {expected} was expected.")
 
 
 def _write(sink: BinaryIO, pieces: Iterator[np.ndarray], form: PipeFormat, *, header: bool) -> None:

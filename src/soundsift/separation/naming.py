@@ -55,7 +55,7 @@ def likely_phrases(
         return ()
     spectrum = codec.spectrum(wave)
     weight = codec.cross_energy(spectrum, spectrum).mean(dim=1).clamp(min=0).sqrt()
-    context = codec.context(wave)
+    context = codec.context(wave, spectrum)
     marked = anchors.to(networks.device)[None]
     wanted = (_cells(networks, codec, context, [None], marked) * weight).flatten()
     names = known_phrases() if phrases is None else phrases

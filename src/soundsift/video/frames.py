@@ -9,6 +9,7 @@ from typing import Any
 import av
 import numpy as np
 
+from soundsift.audio.video import moving_pictures
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import FRAME_RATE
 
@@ -55,9 +56,7 @@ def read_video(path: str | Path) -> Iterator[VideoFrame]:
             f"{path} can't be read as video: it does not exist, is no video, or its header is "
             "damaged or cut off."
         ) from error
-    # The cover of a music file is a "video" stream, too; tracks without a decoder have no codec.
-    cover = av.stream.Disposition.attached_pic
-    streams = [s for s in container.streams.video if s.codec_context and not s.disposition & cover]
+    streams = moving_pictures(container)
     if not streams:
         container.close()
         raise SoundsiftError(f"{path} has no video; a file with moving pictures was expected.")

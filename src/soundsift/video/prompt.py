@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,13 @@ class VisualPrompt:
         marks = " ".join(map(str, self.boxes))
         if self.masks is not None:
             name = "" if isinstance(self.masks, np.ndarray) else str(self.masks)
-            marks = " ".join(filter(None, ("masks", name, fingerprint(self.masks))))
+            marks = " ".join(filter(None, ("masks", name, self._fingerprint)))
         return marks if self.video is None else f"{marks} in {self.video}"
+
+    @cached_property
+    def _fingerprint(self) -> str | None:
+        """Taken once: masks may be long, and a run describes its prompts again and again."""
+        return None if self.masks is None else fingerprint(self.masks)
 
     def frames(self, recording: Path | None) -> Iterator[VideoFrame]:
         """The object alone, picture by picture.
