@@ -163,6 +163,16 @@ def test_impossible_formats(values, words):
         Output(*values)
 
 
+def test_more_kilobits_than_opus_takes(tmp_path):
+    """It is written with the most that there is, as MP3 and AAC are."""
+    made = make("s16", "mono")
+    sizes = [
+        made.save(tmp_path, f"{rate}", output=Output("opus", None, rate))["target"].stat().st_size
+        for rate in (256, 510)
+    ]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.01)
+
+
 def test_too_many_channels(tmp_path):
     made = make("s16", "5.1")
     with pytest.raises(SoundsiftError, match="MP3 can't hold 6 channels"):

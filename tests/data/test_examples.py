@@ -9,6 +9,7 @@ from soundsift.data.examples import SPARE_SECONDS, passing, query_by_example
 from soundsift.data.scenes import Query, Scene, SceneConfig, SceneGenerator, Source
 from soundsift.data.spans import active_spans
 from soundsift.prompts import POSITIVE, frame_anchors
+from soundsift.separation.references import AROUND
 
 LENGTH = 100
 SECONDS = LENGTH / 25 + SPARE_SECONDS
@@ -54,6 +55,24 @@ def test_the_mark_begins_in_the_example_and_is_heard_there(bank_folder: Path) ->
         [mark] = query.spans
         near = [abs(mark.start - a) + abs(mark.end - b) for a, b in active_spans(wave, 48_000)]
         assert min(near) <= 0.21
+
+
+def test_more_may_be_shown_around_a_mark(bank_folder: Path) -> None:
+    """On both sides, and the window keeps about half of the length."""
+    generator, seconds = SceneGenerator(Bank(bank_folder), SceneConfig()), 12.0
+    shown = []
+    for number in range(30):
+        rng = generator.rng(number)
+        scene = generator.scene(rng, seconds + SPARE_SECONDS)
+        query = query_by_example(scene, 300, rng, wide=1.0)
+        if not query.example:
+            continue
+        (start, end), (first, last) = query.parts
+        assert end - start + last - first == 300 and last - first >= 150
+        ids = frame_anchors(query.spans, round((seconds + SPARE_SECONDS) * 25))
+        marked = np.flatnonzero(ids == POSITIVE)
+        shown.append(marked[0] - start)
+    assert max(shown) > 2 * AROUND and max(shown) <= 37
 
 
 def test_without_a_place_for_an_example_it_asks_by_text(bank_folder: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundsift.data.bank import Bank, active_level_db
+from soundsift.data.bank import Bank, Clip, active_level_db
 from soundsift.data.captions import GROUPS
-from soundsift.data.scenes import Scene, SceneConfig, SceneGenerator
+from soundsift.data.scenes import Samples, Scene, SceneConfig, SceneGenerator
 
 SECONDS = 2.0
 PLAIN = {"speed": 0.0, "equaliser": 0.0, "band_limit": 0.0, "damage": 0.0, "room": 0.0}
@@ -141,6 +141,30 @@ def test_a_voice_speaks_with_one_voice(bank_folder: Path) -> None:
         for frame in frames:
             if np.square(frame).mean() > 0.5 * loudest and (np.abs(frame) > 0).mean() > 0.95:
                 assert min(abs(fundamental(frame) - pitch) for pitch in pitches) < 4
+
+
+@pytest.mark.parametrize(("again", "clips"), [(1.0, 1), (0.0, 2)])
+def test_a_sound_comes_back_as_the_same_clip_or_another(
+    bank_folder: Path, monkeypatch: pytest.MonkeyPatch, again: float, clips: int
+) -> None:
+    made = generator(
+        bank_folder, kind_weights={"instrument": 1.0}, source_counts=(1, 0, 0, 0), again=again
+    )
+    heard: list[str] = []
+    audio = made.bank.audio
+
+    def spy(clip: Clip, start: int = 0, most: int | None = None) -> Samples:
+        heard.append(clip.path)
+        return audio(clip, start, most)
+
+    monkeypatch.setattr(made.bank, "audio", spy)
+    found = set()
+    for number in range(30):
+        heard.clear()
+        made.scene(made.rng(number), SECONDS)
+        found.add(len({*heard}))
+    # Of the patch that it is played on there are two.
+    assert max(found) == clips
 
 
 def fundamental(wave: np.ndarray) -> float:

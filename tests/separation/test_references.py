@@ -21,7 +21,7 @@ from soundsift.separation.plan import make_plan
 from soundsift.separation.presets import find_preset
 from soundsift.separation.references import (
     AROUND,
-    LONGEST,
+    LONGEST_MARK,
     make_reference,
     marked_stretch,
 )
@@ -110,9 +110,9 @@ def test_a_mark_is_shown_with_what_is_around_it() -> None:
 def test_what_is_shown_is_bounded(seconds: float) -> None:
     marked = anchors(Span(5.0, 5.0 + seconds), Span(20.0, 20.02))
     start, end = marked_stretch(marked) or (0, 0)
-    assert end - start <= LONGEST
+    assert end - start <= LONGEST_MARK + 2 * AROUND
     assert start < 125 < end
-    assert (marked[start:end] == POSITIVE).sum() >= min(25 * seconds, LONGEST // 2)
+    assert (marked[start:end] == POSITIVE).sum() >= min(25 * seconds, LONGEST_MARK)
     assert marked[start] != POSITIVE
 
 

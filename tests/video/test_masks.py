@@ -10,7 +10,7 @@ import pytest
 from tests.video.pictures import GREY, HEIGHT, SQUARE, WIDTH, moving_square, video, write_video
 
 from soundsift.errors import SoundsiftError
-from soundsift.video import VisualPrompt, keep_masks, read_masks
+from soundsift.video import Box, VisualPrompt, keep_masks, read_masks
 
 
 def square_masks(count: int) -> np.ndarray:
@@ -92,6 +92,14 @@ def test_settings_tell_masks_from_others(tmp_path: Path) -> None:
     before = VisualPrompt(masks=path).described()
     assert before == f"masks {path} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
     assert VisualPrompt(masks=path, video="v.mkv").described() == f"{before} in v.mkv"
+    video = tmp_path / "v.mkv"
+    found = []
+    for content in (b"a", b"b"):
+        video.write_bytes(content)
+        found.append(VisualPrompt(boxes=(Box(1, 2, 3, 4),), video=video).described())
+        digest = hashlib.sha256(content).hexdigest()[:16]
+        assert found[-1] == f"{Box(1, 2, 3, 4)} in {video} {digest}"
+    assert found[0] != found[1]
     np.save(path, ~square_masks(2))
     assert VisualPrompt(masks=path).described() != before
     # Reading says what is wrong with it.

@@ -40,6 +40,8 @@ class Coder:
         rates: sample rates that it takes, rising; empty for all.
         layouts: arrangements of channels that it takes; empty for all of `channels`.
         channels: how many at most.
+        kilobits: per second and channel at most; beyond that the encoder takes nothing, where
+            others take the most that they have. None for no limit of that kind.
     """
 
     name: str
@@ -49,6 +51,12 @@ class Coder:
     rates: tuple[int, ...] = ()
     layouts: tuple[str, ...] = ()
     channels: int = 8
+    kilobits: int | None = None
+
+    def bits_per_second(self, output: Output, channels: int) -> int:
+        """What is asked for, or the most that the encoder takes."""
+        asked = output.bits_per_second(channels)
+        return asked if self.kilobits is None else min(asked, 1000 * self.kilobits * channels)
 
     def rate(self, wanted: int) -> int:
         """The sample rate to write: the same, or the next higher, or the highest that there is."""
@@ -73,7 +81,7 @@ class Coder:
 
 
 AAC = Coder("AAC", "ipod", "aac", "fltp", _AAC_RATES, _AAC, 6)
-OPUS = Coder("Opus", "ogg", "libopus", "flt", (48000,), _OPUS, 6)
+OPUS = Coder("Opus", "ogg", "libopus", "flt", (48000,), _OPUS, 6, 256)
 _CODERS: dict[FormatName, Coder] = {
     "flac": Coder("FLAC", "flac", "flac", ""),
     "mp3": Coder("MP3", "mp3", "libmp3lame", "fltp", _MP3_RATES, _FEW, 2),
@@ -143,7 +151,7 @@ class SoundTrack:
         stream.layout, stream.format = self._layout, self._kind
         stream.codec_context.time_base = Fraction(1, self._rate)
         if not output.lossless:
-            stream.bit_rate = output.bits_per_second(facts.channels)
+            stream.bit_rate = how.bits_per_second(output, facts.channels)
 
     def write(self, block: np.ndarray, before: Callable[[Fraction], None] | None = None) -> None:
         """Encode samples `(channels, samples)`, full scale ±1.

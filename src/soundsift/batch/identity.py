@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from soundsift.digest import file_digest
+
 _BLOCK = 2**20
 # Models larger than this are known by evenly spaced blocks: training changes all of them.
 _WHOLE, _BLOCKS = 2**28, 256
@@ -15,7 +17,7 @@ _WHOLE, _BLOCKS = 2**28, 256
 def of_input(path: Path) -> dict[str, Any]:
     """What a recording is known by: its size, time of change and SHA-256."""
     stat = path.stat()
-    return {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": _sha256(path)}
+    return {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": file_digest(path)}
 
 
 def same_input(noted: object, path: Path) -> bool:
@@ -33,7 +35,7 @@ def same_input(noted: object, path: Path) -> bool:
             return False
         # A copy has another time, and is read.
         return bool(
-            noted.get("mtime_ns") == stat.st_mtime_ns or noted.get("sha256") == _sha256(path)
+            noted.get("mtime_ns") == stat.st_mtime_ns or noted.get("sha256") == file_digest(path)
         )
     except OSError:
         return False
@@ -67,8 +69,3 @@ def _files_in(folder: Path) -> Iterator[Path]:
         # A link to where it lies would never end.
         elif path.is_dir() and not folder.resolve().is_relative_to(path.resolve()):
             yield from _files_in(path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -85,19 +85,47 @@ def _here(passes: Sequence[Pass], progress: Progress) -> Iterator[Outcome]:
 
 def _beside(passes: Sequence[Pass], workers: int, progress: Progress) -> Iterator[Outcome]:
     threads = max(1, processors() // workers)
-    left = list(passes)
     with _threads_of_processes(threads):
+        left = list(passes)
         while left:
-            left = yield from _until_killed(left, min(workers, len(left)), threads, progress)
+            begun, left = yield from _until_killed(left, min(workers, len(left)), threads, progress)
+            if left and not begun:
+                # Where nothing could be begun, nothing will be with another pool.
+                begun, left = left, []
+            elif len(begun) > 1:
+                # One of them did it: whichever is killed alone, too.
+                begun = yield from _one_at_a_time(begun, threads, progress)
+            for one in begun:
+                progress(one, 1.0)
+                yield from failed(
+                    one,
+                    f"{one.recording} was given up: a process was killed, perhaps for want of "
+                    "memory; fewer --jobs were expected.",
+                )
+
+
+def _one_at_a_time(
+    passes: Sequence[Pass], threads: int, progress: Progress
+) -> Generator[Outcome, None, list[Pass]]:
+    """Do passes, each with a process of its own.
+
+    Returns:
+        Those whose process was killed.
+    """
+    killed = []
+    for one in passes:
+        begun, left = yield from _until_killed([one], 1, threads, progress)
+        killed += begun + left
+    return killed
 
 
 def _until_killed(
     passes: Sequence[Pass], workers: int, threads: int, progress: Progress
-) -> Generator[Outcome, None, list[Pass]]:
+) -> Generator[Outcome, None, tuple[list[Pass], list[Pass]]]:
     """Do passes with a pool of their own, which breaks when one of its processes is killed.
 
     Returns:
-        What was not begun by then.
+        What was going on then, and what was not begun.
     """
     # Spawned, not forked: PyTorch's threads don't survive a fork.
     context = multiprocessing.get_context("spawn")
@@ -136,17 +164,11 @@ def _until_killed(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     listen()
-    # Where nothing could be begun, nothing will be with another pool.
-    lost = [one for one in left.values() if one.index in begun or not begun]
-    for one in lost:
-        del left[one.index]
-        progress(one, 1.0)
-        yield from failed(
-            one,
-            f"{one.recording} was given up: a process was killed, perhaps for want of memory; "
-            "fewer --jobs were expected.",
-        )
-    return list(left.values())
+    unfinished = list(left.values())
+    return (
+        [one for one in unfinished if one.index in begun],
+        [one for one in unfinished if one.index not in begun],
+    )
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:

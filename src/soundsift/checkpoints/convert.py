@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +35,7 @@ from soundsift.checkpoints.load import (
     open_parts,
 )
 from soundsift.config import DacVaeConfig
+from soundsift.digest import file_digest
 from soundsift.errors import SoundsiftError
 from soundsift.models.dac_vae import DacVae
 from soundsift.models.pe_vision import PeVision
@@ -237,6 +237,4 @@ def _cast_one(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _identity(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"sha256": digest, "bytes": path.stat().st_size}
+    return {"sha256": file_digest(path), "bytes": path.stat().st_size}

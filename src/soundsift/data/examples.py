@@ -19,7 +19,7 @@ from soundsift.data.bank import SAMPLE_RATE
 from soundsift.data.scenes import Query, Scene, Source, draw_phrase
 from soundsift.data.spans import active_spans
 from soundsift.prompts import FRAME_RATE, Span, frame_anchors
-from soundsift.separation.references import marked_stretch
+from soundsift.separation.references import AROUND, LONGEST_MARK, marked_stretch
 
 #: What a scene is longer than a window, in seconds, and the shortest window with its example.
 SPARE_SECONDS, SHORTEST_SECONDS = 4.0, 4.0
@@ -29,6 +29,8 @@ _TEXT = 0.35
 _FADE_SECONDS = 0.05
 #: The most that an edge of a mark is off, and the shortest mark, in seconds.
 _OFF, _SHORTEST_MARK = 0.1, 0.04
+#: Frames on either side of a mark, at most, where more than separation's are shown.
+_WIDEST = 37
 
 
 def passing(scene: Scene, share: float, rng: np.random.Generator) -> Scene:
@@ -51,7 +53,7 @@ def _cut(source: Source, rng: np.random.Generator) -> Source:
 
 
 def query_by_example(
-    scene: Scene, length: int, rng: np.random.Generator, favourite: int = 0
+    scene: Scene, length: int, rng: np.random.Generator, favourite: int = 0, wide: float = 0.0
 ) -> Query:
     """Ask for a source in one part of a scene by an example of it from another part.
 
@@ -60,12 +62,15 @@ def query_by_example(
         length: frames of example and window together.
         rng: random numbers.
         favourite: the source to ask for, if there is a place for its example.
+        wide: the probability that more of what is around the mark is shown than in separation.
 
     Returns:
         The question; one by text alone about the beginning if no example can be cut out.
     """
     samples = len(scene.sources[0].wave)
     frames = -(-samples * FRAME_RATE // SAMPLE_RATE)
+    # Without it, the random numbers stay what they were.
+    around = _around(length, rng) if wide and rng.random() < wide else AROUND
     heard: dict[int, list[tuple[float, float]]] = {}
     for attempt in range(_ATTEMPTS):
         # The favourite has half of the attempts.
@@ -73,7 +78,7 @@ def query_by_example(
         if wanted not in heard:
             heard[wanted] = active_spans(scene.sources[wanted].wave, SAMPLE_RATE)
         spans = _occurrence(heard[wanted], samples / SAMPLE_RATE, rng)
-        parts = _parts(spans, frames, length, rng)
+        parts = _parts(spans, frames, length, around, rng)
         if parts:
             text = draw_phrase(scene.sources[wanted].clip, rng) if rng.random() < _TEXT else None
             return Query(text, spans, (wanted,), example=True, parts=parts)
@@ -96,11 +101,17 @@ def _occurrence(
     return (Span(start, end),) if end - start >= _SHORTEST_MARK else ()
 
 
+def _around(length: int, rng: np.random.Generator) -> int:
+    """Frames on either side of a mark; half of the length, about, is left to the window."""
+    room = (length // 2 - LONGEST_MARK) // 2
+    return max(AROUND, min(room, int(rng.integers(AROUND, _WIDEST + 1))))
+
+
 def _parts(
-    spans: tuple[Span, ...], frames: int, length: int, rng: np.random.Generator
+    spans: tuple[Span, ...], frames: int, length: int, around: int, rng: np.random.Generator
 ) -> tuple[tuple[int, int], ...]:
     """Example and window; empty if the example leaves no room for a window."""
-    stretch = marked_stretch(torch.from_numpy(frame_anchors(spans, frames)))
+    stretch = marked_stretch(torch.from_numpy(frame_anchors(spans, frames)), around)
     if stretch is None:
         return ()
     start, end = stretch

@@ -48,6 +48,9 @@ class SceneConfig(BaseModel):
         elsewhere: probability that all that is asked of a scene comes with an example from another
             part of it (`soundsift.data.examples`); scenes of 4 s and more.
         passing: of such scenes, probability that a source is heard in a part of them only.
+        wide: of such examples, probability that more of what surrounds them is shown.
+        again: probability that a sound other than speech comes back as the same clip, not as
+            another of its concept.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,6 +77,8 @@ class SceneConfig(BaseModel):
     example: float = 0.0
     elsewhere: float = 0.0
     passing: float = 0.4
+    wide: float = 0.0
+    again: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -260,7 +265,7 @@ class SceneGenerator:
             if rng.random() > keep:
                 break
             at = end + int(rng.uniform(*gaps) * SAMPLE_RATE)
-            same = clip.kind != "speech" and rng.random() < 0.5
+            same = clip.kind != "speech" and rng.random() < self.config.again
             wave = first if same else sound(siblings[int(rng.integers(len(siblings)))])
         return out
 

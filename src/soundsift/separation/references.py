@@ -28,8 +28,8 @@ from soundsift.separation.networks import Networks
 from soundsift.separation.plan import Plan
 from soundsift.separation.wanted import Reference
 
-#: Frames of a reference, and those of them shown on either side of what is marked, at most.
-LONGEST, AROUND = 75, 12
+#: Marked frames of a reference, and frames shown on either side of them, at most.
+LONGEST_MARK, AROUND = 51, 12
 
 
 def can_refer(networks: Networks) -> bool:
@@ -90,15 +90,12 @@ def make_reference(
     return Reference(start, networks.codec.context(wave), marked, phrases)
 
 
-def marked_stretch(
-    anchors: Tensor, longest: int = LONGEST, around: int = AROUND
-) -> tuple[int, int] | None:
-    """The longest marked moment with a little around it.
+def marked_stretch(anchors: Tensor, around: int = AROUND) -> tuple[int, int] | None:
+    """The longest marked moment, or its beginning, with a little around it.
 
     Args:
         anchors: `(frames,)`, of the whole recording.
-        longest: frames, at most.
-        around: frames on either side, at most; half of it where the moment is long.
+        around: frames on either side, at most.
 
     Returns:
         (start, end) in frames; None if nothing is positive.
@@ -108,6 +105,5 @@ def marked_stretch(
     if not places:
         return None
     start, end = max(zip(places[::2], places[1::2], strict=True), key=lambda run: run[1] - run[0])
-    end = min(end, start + longest - 2 * min(around, longest // 6))
-    beside = min(around, (longest - (end - start)) // 2)
-    return max(0, start - beside), min(len(anchors), end + beside)
+    end = min(end, start + LONGEST_MARK)
+    return max(0, start - around), min(len(anchors), end + around)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import threading
@@ -14,6 +13,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from soundsift.digest import file_digest
 from soundsift.studio.decoders import Decoders
 from soundsift.studio.folder import AUDIO, ORIGINAL, PEAKS, DataFolder
 from soundsift.studio.limits import Limits
@@ -100,8 +100,7 @@ class Recordings:
         partial = self._folder.new_partial()
         try:
             shutil.copyfile(path, partial / ORIGINAL)
-            with (partial / ORIGINAL).open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = file_digest(partial / ORIGINAL)
             return self._keep(partial, Upload(clean_name(path.name), digest, size))
         finally:
             self._folder.remove(partial)

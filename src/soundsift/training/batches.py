@@ -245,7 +245,7 @@ class Batches(Dataset[Batch]):
         asked = [int(i) for i in rng.permutation(len(scene.sources))]
         length = round(seconds * self.config.model.codec.frame_rate)
         queries = [
-            query_by_example(scene, length, rng, wanted)
+            query_by_example(scene, length, rng, wanted, law.wide)
             if elsewhere
             else self.generator.query(scene, rng, wanted)
             for wanted in islice(cycle(asked), self.config.batch.queries)

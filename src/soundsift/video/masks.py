@@ -10,6 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from soundsift.digest import file_digest
 from soundsift.errors import SoundsiftError
 from soundsift.video.frames import VideoFrame, read_video
 
@@ -108,15 +109,15 @@ def read_masks(path: str | Path) -> Iterator[np.ndarray]:
 
 
 def fingerprint(masks: str | Path | np.ndarray) -> str | None:
-    """What tells masks from others, for settings: the same only while they stay the same.
+    """What tells masks, or a video, from others, for settings: the same while they stay the same.
 
     Args:
-        masks: A path for `read_masks`, or an array.
+        masks: A path for `read_masks` or `read_video`, or an array.
 
     Returns:
         The first 16 hexadecimal digits of the SHA-256 of a file's bytes; of the names and the bytes
         of the images in a folder; or of an array's shape and bytes. None for what can't be read:
-        `read_masks` says what is wrong with it.
+        reading it says what is wrong.
     """
     if isinstance(masks, np.ndarray):
         digest = hashlib.sha256(repr(masks.shape).encode())
@@ -127,7 +128,7 @@ def fingerprint(masks: str | Path | np.ndarray) -> str | None:
         if path.is_dir():
             return _of_folder(path)
         # Not of a pipe, which could not be read again.
-        return _of_file(path)[:_DIGITS] if path.is_file() else None
+        return file_digest(path)[:_DIGITS] if path.is_file() else None
     except OSError:
         return None
 
@@ -136,13 +137,8 @@ def _of_folder(folder: Path) -> str:
     digest = hashlib.sha256()
     for image in _images(folder):
         # No name holds a zero byte: where one ends is beyond doubt.
-        digest.update(os.fsencode(image.name) + b"\0" + _of_file(image).encode())
+        digest.update(os.fsencode(image.name) + b"\0" + file_digest(image).encode())
     return digest.hexdigest()[:_DIGITS]
-
-
-def _of_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _images(folder: Path) -> list[Path]:

@@ -38,17 +38,19 @@ class VisualPrompt:
             )
 
     def described(self) -> str:
-        """In a line, for settings; with a fingerprint of masks, which change while paths don't."""
-        marks = " ".join(map(str, self.boxes))
-        if self.masks is not None:
-            name = "" if isinstance(self.masks, np.ndarray) else str(self.masks)
-            marks = " ".join(filter(None, ("masks", name, self._fingerprint)))
-        return marks if self.video is None else f"{marks} in {self.video}"
+        """In a line, for settings; with fingerprints of files, which change while paths don't."""
+        return self._described
 
     @cached_property
-    def _fingerprint(self) -> str | None:
-        """Taken once: masks may be long, and a run describes its prompts again and again."""
-        return None if self.masks is None else fingerprint(self.masks)
+    def _described(self) -> str:
+        # Once: files may be long, and a run describes its prompts again and again.
+        words = [str(box) for box in self.boxes]
+        if self.masks is not None:
+            name = "" if isinstance(self.masks, np.ndarray) else str(self.masks)
+            words = ["masks", name, fingerprint(self.masks) or ""]
+        if self.video is not None:
+            words += ["in", str(self.video), fingerprint(self.video) or ""]
+        return " ".join(filter(None, words))
 
     def frames(self, recording: Path | None) -> Iterator[VideoFrame]:
         """The object alone, picture by picture.
