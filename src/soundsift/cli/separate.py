@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from soundsift.cli.groups import BAD_REQUEST, SPAN_ORDER
+from soundsift.cli.groups import SPAN_ORDER
 from soundsift.cli.options import Model, Overwrite, Preset
-from soundsift.cli.progress import files_progress
 from soundsift.errors import SoundsiftError
-
-if TYPE_CHECKING:
-    from soundsift.batch.plan import Pass
-    from soundsift.batch.work import Outcome
 
 SEPARATE_HELP = """Lift a sound out of recordings.
 
@@ -62,9 +56,6 @@ soundsift remove film.mp4 --text music --format video --out clean
 soundsift remove episodes --text "background music" --format mp3 --bitrate 192 --out clean
 soundsift remove - --stream --text "fan noise" --format wav < in.wav > out.wav
 """
-
-#: Some recordings failed, others went through.
-SOME_FAILED = 3
 
 #: What a stream goes by; all other parameters are for files.
 _WITH_STREAM = frozenset({
@@ -341,7 +332,11 @@ def separate(
         exclusive=exclusive,
         rest=rest,
     )
-    _run(make_passes(request), jobs, json_line)
+    passes = make_passes(request)
+    # Imported here: what is wrong with a request is said before PyTorch is there.
+    from soundsift.cli.run import run_passes
+
+    run_passes(passes, jobs, json_line)
 
 
 def _refuse_beside_stream(ctx: typer.Context, mix: tuple[str, ...], format_: str | None) -> None:
@@ -360,56 +355,3 @@ def _refuse_beside_stream(ctx: typer.Context, mix: tuple[str, ...], format_: str
         raise SoundsiftError(
             f"--format {format_} can't be streamed; wav, s16le or f32le was expected."
         )
-
-
-def _run(passes: list[Pass], workers: int, json_line: bool) -> None:
-    from soundsift.batch.plan import make_plan
-    from soundsift.batch.work import Outcome
-    from soundsift.cli import reports
-    from soundsift.cli.outputs import check_folder
-
-    plan = make_plan(passes)
-    for folder in sorted({job.out for one in plan.to_do for job in one.jobs}):
-        check_folder(folder)
-    single = sum(len(one.jobs) for one in passes) == 1
-
-    def tell(outcome: Outcome) -> None:
-        if json_line:
-            typer.echo(reports.as_json(outcome))
-        if outcome.status == "failed":
-            if not single:
-                typer.echo(reports.one_line(outcome.error), err=True)
-        elif not json_line:
-            typer.echo(reports.in_words(outcome, single))
-
-    done = failed = 0
-    for job, settings in plan.finished:
-        tell(Outcome(job, "skipped", settings=settings))
-    if plan.to_do:
-        from soundsift.batch.pool import run
-
-        numbers = {one.index: number for number, one in enumerate(plan.to_do)}
-        sizes = [_size(one.recording) for one in plan.to_do]
-        with files_progress(sizes) as bar:
-
-            def progress(one: Pass, fraction: float) -> None:
-                bar.report(numbers[one.index], one.recording.name, fraction)
-
-            with closing(run(plan.to_do, workers, progress)) as outcomes:  # type: ignore[type-var]
-                for outcome in outcomes:
-                    failed += outcome.status == "failed"
-                    done += outcome.status == "done"
-                    bar.past(lambda outcome=outcome: tell(outcome))  # type: ignore[misc]
-                    if single and failed:
-                        raise SoundsiftError(outcome.error)
-    if not single and not json_line:
-        typer.echo(reports.summary(done, len(plan.finished), failed))
-    if failed:
-        raise typer.Exit(SOME_FAILED if done or plan.finished else BAD_REQUEST)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
