@@ -31,6 +31,8 @@ from soundsift.separation.wanted import Wanted
 from soundsift.separation.windows import Layout
 
 FIRST = Span(1.0, 2.0)
+#: Of what is shown with it, in frames.
+START = max(0, 25 - AROUND)
 RATE = 16_000
 NAMED = ("hum", "click")
 
@@ -101,7 +103,8 @@ def anchors(*spans: Span, frames: int = 1000) -> Tensor:
 
 
 def test_a_mark_is_shown_with_what_is_around_it() -> None:
-    assert marked_stretch(anchors(FIRST)) == (25 - AROUND, 50 + AROUND)
+    assert marked_stretch(anchors(FIRST)) == (START, 50 + AROUND)
+    assert marked_stretch(anchors(Span(4.0, 5.0))) == (100 - AROUND, 125 + AROUND)
     assert marked_stretch(anchors(Span(0.0, 1.0))) == (0, 25 + AROUND)
     assert marked_stretch(anchors(Span(1.0, 2.0, False))) is None
 
@@ -126,8 +129,8 @@ def test_a_reference_is_the_longest_mark(separator: Separator) -> None:
 
     spans = (Span(6.0, 6.2), FIRST, Span(2.0, 2.2, False))
     found = make_reference(separator.networks, part, Prompt(None, spans), 200)
-    assert found is not None and found.start == 25 - AROUND
-    assert asked == [((25 - AROUND) * 1920, (50 + AROUND) * 1920)]
+    assert found is not None and found.start == START
+    assert asked == [(START * 1920, (50 + AROUND) * 1920)]
     expected = separator.networks.codec.context(mixture[..., slice(*asked[0])])
     assert torch.equal(found.context, expected)
     assert found.anchors.unique_consecutive().tolist() == [NULL, POSITIVE, NEGATIVE, NULL]
@@ -142,9 +145,9 @@ def test_a_mark_reaches_windows_that_it_does_not_touch(
 ) -> None:
     spans = [FIRST, Span(20.0, 20.4, False)]
     result = separator.separate(noise(1, RATE * 30), sample_rate=RATE, text=text, spans=spans)
-    assert result.settings["reference"] == [(25 - AROUND) / 25, (50 + AROUND) / 25]
-    reference = [(NULL, AROUND), (POSITIVE, 25), (NULL, AROUND)]
-    ahead = 25 + 2 * AROUND
+    assert result.settings["reference"] == [START / 25, (50 + AROUND) / 25]
+    reference = [(NULL, 25 - START), (POSITIVE, 25), (NULL, AROUND)]
+    ahead = 50 - START + AROUND
 
     def joined(*runs: tuple[int, int]) -> list[tuple[int, int]]:
         return [*reference, *runs]
@@ -171,7 +174,7 @@ def test_what_is_answered_for_the_reference_is_thrown_away(
 
     def count(_: InferenceField, noisy: Tensor, *__: object) -> Tensor:
         ahead = noisy.shape[1] - 250
-        assert ahead in (0, 25 + 2 * AROUND)
+        assert ahead in (0, 50 - START + AROUND)
         number = torch.arange(-ahead, 250.0, device=noisy.device)[None, :, None]
         return number.expand_as(noisy)
 
@@ -224,8 +227,8 @@ def test_chunks_hear_the_reference_too(separator: Separator, seen: list[Seen]) -
     separator.separate(
         noise(1, RATE * 20), sample_rate=RATE, text="hiss", spans=[FIRST], joining="chunks"
     )
-    reference = [(NULL, AROUND), (POSITIVE, 25)]
-    assert [item.marks[:2] == reference for item in seen] == [False, True, True]
+    reference = [(NULL, 25 - START), (POSITIVE, 25), (NULL, AROUND)]
+    assert [item.marks[:3] == reference for item in seen] == [False, True, True]
 
 
 def test_a_recording_of_one_window_needs_none(separator: Separator, seen: list[Seen]) -> None:

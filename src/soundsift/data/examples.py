@@ -19,7 +19,7 @@ from soundsift.data.bank import SAMPLE_RATE
 from soundsift.data.scenes import Query, Scene, Source, draw_phrase
 from soundsift.data.spans import active_spans
 from soundsift.prompts import FRAME_RATE, Span, frame_anchors
-from soundsift.separation.references import AROUND, LONGEST_MARK, marked_stretch
+from soundsift.separation.references import LONGEST_MARK, marked_stretch
 
 #: What a scene is longer than a window, in seconds, and the shortest window with its example.
 SPARE_SECONDS, SHORTEST_SECONDS = 4.0, 4.0
@@ -29,8 +29,8 @@ _TEXT = 0.35
 _FADE_SECONDS = 0.05
 #: The most that an edge of a mark is off, and the shortest mark, in seconds.
 _OFF, _SHORTEST_MARK = 0.1, 0.04
-#: Frames on either side of a mark, at most, where more than separation's are shown.
-_WIDEST = 37
+#: Frames on either side of a mark, usually, and at most where more are shown.
+_AROUND, _WIDEST = 12, 37
 
 
 def passing(scene: Scene, share: float, rng: np.random.Generator) -> Scene:
@@ -62,7 +62,7 @@ def query_by_example(
         length: frames of example and window together.
         rng: random numbers.
         favourite: the source to ask for, if there is a place for its example.
-        wide: the probability that more of what is around the mark is shown than in separation.
+        wide: the probability that more of what is around the mark is shown.
 
     Returns:
         The question; one by text alone about the beginning if no example can be cut out.
@@ -70,7 +70,7 @@ def query_by_example(
     samples = len(scene.sources[0].wave)
     frames = -(-samples * FRAME_RATE // SAMPLE_RATE)
     # Without it, the random numbers stay what they were.
-    around = _around(length, rng) if wide and rng.random() < wide else AROUND
+    around = _around(length, rng) if wide and rng.random() < wide else _AROUND
     heard: dict[int, list[tuple[float, float]]] = {}
     for attempt in range(_ATTEMPTS):
         # The favourite has half of the attempts.
@@ -104,7 +104,7 @@ def _occurrence(
 def _around(length: int, rng: np.random.Generator) -> int:
     """Frames on either side of a mark; half of the length, about, is left to the window."""
     room = (length // 2 - LONGEST_MARK) // 2
-    return max(AROUND, min(room, int(rng.integers(AROUND, _WIDEST + 1))))
+    return max(_AROUND, min(room, int(rng.integers(_AROUND, _WIDEST + 1))))
 
 
 def _parts(

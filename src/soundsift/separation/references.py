@@ -29,7 +29,7 @@ from soundsift.separation.plan import Plan
 from soundsift.separation.wanted import Reference
 
 #: Marked frames of a reference, and frames shown on either side of them, at most.
-LONGEST_MARK, AROUND = 51, 12
+LONGEST_MARK, AROUND = 51, 37
 
 
 def can_refer(networks: Networks) -> bool:
@@ -69,7 +69,7 @@ def make_reference(
     Args:
         networks: the model, for which `can_refer` holds.
         part: the mixture from one sample to another at the codec's rate, `(1, channels, samples)`;
-            asked for one stretch of at most 3 s.
+            asked for one stretch of 5 s at most.
         prompt: what is marked, and its name if that is known.
         frames: latent frames of the recording.
 
