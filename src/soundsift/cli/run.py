@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from soundsift.batch.plan import Pass, make_plan
+from soundsift.batch.pool import run
 from soundsift.batch.work import Outcome
 from soundsift.cli import reports
 from soundsift.cli.groups import BAD_REQUEST
@@ -49,8 +50,6 @@ def run_passes(passes: list[Pass], workers: int, json_line: bool) -> None:
     for job, settings in plan.finished:
         tell(Outcome(job, "skipped", settings=settings))
     if plan.to_do:
-        from soundsift.batch.pool import run
-
         numbers = {one.index: number for number, one in enumerate(plan.to_do)}
         sizes = [_size(one.recording) for one in plan.to_do]
         with files_progress(sizes) as bar:

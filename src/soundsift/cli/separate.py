@@ -333,7 +333,7 @@ def separate(
         rest=rest,
     )
     passes = make_passes(request)
-    # Imported here: what is wrong with a request is said before PyTorch is there.
+    # Imported here: it brings FFmpeg's libraries, and what is wrong with a request is said before.
     from soundsift.cli.run import run_passes
 
     run_passes(passes, jobs, json_line)
