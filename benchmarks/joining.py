@@ -1,7 +1,7 @@
 """How windows join, and how far a mark reaches, on five-minute recordings.
 
     python benchmarks/joining.py BANK [--model default] [--split validation] [--scenes 20]
-        [--only joining|reach] [--spans-only] [--ways WAY ...]
+        [--first 0] [--only joining|reach] [--spans-only] [--ways WAY ...]
 
 One line a recording, then means with 95 % bootstrap intervals, and how much of the gain by marks
 everywhere one mark gives. Choose on "validation", report on "test".
@@ -19,7 +19,7 @@ import soundsift
 from soundsift.data.bank import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.long import SECONDS, LongScene, LongScenes, seam_si_sdr
-from soundsift.evaluation.metrics import bootstrap_mean, si_sdr_improvement
+from soundsift.evaluation.metrics import bootstrap_mean, bootstrap_share, si_sdr_improvement
 from soundsift.separation.joining import find_layout
 from soundsift.separation.separator import Separator
 
@@ -86,6 +86,7 @@ def main() -> None:
     parser.add_argument("--model", default="default", help="its name or folder")
     parser.add_argument("--split", default="validation", choices=("validation", "test"))
     parser.add_argument("--scenes", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="number of the first recording")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--only", choices=("joining", "reach"))
     parser.add_argument("--spans-only", action="store_true", help="reach without text")
@@ -94,7 +95,7 @@ def main() -> None:
     separator = soundsift.load(asked.model)
     drawn = LongScenes(asked.bank, asked.split)
     rows: dict[str, list[float]] = defaultdict(list)
-    for number in range(asked.scenes):
+    for number in range(asked.first, asked.first + asked.scenes):
         scene = drawn.scene(number, asked.seconds)
         row = {}
         try:
@@ -113,8 +114,8 @@ def main() -> None:
         print(f"{name:32} {mean.mean:6.2f} ({mean.low:.2f} to {mean.high:.2f}), {mean.count}")
     for name in ("", "text and "):
         if f"{name}one" in rows:
-            share = sum(rows[f"{name}one"]) / sum(rows[f"{name}everywhere"])
-            print(f"{name}one mark gives {share:.0%} of {name}marks everywhere")
+            share, low, high = bootstrap_share(rows[f"{name}one"], rows[f"{name}everywhere"])
+            print(f"{name}one mark gives {share:.0%} ({low:.0%} to {high:.0%}) of marks everywhere")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from soundsift.evaluation.metrics import (
     LOWEST_DB,
     attenuation_db,
     bootstrap_mean,
+    bootstrap_share,
     sdr,
     sdr_improvement,
     si_sdr,
@@ -95,3 +96,17 @@ def test_bootstrap_is_seeded_and_survives_few_values() -> None:
     none = bootstrap_mean([])
     assert none.count == 0
     assert np.isnan(none.mean)
+
+
+def test_bootstrap_share_is_of_sums_and_covers() -> None:
+    assert bootstrap_share([1.0, 9.0], [10.0, 10.0])[0] == 0.5
+    share, low, high = bootstrap_share([3.0, 6.0, 1.5], [4.0, 8.0, 2.0])
+    assert share == low == high == 0.75
+    rng = np.random.default_rng(2)
+    hits = 0
+    for trial in range(200):
+        wholes = rng.uniform(5.0, 25.0, 50)
+        parts = 0.8 * wholes + rng.normal(0.0, 4.0, 50)
+        _, low, high = bootstrap_share(parts.tolist(), wholes.tolist(), seed=trial)
+        hits += low <= 0.8 <= high
+    assert 0.90 <= hits / 200 <= 0.99

@@ -95,6 +95,28 @@ def bootstrap_mean(values: Sequence[float], seed: int = 0) -> Interval:
     )
 
 
+def bootstrap_share(
+    parts: Sequence[float], wholes: Sequence[float], seed: int = 0
+) -> tuple[float, float, float]:
+    """What share all parts together are of all wholes, with the 95 % interval of such shares.
+
+    A mean of ratios would be at the mercy of the smallest whole.
+
+    Args:
+        parts, wholes: in pairs, one or more, which are resampled together.
+        seed: of the resampling.
+
+    Returns:
+        (share, low, high).
+    """
+    pairs = np.array([parts, wholes], dtype=np.float64)
+    count = pairs.shape[1]
+    picks = np.random.default_rng(seed).integers(count, size=(_RESAMPLES, count))
+    part, whole = pairs[:, picks].sum(axis=2)
+    low, high = np.quantile(part / whole, [0.025, 0.975])
+    return float(pairs[0].sum() / pairs[1].sum()), float(low), float(high)
+
+
 def _double(wave: Wave) -> NDArray[np.float64]:
     array = wave.detach().cpu().numpy() if isinstance(wave, Tensor) else wave
     return np.asarray(array, dtype=np.float64)
