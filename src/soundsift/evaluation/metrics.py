@@ -103,7 +103,8 @@ def bootstrap_share(
     A mean of ratios would be at the mercy of the smallest whole.
 
     Args:
-        parts, wholes: in pairs, one or more, which are resampled together.
+        parts: one or more.
+        wholes: as many; each is resampled together with its part.
         seed: of the resampling.
 
     Returns:
