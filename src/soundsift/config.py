@@ -31,9 +31,6 @@ class TransformerConfig(_Strict):
         time_embedding_dim: Width of the sinusoid that encodes flow time.
         pooled_text: Whether the text as a whole also modulates every block. The released models
             read text by cross-attention alone; a small model learns to obey it sooner this way.
-        marks_block: Number of the block, counted from 0, whose output over the marked frames
-            modulates the blocks after it as the text as a whole does
-            (`soundsift.models.mark_summary`); None in models without that.
     """
 
     dim: int = Field(gt=0)
@@ -48,25 +45,11 @@ class TransformerConfig(_Strict):
     rope_theta: float = Field(default=20000.0, gt=0)
     time_embedding_dim: int = Field(default=256, gt=0, multiple_of=2)
     pooled_text: bool = False
-    marks_block: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _heads_divide_dim(self) -> "TransformerConfig":
         if self.dim % (2 * self.heads):
             raise ValueError(f"dim {self.dim} must split into {self.heads} heads of even width")
-        return self
-
-    @model_validator(mode="after")
-    def _marks_have_a_way_in(self) -> "TransformerConfig":
-        if self.marks_block is None:
-            return self
-        if not self.pooled_text:
-            raise ValueError("marks_block needs pooled_text, whose layers it uses")
-        if self.marks_block >= self.layers - 1:
-            raise ValueError(
-                f"marks_block is {self.marks_block}, expected one before the last of "
-                f"{self.layers} blocks, counted from 0"
-            )
         return self
 
     @property

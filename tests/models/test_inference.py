@@ -21,7 +21,6 @@ from soundsift.models import packed
 from soundsift.models.inference import InferenceField
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.precision import quantise, restored
-from soundsift.prompts import OPEN
 from soundsift.solvers import Solver, schedule, solve
 
 DATA = Path(__file__).parents[1] / "data"
@@ -165,30 +164,6 @@ def test_items_share_equal_texts(texts: list[int]) -> None:
     assert prepared.prepared.text is not None
     assert prepared.prepared.text.shape[0] == len(set(texts))
     assert relative(field(noisy, time, prepared), definition(noisy, time, prompt)) < 1e-5
-
-
-@pytest.mark.parametrize("with_text", [True, False])
-def test_marks_are_summed_up_as_in_the_definition(with_text: bool) -> None:
-    """One item marked, one with a kind of frame that tells nothing, one without any marks."""
-    torch.manual_seed(0)
-    sizes = SIZES.model_copy(update={"pooled_text": True, "marks_block": 0})
-    config = CONFIG.model_copy(
-        update={"transformer": sizes, "video_dim": None, "anchor_count": OPEN + 1}
-    )
-    definition = VelocityField(config).eval().requires_grad_(False)
-    for parameter in definition.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    field = InferenceField(config, definition.state_dict(), torch.float32)
-    anchors = torch.tensor([[0, 1, 1, 2, 3, 3], [3] * 6, [0] * 6])
-    text = torch.randn(3, 2, 32) if with_text else None
-    prompt = Conditioning(torch.randn(3, 6, 32), text, anchors=anchors)
-    noisy, time = torch.randn(3, 6, 16), torch.tensor(0.25)
-    wanted = definition(noisy, time, prompt)
-    assert relative(field(noisy, time, field.prepare(prompt, [0.25])), wanted) < 1e-5
-    torch.nn.init.zeros_(definition.transformer.marks.embedding.down.weight)
-    silent = definition(noisy, time, prompt)
-    assert relative(silent[0], wanted[0]) > 1e-2
-    torch.testing.assert_close(silent[1:], wanted[1:])
 
 
 def test_autocast_around_it_changes_nothing(

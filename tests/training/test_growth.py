@@ -9,9 +9,7 @@ from soundsift.prompts import OPEN
 from soundsift.training.growth import grow
 
 
-def config(
-    layers: int, dim: int = 16, anchor_count: int = 3, marks_block: int | None = None
-) -> VelocityFieldConfig:
+def config(layers: int, dim: int = 16, anchor_count: int = 3) -> VelocityFieldConfig:
     transformer = TransformerConfig(
         dim=dim,
         heads=2,
@@ -20,7 +18,6 @@ def config(
         text_dim=6,
         out_channels=8,
         pooled_text=True,
-        marks_block=marks_block,
     )
     return VelocityFieldConfig(
         latent_channels=4,
@@ -81,23 +78,8 @@ def test_a_new_kind_of_frame_begins_as_unmarked(small):
     assert not torch.equal(answer(small, null), answer(small, null.roll(1, 1)))
 
 
-def test_a_summary_of_marks_begins_by_saying_nothing(small):
-    anchors = torch.tensor([[0, 1, 1, 2, 0, 0, 0]] * 2)
-    for layers in (3, 5):
-        bigger = grown(small, config(layers, marks_block=1))
-        torch.testing.assert_close(answer(bigger, anchors), answer(small, anchors))
-        torch.nn.init.normal_(bigger.transformer.marks.embedding.down.weight)
-        assert not torch.allclose(answer(bigger, anchors), answer(small, anchors))
-        again = grown(bigger, bigger.config)
-        torch.testing.assert_close(answer(again, anchors), answer(bigger, anchors))
-
-
 def test_nothing_else_may_differ(small):
     weights = small.state_dict()
-    summed = grown(small, config(3, marks_block=1))
-    for block in (None, 0):
-        with pytest.raises(ValueError, match="grows by blocks"):
-            grow(summed.state_dict(), summed.config, config(3, marks_block=block))
     for other in (config(2), config(3, dim=32), config(4, anchor_count=2)):
         with pytest.raises(ValueError, match="grows by blocks"):
             grow(weights, small.config, other)

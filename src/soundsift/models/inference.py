@@ -156,19 +156,14 @@ class InferenceField:
         rotary = _rotary(x.shape[1], self.config.transformer, self.device)
         frame_mask = _key_mask(prepared.frame_mask)
         text_mask = _key_mask(prepared.text_mask)
-        marks_block, summary = self.config.transformer.marks_block, None
         for i, block in enumerate(self._blocks):
             modulation = moment.modulation
             if prompt.pooled:
                 modulation = modulation + prompt.pooled[i]
-            if summary is not None:
-                modulation = modulation + block.pooled_modulation(summary)
             keys, values = moment.keys_values[i]
             if time.numel() == 1:
                 keys, values = prompt.items(keys), prompt.items(values)
             x = block(x, modulation, (keys, values), rotary, frame_mask, text_mask)
-            if transformer.marks and prepared.anchors is not None and i == marks_block:
-                summary = transformer.marks(x, prepared.anchors)
         shift, scale = (transformer.final_modulation + moment.embedded[:, None]).unbind(1)
         factor = transformer.final_norm.weight * (1 + scale[:, None])
         y = torch.addcmul(shift[:, None], _normed(x, self.config.transformer.norm_eps), factor)

@@ -24,13 +24,6 @@ def sinusoid(values: Tensor, dim: int, theta: float = 10000.0) -> Tensor:
     return torch.cat((angles.cos(), angles.sin()), dim=-1)
 
 
-def reset(module: nn.Module) -> None:
-    """Draw a module's own fresh weights, if it has any; for `Module.apply`."""
-    draw = getattr(module, "reset_parameters", None)
-    if draw is not None:
-        draw()
-
-
 def scaled_normal_(weight: Tensor) -> None:
     """Draw a weight so that its layer keeps the variance of its input.
 

@@ -7,8 +7,7 @@ What differs from a plain DiT:
 - a small convolution over time in front of the blocks.
 
 An addition of ours that the released models don't have (`pooled_text`): the text as a whole, the
-mean of its tokens, modulates every block as time does; and so does, from a middle block on, what
-marked frames have in common (`marks_block`).
+mean of its tokens, modulates every block as time does.
 
 Under bfloat16 autocast products run in bfloat16, while the residual stream, the norms and the
 modulation stay in float32: branches are narrow, the sum they are added to is wide.
@@ -24,7 +23,6 @@ from torch import Tensor, nn
 
 from soundsift.config import TransformerConfig
 from soundsift.models.layers import SwiGLU, TemporalResidual, scaled_normal_, sinusoid
-from soundsift.models.mark_summary import MarkSummary
 from soundsift.models.rope import rotary_table, rotate
 
 
@@ -244,7 +242,6 @@ class DiffusionTransformer(nn.Module):
         self.time_embedding = SwiGLU(config.time_embedding_dim, dim, dim)
         self.time_modulation = nn.Linear(dim, 6 * dim)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.marks = None if config.marks_block is None else MarkSummary(dim)
         self.final_modulation = nn.Parameter(torch.zeros(2, dim))
         self.final_norm = nn.RMSNorm(dim, eps=config.norm_eps)
         self.output = nn.Linear(dim, config.out_channels, bias=False)
@@ -271,7 +268,6 @@ class DiffusionTransformer(nn.Module):
         frame_mask: Tensor | None = None,
         pooled: Tensor | None = None,
         taps: list[Tensor] | None = None,
-        anchors: Tensor | None = None,
     ) -> Tensor:
         """Evaluate the transformer.
 
@@ -283,8 +279,6 @@ class DiffusionTransformer(nn.Module):
             frame_mask: `(batch, frames)`, bool, or None.
             pooled: `(batch, dim)`: the text as a whole, in models that are modulated by it.
             taps: receives every block's output, `(batch, frames, dim)`, for losses on them.
-            anchors: `(batch, frames)`, int64, frame ids, for models that sum marked frames up; None
-                if nothing is marked.
 
         Returns:
             `(batch, frames, out_channels)`.
@@ -294,13 +288,10 @@ class DiffusionTransformer(nn.Module):
         embedded = self.embed_time(time)
         modulation = self.time_modulation(F.silu(embedded)).reshape(-1, 6, self.config.dim)
         rotary = rotary_table(x.shape[1], self.config.head_dim, self.config.rope_theta, x.device)
-        for number, block in enumerate(self.blocks):
+        for block in self.blocks:
             x = block(x, modulation, memory, rotary, memory_mask, frame_mask, pooled)
             if taps is not None:
                 taps.append(x)
-            if self.marks is not None and anchors is not None and number == self.config.marks_block:
-                summary = self.marks(x, anchors)
-                pooled = summary if pooled is None else pooled + summary
         shift, scale = (self.final_modulation + embedded[:, None])[:, :, None].unbind(1)
         y: Tensor = self.output(self.final_norm(x) * (1 + scale) + shift)
         return y

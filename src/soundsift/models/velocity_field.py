@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from soundsift.config import VelocityFieldConfig
-from soundsift.models.conditioning import ANCHOR_PLUS, AnchorEmbedding, VideoEmbedding
-from soundsift.models.layers import reset, scaled_normal_, sinusoid
+from soundsift.models.conditioning import AnchorEmbedding, VideoEmbedding
+from soundsift.models.layers import scaled_normal_, sinusoid
 from soundsift.models.transformer import DiffusionTransformer
 
 
@@ -53,8 +53,6 @@ class PreparedConditioning:
         frame_mask: `(batch, frames)`, bool; None: every frame counts.
         pooled: `(batch, dim)`: the text as a whole, zero where there is none; None for models that
             are not modulated by it.
-        anchors: `(batch, frames)`, frame ids, for models that sum marked frames up; None if no
-            frame is marked.
     """
 
     frames: Tensor
@@ -62,7 +60,6 @@ class PreparedConditioning:
     text_mask: Tensor | None
     frame_mask: Tensor | None
     pooled: Tensor | None
-    anchors: Tensor | None = None
 
 
 class VelocityField(nn.Module):
@@ -95,7 +92,7 @@ class VelocityField(nn.Module):
     def reset_parameters(self) -> None:
         """Draw fresh weights throughout: closed gates in the blocks, zero velocity."""
         for child in self.children():
-            child.apply(reset)  # children before their parents, who zero some of what they drew
+            child.apply(_reset)  # children before their parents, who zero some of what they drew
         for layer in (
             self.noisy_projection,
             self.context_projection,
@@ -147,8 +144,6 @@ class VelocityField(nn.Module):
             text_mask,
             _drop_full(conditioning.frame_mask),
             self._pool_text(conditioning),
-            # Nothing marked, nothing to sum up.
-            anchors if self.transformer.marks and bool((anchors == ANCHOR_PLUS).any()) else None,
         )
 
     def _pool_text(self, conditioning: Conditioning) -> Tensor | None:
@@ -229,9 +224,14 @@ class VelocityField(nn.Module):
             prompt.frame_mask,
             prompt.pooled,
             taps,
-            prompt.anchors,
         )
         return y.to(noisy.dtype)
+
+
+def _reset(module: nn.Module) -> None:
+    reset = getattr(module, "reset_parameters", None)
+    if reset is not None:
+        reset()
 
 
 def _check_shape(name: str, tensor: Tensor, expected: tuple[int, ...]) -> None:

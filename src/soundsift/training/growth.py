@@ -13,12 +13,9 @@ import torch
 from torch import Tensor
 
 from soundsift.config import VelocityFieldConfig
-from soundsift.models.layers import reset
-from soundsift.models.mark_summary import MarkSummary
 
 _BLOCK = "transformer.blocks."
 _ANCHORS = "anchors.embedding.weight"
-_SUMMARY = "transformer.marks."
 #: Where a block's branches end.
 _ENDS = ("self_attention.out.weight", "cross_attention.out.weight", "feed_forward.down.weight")
 
@@ -26,7 +23,7 @@ _ENDS = ("self_attention.out.weight", "cross_attention.out.weight", "feed_forwar
 def grow(
     weights: dict[str, Tensor], old: VelocityFieldConfig, new: VelocityFieldConfig
 ) -> dict[str, Tensor]:
-    """Weights for a field with more blocks, more kinds of marked frame, or a summary of them.
+    """Weights for a field with more blocks or more kinds of marked frame.
 
     Args:
         weights: of a field of configuration `old`.
@@ -35,36 +32,26 @@ def grow(
 
     Returns:
         Weights of a field of configuration `new` that answers as the old one; what they don't share
-        is the old one's own. A new kind of frame begins as one that is not marked, a new summary
-        by saying nothing.
+        is the old one's own. A new kind of frame begins as one that is not marked.
 
     Raises:
         ValueError: if the two differ in anything else, or the new one is smaller.
     """
-    seen, wanted = old.transformer.marks_block, new.transformer.marks_block
     same = new.model_copy(
         update={
             "anchor_count": old.anchor_count,
-            "transformer": new.transformer.model_copy(
-                update={"layers": old.transformer.layers, "marks_block": seen}
-            ),
+            "transformer": new.transformer.model_copy(update={"layers": old.transformer.layers}),
         }
     )
     before, after = old.transformer.layers, new.transformer.layers
-    smaller = after < before or new.anchor_count < old.anchor_count
-    if same != old or smaller or seen not in (None, wanted):
+    if same != old or after < before or new.anchor_count < old.anchor_count:
         raise ValueError(
-            "a network grows by blocks, kinds of marked frame and their summary alone; these two "
-            "differ otherwise"
+            "a network grows by blocks and kinds of marked frame alone; these two differ otherwise"
         )
     grown = {name: tensor for name, tensor in weights.items() if not name.startswith(_BLOCK)}
     rows = weights[_ANCHORS]
     fresh = rows[:1].expand(new.anchor_count - old.anchor_count, -1)
     grown[_ANCHORS] = torch.cat([rows[:-1], fresh, rows[-1:]])
-    if wanted is not None and seen is None:
-        summary = MarkSummary(new.transformer.dim)
-        summary.apply(reset)
-        grown |= {f"{_SUMMARY}{name}": weight for name, weight in summary.state_dict().items()}
     origins = [i * before // after for i in range(after)]
     for i, origin in enumerate(origins):
         copy = i > 0 and origins[i - 1] == origin
