@@ -17,6 +17,7 @@ from soundsift.models.inference import InferenceConditioning, InferenceField
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.prompts import NEGATIVE, NULL, OPEN, POSITIVE, Prompt, Span, frame_anchors
 from soundsift.separation import along, references
+from soundsift.separation.naming import Excerpt
 from soundsift.separation.plan import make_plan
 from soundsift.separation.presets import find_preset
 from soundsift.separation.references import (
@@ -24,17 +25,25 @@ from soundsift.separation.references import (
     LONGEST_MARK,
     make_reference,
     marked_stretch,
+    unmarked_windows,
 )
 from soundsift.separation.separator import Separator
 from soundsift.separation.track import Track
-from soundsift.separation.wanted import Wanted
+from soundsift.separation.wanted import Reference, Wanted, Way
 from soundsift.separation.windows import Layout
 
 FIRST = Span(1.0, 2.0)
 #: Of what is shown with it, in frames.
 START = max(0, 25 - AROUND)
 RATE = 16_000
-NAMED = ("hum", "click")
+NAMES = {"hum": 0.75, "click": 0.25}
+WAYS = (
+    Way(None, 1 / 3),
+    Way("hum", 0.25),
+    Way("hum", 0.25, example=False),
+    Way("click", 1 / 12),
+    Way("click", 1 / 12, example=False),
+)
 
 
 def model(folder: Path, anchor_count: int) -> Separator:
@@ -59,14 +68,17 @@ def separator(tmp_path_factory: pytest.TempPathFactory) -> Separator:
 
 
 @pytest.fixture(autouse=True)
-def names(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Phrases for whatever is marked, and the frames of what was looked at."""
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Phrases for whatever is marked, and the frames of the windows that they were tried on."""
     lengths: list[int] = []
 
-    def likely(_: object, wave: Tensor, anchors: Tensor) -> tuple[str, ...]:
-        assert wave.shape[-1] == 1920 * len(anchors)
-        lengths.append(len(anchors))
-        return NAMED
+    def likely(_: object, moment: Excerpt, elsewhere: Sequence[Excerpt]) -> dict[str, float]:
+        for one in (moment, *elsewhere):
+            assert one.wave.shape[-1] == 1920 * len(one.anchors)
+        assert (moment.anchors == POSITIVE).any()
+        assert not any((one.anchors == POSITIVE).any() for one in elsewhere)
+        lengths.extend(len(one.anchors) for one in elsewhere)
+        return NAMES
 
     monkeypatch.setattr(references, "likely_phrases", likely)
     return lengths
@@ -119,24 +131,49 @@ def test_what_is_shown_is_bounded(seconds: float) -> None:
     assert marked[start] != POSITIVE
 
 
-def test_a_reference_is_the_longest_mark(separator: Separator) -> None:
-    mixture = torch.from_numpy(noise(2, 1920 * 200))[None]
+@pytest.mark.parametrize("text", [None, "hiss"])
+def test_a_reference_is_the_longest_mark(
+    separator: Separator, looked_at: list[int], text: str | None
+) -> None:
+    mixture = torch.from_numpy(noise(2, 1920 * 900))[None]
     asked: list[tuple[int, int]] = []
 
-    def part(start: int, end: int) -> Tensor:
-        asked.append((start, end))
-        return mixture[..., start:end]
+    def read(stretches: Sequence[tuple[int, int]]) -> Iterator[Tensor]:
+        asked.extend(stretches)
+        return (mixture[..., start:end] for start, end in stretches)
 
     spans = (Span(6.0, 6.2), FIRST, Span(2.0, 2.2, False))
-    found = make_reference(separator.networks, part, Prompt(None, spans), 200)
+    found = make_reference(separator.networks, read, Prompt(text, spans), 900, 250)
     assert found is not None and found.start == START
-    assert asked == [(START * 1920, (50 + AROUND) * 1920)]
-    expected = separator.networks.codec.context(mixture[..., slice(*asked[0])])
+    own = START * 1920, (50 + AROUND) * 1920
+    assert own in asked and asked == sorted(asked)
+    # With a name there is nothing to try phrases on.
+    assert len(asked) == 1 + len(looked_at)
+    assert set(looked_at) == (set() if text else {250})
+    expected = separator.networks.codec.context(mixture[..., slice(*own)])
     assert torch.equal(found.context, expected)
     assert found.anchors.unique_consecutive().tolist() == [NULL, POSITIVE, NEGATIVE, NULL]
-    assert found.phrases == (None, *NAMED)
-    assert make_reference(separator.networks, part, Prompt(None, spans[2:]), 200) is None
-    assert len(asked) == 1
+    assert found.ways == ((Way(text),) if text else WAYS)
+    before = len(asked)
+    assert make_reference(separator.networks, read, Prompt(text, spans[2:]), 900, 250) is None
+    assert len(asked) == before
+
+
+@pytest.mark.parametrize("frames", [251, 600, 7500, 90_000])
+def test_names_are_tried_on_windows_without_the_mark(frames: int) -> None:
+    windows = unmarked_windows(anchors(FIRST, Span(21.0, 22.0, False), frames=frames), 250)
+    assert all(0 <= start < end < frames and end - start == 250 for start, end in windows)
+    assert not any(start < 50 and end > 25 for start, end in windows)
+    # Of ten that are spread over the recording the mark touches some.
+    expected = {251: 0, 600: 8, 7500: 9, 90_000: 9}[frames]
+    assert len(windows) == expected
+    assert max((end for _, end in windows), default=0) <= 15_000
+
+
+def test_a_window_longer_than_is_looked_at_may_touch_nothing() -> None:
+    assert unmarked_windows(anchors(FIRST, frames=40_000), 20_000) == []
+    late = anchors(Span(1500.0, 1501.0), frames=40_000)
+    assert unmarked_windows(late, 20_000) == [(0, 20_000)]
 
 
 @pytest.mark.parametrize("text", [None, "hiss"])
@@ -152,18 +189,23 @@ def test_a_mark_reaches_windows_that_it_does_not_touch(
     def joined(*runs: tuple[int, int]) -> list[tuple[int, int]]:
         return [*reference, *runs]
 
-    # The name that was given, or without one nothing and two that were found.
-    times = 1 if text else 3
-    assert result.settings["named"] == ([] if text else list(NAMED))
-    assert [item.marks for item in seen] == [
-        # The first window hears the mark itself.
-        [(NULL, 25), (POSITIVE, 25), (NULL, 200)],
-        *[joined((OPEN, 250))] * times,
+    windows = [
+        [(OPEN, 250)],
         # From frame 376, and the last from 20 s.
-        *[joined((OPEN, 124), (NEGATIVE, 10), (OPEN, 116))] * times,
-        *[joined((NEGATIVE, 10), (OPEN, 240))] * times,
+        [(OPEN, 124), (NEGATIVE, 10), (OPEN, 116)],
+        [(NEGATIVE, 10), (OPEN, 240)],
     ]
-    shown = [item.context[:ahead] for item in seen[1:]]
+    unmarked = [[(NULL if k == OPEN else k, n) for k, n in window] for window in windows]
+    assert result.settings["named"] == ([] if text else [*NAMES])
+    # The first window hears the mark itself. By the names that were found windows are also asked
+    # without the moment.
+    alone = [] if text else [window for window in unmarked for _ in NAMES]
+    first = [(NULL, 25), (POSITIVE, 25), (NULL, 200)]
+    # By the name that was given, or by nothing and by the names that were found.
+    beside = [joined(*window) for window in windows for _ in range(1 if text else 3)]
+    assert [item.marks for item in seen if item.marks[:3] != reference] == [first, *alone]
+    assert [item.marks for item in seen if item.marks[:3] == reference] == beside
+    shown = [item.context[:ahead] for item in seen if item.marks[:3] == reference]
     assert all(torch.equal(one, shown[0]) for one in shown)
 
 
@@ -247,17 +289,21 @@ def test_models_without_the_fourth_kind_get_none(tmp_path: Path, seen: list[Seen
     ]
 
 
-def test_answers_of_all_phrases_are_averaged(separator: Separator) -> None:
-    """Without a name a window's latents are the mean of those with each phrase."""
+def test_answers_to_all_questions_are_averaged(separator: Separator) -> None:
+    """Without a name: by the moment alone, with phrases beside it, and by phrases alone."""
     plan = make_plan(find_preset("draft", "data"), 0, Layout.overlapping(250, 62))
     wave = torch.from_numpy(noise(1, 1920 * 500))[None]
     prompt = Prompt(None, (FIRST,))
     reference = make_reference(
-        separator.networks, lambda start, end: wave[..., start:end], prompt, 500
+        separator.networks,
+        lambda stretches: (wave[..., start:end] for start, end in stretches),
+        prompt,
+        500,
+        250,
     )
     assert reference is not None
 
-    def latents(phrases: tuple[str | None, ...], monkeypatch: pytest.MonkeyPatch) -> Tensor:
+    def latents(prompt: Prompt, asked: Reference | None = None) -> Tensor:
         found: list[Tensor] = []
 
         def decode(_: object, track: Track, mixture: Track) -> Iterator[Tensor]:
@@ -265,14 +311,29 @@ def test_answers_of_all_phrases_are_averaged(separator: Separator) -> None:
             found.append(track.part(0, track.end))
             yield mixture.part(0, 1)[:, None]
 
-        monkeypatch.setattr(along, "_decode", decode)
-        wanted = Wanted(prompt, reference=replace(reference, phrases=phrases))
-        with torch.inference_mode():
+        wanted = Wanted(prompt, reference=asked)
+        with pytest.MonkeyPatch.context() as patch, torch.inference_mode():
+            patch.setattr(along, "_decode", decode)
             list(along.stems_along(separator.networks, iter([wave]), [wanted], plan, print))
-        return found[0]
+        # From where no window hears the mark.
+        return found[0][:, 250:]
 
-    with pytest.MonkeyPatch.context() as patch:
-        together = latents((None, *NAMED), patch)
-        alone = [latents((phrase,), patch) for phrase in (None, *NAMED)]
-    assert not torch.allclose(alone[0], alone[1], atol=1e-3)
-    torch.testing.assert_close(together, sum(alone) / 3, atol=1e-4, rtol=1e-4)
+    apart = [
+        latents(prompt, replace(reference, ways=(replace(way, share=1.0),)))
+        if way.example
+        else latents(Prompt(way.phrase))
+        for way in WAYS
+    ]
+    for i in range(len(WAYS)):
+        assert not torch.allclose(apart[i], apart[i - 1], atol=1e-3)
+    mean = sum(way.share * one for way, one in zip(WAYS, apart, strict=True))
+    torch.testing.assert_close(latents(prompt, reference), mean, atol=1e-4, rtol=1e-4)
+
+
+def test_without_names_the_example_is_all(
+    separator: Separator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(references, "likely_phrases", lambda *_: {})
+    result = separator.separate(noise(1, RATE * 30), sample_rate=RATE, spans=[FIRST])
+    assert "reference" in result.settings
+    assert result.settings["named"] == []

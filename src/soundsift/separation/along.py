@@ -102,8 +102,11 @@ def _windows_at_a_time(plan: Plan, prompts: Sequence[Wanted], rows: int) -> int:
         return 1
     frames = 0
     for reference in (wanted.reference for wanted in prompts):
-        ahead, asked = (0, 1) if reference is None else (reference.length, len(reference.phrases))
-        frames += (plan.layout.length + ahead) * asked
+        if reference is None:
+            frames += plan.layout.length
+            continue
+        for way in reference.ways:
+            frames += plan.layout.length + way.example * reference.length
     return max(1, _FRAMES_AT_A_TIME // (frames * rows))
 
 

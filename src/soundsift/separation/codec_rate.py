@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from fractions import Fraction
 
@@ -31,23 +31,27 @@ def waves_of(networks: Networks, recording: AnyRecording) -> Iterator[Tensor]:
     return (torch.from_numpy(piece).to(networks.device)[None] for piece in pieces)
 
 
-def part_of(networks: Networks, recording: AnyRecording, start: int, end: int) -> Tensor:
-    """A stretch of a recording at the codec's rate, `(1, channels, samples)`.
+def parts_of(
+    networks: Networks, recording: AnyRecording, stretches: Sequence[tuple[int, int]]
+) -> Iterator[Tensor]:
+    """Stretches of a recording at the codec's rate, each `(1, channels, samples)`.
 
-    A file is read up to there and no further.
+    A file is read once, up to the last of them and no further.
 
     Args:
         networks: the model.
         recording: the recording.
-        start: first sample at the codec's rate.
-        end: the sample after the last.
+        stretches: (first sample, the sample after the last) at the codec's rate, in order of the
+            first.
     """
     own, rate = networks.codec.sample_rate, recording.sample_rate
     with closing(recording.blocks()) as blocks:
         samples = Track((torch.from_numpy(block) for block in blocks), dim=-1)
-        first, last = start * rate // own, -(-end * rate // own)
-        while samples.end < first and not samples.complete:
-            samples.extend(samples.end + 1)
-            samples.forget(min(samples.end, first))
-        wave = resample(samples.part(first, last).numpy(), rate, own)
-    return torch.from_numpy(wave[:, : end - start])[None].to(networks.device)
+        for start, end in stretches:
+            first, last = start * rate // own, -(-end * rate // own)
+            while samples.end < first and not samples.complete:
+                samples.extend(samples.end + 1)
+                samples.forget(min(samples.end, first))
+            samples.forget(first)
+            wave = resample(samples.part(first, last).numpy(), rate, own)
+            yield torch.from_numpy(wave[:, : end - start])[None].to(networks.device)

@@ -27,7 +27,7 @@ class Part:
         rows: `(n,)`, int64: which rows of the batch they are. It holds, for each window, for each
             prompt, its rows.
         shares: `(n, 1, 1)`: how much of a row's answer each is; there are several of one row where
-            several phrases go with a reference.
+            there is a reference and it is asked for in several ways.
         ahead: frames of a reference in front of the window's own.
         known: what is known of them and does not change from one evaluation to the next.
     """
@@ -46,17 +46,14 @@ class Item:
         window, prompt: the numbers.
         phrase: its text.
         reference: what goes in front.
+        share: how much of the answer to window and prompt it is.
     """
 
     window: int
     prompt: int
     phrase: str | None
-    reference: Reference | None
-
-    @property
-    def share(self) -> float:
-        """How much of the answer to window and prompt it is."""
-        return 1.0 if self.reference is None else 1 / len(self.reference.phrases)
+    reference: Reference | None = None
+    share: float = 1.0
 
 
 def of_one_length(
@@ -67,9 +64,13 @@ def of_one_length(
     for i, window in enumerate(windows):
         for j, wanted in enumerate(prompts):
             reference = _reference(wanted, window, codec)
-            phrases = (wanted.prompt.text,) if reference is None else reference.phrases
-            ahead = 0 if reference is None else reference.length
-            groups[ahead] += [Item(i, j, phrase, reference) for phrase in phrases]
+            if reference is None:
+                groups[0].append(Item(i, j, wanted.prompt.text))
+                continue
+            for way in reference.ways:
+                shown = reference if way.example else None
+                ahead = reference.length if way.example else 0
+                groups[ahead].append(Item(i, j, way.phrase, shown, way.share))
     return list(groups.values())
 
 

@@ -1,12 +1,15 @@
-"""Phrases that may mean what is marked, by what they lift out of the marked moment.
+"""Phrases that may mean what is marked, by what they lift out of the recording.
 
-The moment is separated by its marks, and by each of the phrases that the model knows well. The
-phrases whose answers come nearest need not be its name: "rocket launch" may stand for an explosion.
+The marked moment is separated by its marks, and by each of the phrases that the model knows well.
+Of the few phrases whose answers come nearest, those are taken that lift out the same elsewhere
+whether the moment goes along as an example or not. They need not be the sound's name: "rocket
+launch" may stand for an explosion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
@@ -15,17 +18,35 @@ from torch import Tensor
 
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import Conditioning
+from soundsift.prompts import NULL, OPEN
 from soundsift.separation.networks import Networks
 
-#: How many phrases are given. Two and three are no better (docs/experiments.md).
-_FEW = 1
+#: How many phrases are tried elsewhere, and how many are given. More of either are no better
+#: (docs/experiments.md).
+_TRIED, _GIVEN = 4, 2
 
-#: In dB; answers that are nearer mean that the moment holds hardly anything else. Then any phrase
-#: lifts out all of it, and that tells nothing.
-_CLEAN_DB = 30.0
+#: What 1 dB of agreement elsewhere is worth in dB of nearness; and within which it counts.
+_WORTH, _LEAST_DB, _MOST_DB = 0.5, -20.0, 30.0
 
-#: Frames that go through the network together, of all phrases.
+#: So much better in dB makes a phrase e times as likely; what is less likely than the least is not
+#: asked.
+_DOUBT_DB, _LEAST_SHARE = 3.0, 0.1
+
+#: Frames that go through the network together, of all phrases or stretches.
 _FRAMES_AT_A_TIME = 3000
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A stretch of a recording.
+
+    Attributes:
+        wave: at the codec's rate, `(1, channels, samples)`.
+        anchors: `(frames,)`, int64, what is marked of it.
+    """
+
+    wave: Tensor
+    anchors: Tensor
 
 
 @cache
@@ -37,38 +58,104 @@ def known_phrases() -> tuple[str, ...]:
 
 @torch.inference_mode()
 def likely_phrases(
-    networks: Networks, wave: Tensor, anchors: Tensor, phrases: Sequence[str] | None = None
-) -> tuple[str, ...]:
-    """The phrases whose answers come nearest to that of some marks.
+    networks: Networks,
+    moment: Excerpt,
+    elsewhere: Sequence[Excerpt],
+    phrases: Sequence[str] | None = None,
+) -> dict[str, float]:
+    """The phrases that most likely mean what is marked, and how likely each is beside the others.
 
     Args:
         networks: the model.
-        wave: the marked moment at the codec's rate, `(1, channels, samples)`.
-        anchors: `(frames,)`, what is marked of it.
+        moment: the marked moment, with a little around it.
+        elsewhere: stretches of one length without a mark of the sound, to try the nearest phrases
+            on; with none, nearness alone counts.
         phrases: to choose from; `known_phrases` unless given.
 
     Returns:
-        The nearest first; none if the moment does not tell, or the codec has no cells to compare.
+        The likeliest first; their shares add up to 1. None if the codec has no cells to compare.
     """
     codec = networks.codec
     if not isinstance(codec, MelCodec):
-        return ()
-    spectrum = codec.spectrum(wave)
-    weight = codec.cross_energy(spectrum, spectrum).mean(dim=1).clamp(min=0).sqrt()
-    context = codec.context(wave, spectrum)
-    marked = anchors.to(networks.device)[None]
-    wanted = (_cells(networks, codec, context, [None], marked) * weight).flatten()
+        return {}
     names = known_phrases() if phrases is None else phrases
-    at_a_time = max(1, _FRAMES_AT_A_TIME // len(anchors))
+    nearness = _nearness_of_all(networks, codec, moment, names)
+    # Sorted stably, so that of equals the first is taken.
+    nearest = nearness.argsort(descending=True, stable=True)[:_TRIED]
+    tried = [names[int(i)] for i in nearest]
+    scores = nearness[nearest]
+    if elsewhere:
+        agreement = _agreement(networks, codec, moment, elsewhere, tried)
+        scores = scores + _WORTH * agreement.clamp(_LEAST_DB, _MOST_DB)
+    best = scores.argsort(descending=True, stable=True)[:_GIVEN]
+    shares = torch.softmax(scores[best] / _DOUBT_DB, dim=0)
+    kept = [(tried[int(i)], float(s)) for i, s in zip(best, shares, strict=True)]
+    kept = [(name, share) for name, share in kept if share >= _LEAST_SHARE]
+    total = sum(share for _, share in kept)
+    return {name: share / total for name, share in kept}
+
+
+def _nearness_of_all(
+    networks: Networks, codec: MelCodec, moment: Excerpt, names: Sequence[str]
+) -> Tensor:
+    """How near each phrase's answer in a marked moment comes to that of the marks, `(phrases,)`."""
+    context, weight = _analysed(codec, moment.wave)
+    marked = moment.anchors.to(networks.device)[None]
+    wanted = (_cells(networks, codec, context, [None], marked) * weight).flatten()
+    at_a_time = max(1, _FRAMES_AT_A_TIME // len(moment.anchors))
     found = []
     for first in range(0, len(names), at_a_time):
         some = names[first : first + at_a_time]
         heard = _cells(networks, codec, context, some, torch.zeros_like(marked)) * weight
         found.append(_nearness(heard.flatten(1), wanted))
-    nearness = torch.cat(found)
-    if float(nearness.max()) > _CLEAN_DB:
-        return ()
-    return tuple(names[i] for i in nearness.argsort(descending=True)[:_FEW].tolist())
+    return torch.cat(found)
+
+
+def _agreement(
+    networks: Networks,
+    codec: MelCodec,
+    moment: Excerpt,
+    elsewhere: Sequence[Excerpt],
+    phrases: Sequence[str],
+) -> Tensor:
+    """How alike each phrase's answers are with and without the moment as an example, in dB.
+
+    The scale-invariant ratio of the one to the other, over all stretches, `(phrases,)`.
+    """
+    example = codec.context(moment.wave)
+    shown = moment.anchors.to(networks.device)
+    length = len(shown) + len(elsewhere[0].anchors)
+    at_a_time = max(1, _FRAMES_AT_A_TIME // length)
+    sums = example.new_zeros(3, len(phrases))
+    for first in range(0, len(elsewhere), at_a_time):
+        some = elsewhere[first : first + at_a_time]
+        contexts, weights = zip(*(_analysed(codec, one.wave) for one in some), strict=True)
+        context, weight = torch.cat(contexts), torch.cat(weights)
+        anchors = torch.stack([one.anchors for one in some]).to(networks.device)
+        beside = (
+            torch.cat((example.expand(len(some), -1, -1), context), dim=1),
+            torch.cat(
+                (shown.expand(len(some), -1), torch.where(anchors == NULL, OPEN, anchors)), dim=1
+            ),
+        )
+        for number, phrase in enumerate(phrases):
+            same = [phrase] * len(some)
+            alone = _cells(networks, codec, context, same, anchors) * weight
+            both = _cells(networks, codec, beside[0], same, beside[1])[..., -weight.shape[-1] :]
+            both = both * weight
+            sums[:, number] += torch.stack(
+                [(both * alone).sum(), alone.square().sum(), both.square().sum()]
+            )
+    product, alone, both = sums
+    common = product.square() / alone.clamp(min=1e-20)
+    return 10 * torch.log10(common.clamp(min=1e-20) / (both - common).clamp(min=1e-20))
+
+
+def _analysed(codec: MelCodec, wave: Tensor) -> tuple[Tensor, Tensor]:
+    """Context `(1, frames, context_channels)`, and the root of each cell's energy."""
+    spectrum = codec.spectrum(wave)
+    energy = codec.cross_energy(spectrum, spectrum).mean(dim=1)
+    return codec.context(wave, spectrum), energy.clamp(min=0).sqrt()
 
 
 def _cells(
@@ -78,7 +165,10 @@ def _cells(
     phrases: Sequence[str | None],
     anchors: Tensor,
 ) -> Tensor:
-    """The masks that phrases, or marks, lead to: `(phrases, bands, columns)`."""
+    """The masks that phrases, or marks, lead to: `(phrases, bands, columns)`.
+
+    Context and anchors are of each phrase's own stretch, or of the same for all.
+    """
     count = len(phrases)
     states, mask = networks.text.encode_batch(list(phrases))
     known = networks.field.prepare(

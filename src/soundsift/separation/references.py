@@ -5,16 +5,17 @@ fourth nothing. So the marked moment is put in front of every window without a m
 network answers there is thrown away. The window's own frames are OPEN: the network was trained to
 look for the sound of the example in them.
 
-Where the user has given no name, phrases that lift the same out of the moment go along, each in its
-turn, and the answers are averaged with that of the example alone: the phrases are sometimes wrong,
-and so is the example, but seldom in the same way.
+Where the user has given no name, phrases that lift the same out of the moment
+(`soundsift.separation.naming`) help: windows are asked with the example alone, with each phrase
+beside it, and by each phrase alone, and the answers are averaged. A phrase is sometimes wrong, and
+so is the example, but seldom in the same way.
 
 Only for models that know this kind of frame, and whose one evaluation is their mean answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -22,14 +23,22 @@ from torch import Tensor
 
 from soundsift.models.codec import frame_rate
 from soundsift.prompts import OPEN, POSITIVE, Prompt, frame_anchors
-from soundsift.separation.codec_rate import AnyRecording, latent_frames, part_of
-from soundsift.separation.naming import likely_phrases
+from soundsift.separation.codec_rate import AnyRecording, latent_frames, parts_of
+from soundsift.separation.naming import Excerpt, likely_phrases
 from soundsift.separation.networks import Networks
 from soundsift.separation.plan import Plan
-from soundsift.separation.wanted import Reference
+from soundsift.separation.wanted import Reference, Way
 
 #: Marked frames of a reference, and frames shown on either side of them, at most.
 LONGEST_MARK, AROUND = 51, 37
+
+#: To find a name, so many windows at most are looked at, within so many frames (10 minutes): what
+#: lies further off would take longer to read than it is worth.
+_WINDOWS, _NEAR = 10, 15_000
+
+#: From stretches of a recording, in order, to their samples at the codec's rate, each
+#: `(1, channels, samples)`.
+Reader = Callable[[Sequence[tuple[int, int]]], Iterator[Tensor]]
 
 
 def can_refer(networks: Networks) -> bool:
@@ -53,25 +62,22 @@ def find_reference(
     frames = latent_frames(networks.codec, recording)
     if plan.layout.count(frames) == 1:
         return None
-    part = partial(part_of, networks, recording)
-    return make_reference(networks, part, prompt, frames)
+    read = partial(parts_of, networks, recording)
+    return make_reference(networks, read, prompt, frames, plan.layout.length)
 
 
 @torch.inference_mode()
 def make_reference(
-    networks: Networks,
-    part: Callable[[int, int], Tensor],
-    prompt: Prompt,
-    frames: int,
+    networks: Networks, read: Reader, prompt: Prompt, frames: int, length: int
 ) -> Reference | None:
     """Find the marked moment that is to stand for all of them, and analyse it.
 
     Args:
         networks: the model, for which `can_refer` holds.
-        part: the mixture from one sample to another at the codec's rate, `(1, channels, samples)`;
-            asked for one stretch of 5 s at most.
+        read: the mixture; asked once.
         prompt: what is marked, and its name if that is known.
         frames: latent frames of the recording.
+        length: of a window, in frames.
 
     Returns:
         None if there is no positive span.
@@ -82,12 +88,46 @@ def make_reference(
     stretch = marked_stretch(anchors)
     if stretch is None:
         return None
-    start, end = stretch
-    wave, marked = part(start * size, end * size), anchors[start:end]
-    phrases: tuple[str | None, ...] = (prompt.text,)
+    others = unmarked_windows(anchors, length) if prompt.text is None else []
+    order = sorted([stretch, *others])
+    waves = read([(start * size, end * size) for start, end in order])
+    parts = {
+        (start, end): Excerpt(wave, anchors[start:end])
+        for (start, end), wave in zip(order, waves, strict=True)
+    }
+    moment = parts.pop(stretch)
+    ways: tuple[Way, ...] = (Way(prompt.text),)
     if prompt.text is None:
-        phrases += likely_phrases(networks, wave, marked)
-    return Reference(start, networks.codec.context(wave), marked, phrases)
+        ways = _ways(likely_phrases(networks, moment, list(parts.values())))
+    context = networks.codec.context(moment.wave)
+    return Reference(stretch[0], context, moment.anchors, ways)
+
+
+def _ways(names: dict[str, float]) -> tuple[Way, ...]:
+    """A third of the answer by the example, a third by names beside it, a third by names alone."""
+    if not names:
+        return (Way(None),)
+    named = [
+        Way(name, share / 3, beside) for name, share in names.items() for beside in (True, False)
+    ]
+    return (Way(None, 1 / 3), *named)
+
+
+def unmarked_windows(anchors: Tensor, length: int) -> list[tuple[int, int]]:
+    """Some windows that no mark of the sound touches, spread over a recording or its beginning.
+
+    Args:
+        anchors: `(frames,)`, of the whole recording.
+        length: of a window, in frames.
+
+    Returns:
+        (start, end) of each in frames, in order; none if every window is touched.
+    """
+    # Without the last frame, which may be cut short.
+    last = max(0, min(len(anchors) - 1, _NEAR) - length)
+    starts = sorted({round(i * last / (_WINDOWS - 1)) for i in range(_WINDOWS)})
+    windows = [(start, start + length) for start in starts]
+    return [(a, b) for a, b in windows if not (anchors[a:b] == POSITIVE).any()]
 
 
 def marked_stretch(anchors: Tensor, around: int = AROUND) -> tuple[int, int] | None:

@@ -10,6 +10,21 @@ from soundsift.prompts import Prompt
 
 
 @dataclass(frozen=True)
+class Way:
+    """One of the ways in which a window without a mark is asked for what is marked elsewhere.
+
+    Attributes:
+        phrase: its text, or None.
+        share: how much of the answer it is; those of all ways add up to 1.
+        example: whether the marked moment goes along.
+    """
+
+    phrase: str | None
+    share: float = 1.0
+    example: bool = True
+
+
+@dataclass(frozen=True)
 class Reference:
     """A marked moment that tells windows without a mark what is wanted of them.
 
@@ -17,14 +32,13 @@ class Reference:
         start: its first frame in the recording.
         context: `(rows, frames, context_channels)`, of the moment and a little around it.
         anchors: `(frames,)`, int64: what is marked of it.
-        phrases: what goes along with it as text, None for nothing; windows are asked with each, and
-            their answers averaged.
+        ways: in which windows are asked; their answers are averaged.
     """
 
     start: int
     context: Tensor
     anchors: Tensor
-    phrases: tuple[str | None, ...] = (None,)
+    ways: tuple[Way, ...] = (Way(None),)
 
     @property
     def length(self) -> int:

@@ -136,7 +136,8 @@ def _described(wanted: Wanted, rate: float) -> dict[str, Any]:
         end = reference.start + reference.length
         described["reference"] = [reference.start / rate, end / rate]
         # What goes along with it beside the text that was asked for.
-        described["named"] = [p for p in reference.phrases if p != wanted.prompt.text]
+        found = dict.fromkeys(way.phrase for way in reference.ways)
+        described["named"] = [p for p in found if p not in (None, wanted.prompt.text)]
     return described
 
 
