@@ -170,10 +170,20 @@ def test_names_are_tried_on_windows_without_the_mark(frames: int) -> None:
     assert max((end for _, end in windows), default=0) <= 15_000
 
 
-def test_a_window_longer_than_is_looked_at_may_touch_nothing() -> None:
-    assert unmarked_windows(anchors(FIRST, frames=40_000), 20_000) == []
-    late = anchors(Span(1500.0, 1501.0), frames=40_000)
-    assert unmarked_windows(late, 20_000) == [(0, 20_000)]
+@pytest.mark.parametrize(("window", "longest"), [(200, 200), (8000, 250)])
+def test_of_long_windows_a_part_is_looked_at(
+    separator: Separator, looked_at: list[int], window: int, longest: int
+) -> None:
+    """Or `--window 300` would have nearly an hour in memory at once."""
+    asked: list[int] = []
+
+    def read(stretches: Sequence[tuple[int, int]]) -> Iterator[Tensor]:
+        asked.extend(end - start for start, end in stretches)
+        return (torch.zeros(1, 1, end - start) for start, end in stretches)
+
+    make_reference(separator.networks, read, Prompt(None, (FIRST,)), 20_000, window)
+    assert set(looked_at) == {longest}
+    assert max(asked) == longest * 1920
 
 
 @pytest.mark.parametrize("text", [None, "hiss"])

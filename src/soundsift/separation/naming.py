@@ -73,7 +73,7 @@ def likely_phrases(
         phrases: to choose from; `known_phrases` unless given.
 
     Returns:
-        The likeliest first; their shares add up to 1. None if the codec has no cells to compare.
+        The likeliest first; their shares add up to 1. Empty if the codec has no cells to compare.
     """
     codec = networks.codec
     if not isinstance(codec, MelCodec):
@@ -132,23 +132,18 @@ def _agreement(
         contexts, weights = zip(*(_analysed(codec, one.wave) for one in some), strict=True)
         context, weight = torch.cat(contexts), torch.cat(weights)
         anchors = torch.stack([one.anchors for one in some]).to(networks.device)
-        beside = (
-            torch.cat((example.expand(len(some), -1, -1), context), dim=1),
-            torch.cat(
-                (shown.expand(len(some), -1), torch.where(anchors == NULL, OPEN, anchors)), dim=1
-            ),
-        )
+        opened = torch.where(anchors == NULL, OPEN, anchors)
+        joined = torch.cat((example.expand(len(some), -1, -1), context), dim=1)
+        marks = torch.cat((shown.expand(len(some), -1), opened), dim=1)
         for number, phrase in enumerate(phrases):
             same = [phrase] * len(some)
             alone = _cells(networks, codec, context, same, anchors) * weight
-            both = _cells(networks, codec, beside[0], same, beside[1])[..., -weight.shape[-1] :]
-            both = both * weight
-            sums[:, number] += torch.stack(
-                [(both * alone).sum(), alone.square().sum(), both.square().sum()]
-            )
-    product, alone, both = sums
+            beside = _cells(networks, codec, joined, same, marks)[..., -weight.shape[-1] :] * weight
+            products = beside * alone, alone.square(), beside.square()
+            sums[:, number] += torch.stack([product.sum() for product in products])
+    product, alone, beside = sums
     common = product.square() / alone.clamp(min=1e-20)
-    return 10 * torch.log10(common.clamp(min=1e-20) / (both - common).clamp(min=1e-20))
+    return 10 * torch.log10(common.clamp(min=1e-20) / (beside - common).clamp(min=1e-20))
 
 
 def _analysed(codec: MelCodec, wave: Tensor) -> tuple[Tensor, Tensor]:

@@ -32,9 +32,9 @@ from soundsift.separation.wanted import Reference, Way
 #: Marked frames of a reference, and frames shown on either side of them, at most.
 LONGEST_MARK, AROUND = 51, 37
 
-#: To find a name, so many windows at most are looked at, within so many frames (10 minutes): what
-#: lies further off would take longer to read than it is worth.
-_WINDOWS, _NEAR = 10, 15_000
+#: To find a name, so many windows of so many frames at most (10 s) are looked at, within so many
+#: (10 minutes): what lies further off would take longer to read than it is worth.
+_WINDOWS, _LONGEST_WINDOW, _NEAR = 10, 250, 15_000
 
 #: From stretches of a recording, in order, to their samples at the codec's rate, each
 #: `(1, channels, samples)`.
@@ -88,7 +88,7 @@ def make_reference(
     stretch = marked_stretch(anchors)
     if stretch is None:
         return None
-    others = unmarked_windows(anchors, length) if prompt.text is None else []
+    others = [] if prompt.text else unmarked_windows(anchors, min(length, _LONGEST_WINDOW))
     order = sorted([stretch, *others])
     waves = read([(start * size, end * size) for start, end in order])
     parts = {
@@ -97,7 +97,7 @@ def make_reference(
     }
     moment = parts.pop(stretch)
     ways: tuple[Way, ...] = (Way(prompt.text),)
-    if prompt.text is None:
+    if not prompt.text:
         ways = _ways(likely_phrases(networks, moment, list(parts.values())))
     context = networks.codec.context(moment.wave)
     return Reference(stretch[0], context, moment.anchors, ways)
