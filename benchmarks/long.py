@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("long"))
     parser.add_argument("--model", default="default")
     parser.add_argument("--keep", action="store_true", help="keep recordings and results")
+    parser.add_argument("--text", default="tone", help='what to ask for; "" for nothing')
     parser.add_argument("--option", action="append", default=[], help="passed on, as --picture")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +39,8 @@ def main() -> None:
         if not path.exists():
             make(path, minutes)
         out = given.folder / "out"
-        options = ["--text", "tone", "--model", given.model, "--out", str(out), "--overwrite"]
+        options = ["--model", given.model, "--out", str(out), "--overwrite"]
+        options += ["--text", given.text] if given.text else []
         print(json.dumps({"minutes": minutes} | measure(path, [*options, *given.option])))
         if not given.keep:
             path.unlink()
