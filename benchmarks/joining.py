@@ -115,7 +115,8 @@ def main() -> None:
     for name in ("", "text and "):
         if f"{name}one" in rows:
             share, low, high = bootstrap_share(rows[f"{name}one"], rows[f"{name}everywhere"])
-            print(f"{name}one mark gives {share:.0%} ({low:.0%} to {high:.0%}) of marks everywhere")
+            given = f"{share:.0%} ({low:.0%} to {high:.0%})"
+            print(f"{name}one mark gives {given} of {name}marks everywhere")
 
 
 if __name__ == "__main__":
