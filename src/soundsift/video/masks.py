@@ -1,7 +1,5 @@
 """Masks of the object, picture by picture, and a video of what they mark."""
 
-import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, repeat
@@ -10,16 +8,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from soundsift.digest import file_digest
 from soundsift.errors import SoundsiftError
 from soundsift.video.frames import VideoFrame, read_video
 
 # A pixel of a mask image belongs to the object from here on: far above what lossy formats add to
 # black, and below the palette colours of common annotation tools.
 _OBJECT = 128
-
-# Of a SHA-256, in settings.
-_DIGITS = 16
 
 
 def keep_masks(frames: Iterable[VideoFrame], masks: Iterable[np.ndarray]) -> Iterator[VideoFrame]:
@@ -87,7 +81,7 @@ def read_masks(path: str | Path) -> Iterator[np.ndarray]:
     """
     path = Path(path)
     if path.is_dir():
-        files = _images(path)
+        files = mask_files(path)
         if not files:
             raise SoundsiftError(f"{path} is an empty folder; mask images were expected in it.")
         return chain.from_iterable(map(read_masks, files))
@@ -108,39 +102,6 @@ def read_masks(path: str | Path) -> Iterator[np.ndarray]:
     return (mask != 0 for mask in (masks if masks.ndim == 3 else masks[None]))
 
 
-def fingerprint(masks: str | Path | np.ndarray) -> str | None:
-    """What tells masks, or a video, from others, for settings: the same while they stay the same.
-
-    Args:
-        masks: A path for `read_masks` or `read_video`, or an array.
-
-    Returns:
-        The first 16 hexadecimal digits of the SHA-256 of a file's bytes; of the names and the bytes
-        of the images in a folder; or of an array's shape and bytes. None for what can't be read:
-        reading it says what is wrong.
-    """
-    if isinstance(masks, np.ndarray):
-        digest = hashlib.sha256(repr(masks.shape).encode())
-        digest.update(np.ascontiguousarray(masks).data)
-        return digest.hexdigest()[:_DIGITS]
-    path = Path(masks)
-    try:
-        if path.is_dir():
-            return _of_folder(path)
-        # Not of a pipe, which could not be read again.
-        return file_digest(path)[:_DIGITS] if path.is_file() else None
-    except OSError:
-        return None
-
-
-def _of_folder(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for image in _images(folder):
-        # No name holds a zero byte: where one ends is beyond doubt.
-        digest.update(os.fsencode(image.name) + b"\0" + file_digest(image).encode())
-    return digest.hexdigest()[:_DIGITS]
-
-
-def _images(folder: Path) -> list[Path]:
+def mask_files(folder: Path) -> list[Path]:
     """The files in a folder of masks, in the order of the pictures."""
     return sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith("."))

@@ -9,8 +9,9 @@ import numpy as np
 
 from soundsift.errors import SoundsiftError
 from soundsift.video.boxes import Box, keep_boxes
+from soundsift.video.fingerprint import fingerprint
 from soundsift.video.frames import VideoFrame, read_video
-from soundsift.video.masks import fingerprint, keep_masks, read_masks
+from soundsift.video.masks import keep_masks, read_masks
 
 
 @dataclass(frozen=True)
