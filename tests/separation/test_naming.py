@@ -7,10 +7,12 @@ import torch
 from tests.separation.test_separator import noise, separator
 from torch import Tensor
 
+from soundsift.config import MelCodecConfig
 from soundsift.data.captions import load_rules
+from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import NEGATIVE, OPEN
 from soundsift.separation import naming
-from soundsift.separation.naming import Excerpt, known_phrases, likely_phrases
+from soundsift.separation.naming import Excerpt, analyse, known_phrases, likely_phrases
 from soundsift.separation.separator import Separator
 
 __all__ = ["separator"]
@@ -24,7 +26,8 @@ def test_the_phrases_are_concepts() -> None:
 
 
 def excerpt(anchors: Tensor) -> Excerpt:
-    return Excerpt(torch.from_numpy(noise(2, 1920 * len(anchors)))[None], anchors)
+    wave = torch.from_numpy(noise(2, 1920 * len(anchors)))[None]
+    return analyse(MelCodec(MelCodecConfig()), wave, anchors)
 
 
 @pytest.fixture
@@ -117,3 +120,13 @@ def test_any_order_of_phrases_gives_the_same(separator: Separator) -> None:
 def test_codecs_without_cells_name_nothing(separator: Separator) -> None:
     other = replace(separator.networks, codec=object())  # type: ignore[arg-type]
     assert likely_phrases(other, excerpt(MARKS), []) == {}
+
+
+def test_of_codecs_without_cells_there_is_context_alone() -> None:
+    class Plain:
+        def context(self, wave: Tensor) -> Tensor:
+            return wave[..., ::1920].transpose(1, 2)
+
+    wave = torch.from_numpy(noise(2, 1920 * 49))[None]
+    found = analyse(Plain(), wave, MARKS)  # type: ignore[arg-type]
+    assert found.context.shape == (1, 49, 2) and found.weight.numel() == 0

@@ -74,7 +74,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def likely(_: object, moment: Excerpt, elsewhere: Sequence[Excerpt]) -> dict[str, float]:
         for one in (moment, *elsewhere):
-            assert one.wave.shape[-1] == 1920 * len(one.anchors)
+            assert one.context.shape[1] == one.weight.shape[2] == len(one.anchors)
         assert (moment.anchors == POSITIVE).any()
         assert not any((one.anchors == POSITIVE).any() for one in elsewhere)
         lengths.extend(len(one.anchors) for one in elsewhere)

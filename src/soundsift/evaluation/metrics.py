@@ -88,11 +88,8 @@ def bootstrap_mean(values: Sequence[float], seed: int = 0) -> Interval:
     drawn = np.asarray(values, dtype=np.float64)
     if drawn.size == 0:
         return Interval(np.nan, np.nan, np.nan, np.nan, 0)
-    picks = np.random.default_rng(seed).integers(drawn.size, size=(_RESAMPLES, drawn.size))
-    low, high = np.quantile(drawn[picks].mean(axis=1), [0.025, 0.975])
-    return Interval(
-        float(drawn.mean()), float(low), float(high), float(np.median(drawn)), int(drawn.size)
-    )
+    low, high = _middle(drawn[_resamples(drawn.size, seed)].mean(axis=1))
+    return Interval(float(drawn.mean()), low, high, float(np.median(drawn)), int(drawn.size))
 
 
 def bootstrap_share(
@@ -111,11 +108,20 @@ def bootstrap_share(
         (share, low, high).
     """
     pairs = np.array([parts, wholes], dtype=np.float64)
-    count = pairs.shape[1]
-    picks = np.random.default_rng(seed).integers(count, size=(_RESAMPLES, count))
-    part, whole = pairs[:, picks].sum(axis=2)
-    low, high = np.quantile(part / whole, [0.025, 0.975])
-    return float(pairs[0].sum() / pairs[1].sum()), float(low), float(high)
+    part, whole = pairs[:, _resamples(pairs.shape[1], seed)].sum(axis=2)
+    low, high = _middle(part / whole)
+    return float(pairs[0].sum() / pairs[1].sum()), low, high
+
+
+def _resamples(count: int, seed: int) -> NDArray[np.int64]:
+    """Which of so many values each resample takes, `(resamples, count)`."""
+    return np.random.default_rng(seed).integers(count, size=(_RESAMPLES, count))
+
+
+def _middle(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Between which values the middle 95 % lie."""
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def _double(wave: Wave) -> NDArray[np.float64]:

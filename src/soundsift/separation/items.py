@@ -15,7 +15,7 @@ from soundsift.models.inference import InferenceConditioning, Moment
 from soundsift.models.velocity_field import Conditioning
 from soundsift.prompts import NULL, OPEN, Prompt, frame_anchors
 from soundsift.separation.networks import Networks
-from soundsift.separation.wanted import Reference, Wanted
+from soundsift.separation.wanted import Reference, Wanted, Way
 from soundsift.separation.windows import Window
 
 
@@ -52,8 +52,8 @@ class Item:
     window: int
     prompt: int
     phrase: str | None
-    reference: Reference | None = None
-    share: float = 1.0
+    reference: Reference | None
+    share: float
 
 
 def of_one_length(
@@ -64,12 +64,10 @@ def of_one_length(
     for i, window in enumerate(windows):
         for j, wanted in enumerate(prompts):
             reference = _reference(wanted, window, codec)
-            if reference is None:
-                groups[0].append(Item(i, j, wanted.prompt.text))
-                continue
-            for way in reference.ways:
+            plainly = Way(wanted.prompt.text, example=False)
+            for way in (plainly,) if reference is None else reference.ways:
                 shown = reference if way.example else None
-                ahead = reference.length if way.example else 0
+                ahead = 0 if shown is None else shown.length
                 groups[ahead].append(Item(i, j, way.phrase, shown, way.share))
     return list(groups.values())
 

@@ -16,6 +16,7 @@ from importlib import resources
 import torch
 from torch import Tensor
 
+from soundsift.models.codec import Codec
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import Conditioning
 from soundsift.prompts import NULL, OPEN
@@ -38,15 +39,27 @@ _FRAMES_AT_A_TIME = 3000
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A stretch of a recording.
+    """A stretch of a recording, analysed.
 
     Attributes:
-        wave: at the codec's rate, `(1, channels, samples)`.
+        context: `(rows, frames, context_channels)`.
+        weight: the root of each cell's energy, `(1, bands, columns)`; empty if the codec has no
+            cells.
         anchors: `(frames,)`, int64, what is marked of it.
     """
 
-    wave: Tensor
+    context: Tensor
+    weight: Tensor
     anchors: Tensor
+
+
+def analyse(codec: Codec, wave: Tensor, anchors: Tensor) -> Excerpt:
+    """An excerpt of a stretch `(1, channels, samples)` at the codec's rate."""
+    if not isinstance(codec, MelCodec):
+        return Excerpt(codec.context(wave), wave.new_empty(0), anchors)
+    spectrum = codec.spectrum(wave)
+    energy = codec.cross_energy(spectrum, spectrum).mean(dim=1)
+    return Excerpt(codec.context(wave, spectrum), energy.clamp(min=0).sqrt(), anchors)
 
 
 @cache
@@ -99,7 +112,7 @@ def _nearness_of_all(
     networks: Networks, codec: MelCodec, moment: Excerpt, names: Sequence[str]
 ) -> Tensor:
     """How near each phrase's answer in a marked moment comes to that of the marks, `(phrases,)`."""
-    context, weight = _analysed(codec, moment.wave)
+    context, weight = moment.context, moment.weight
     marked = moment.anchors.to(networks.device)[None]
     wanted = (_cells(networks, codec, context, [None], marked) * weight).flatten()
     at_a_time = max(1, _FRAMES_AT_A_TIME // len(moment.anchors))
@@ -122,15 +135,14 @@ def _agreement(
 
     The scale-invariant ratio of the one to the other, over all stretches, `(phrases,)`.
     """
-    example = codec.context(moment.wave)
-    shown = moment.anchors.to(networks.device)
+    example, shown = moment.context, moment.anchors.to(networks.device)
     length = len(shown) + len(elsewhere[0].anchors)
     at_a_time = max(1, _FRAMES_AT_A_TIME // length)
     sums = example.new_zeros(3, len(phrases))
     for first in range(0, len(elsewhere), at_a_time):
         some = elsewhere[first : first + at_a_time]
-        contexts, weights = zip(*(_analysed(codec, one.wave) for one in some), strict=True)
-        context, weight = torch.cat(contexts), torch.cat(weights)
+        context = torch.cat([one.context for one in some])
+        weight = torch.cat([one.weight for one in some])
         anchors = torch.stack([one.anchors for one in some]).to(networks.device)
         opened = torch.where(anchors == NULL, OPEN, anchors)
         joined = torch.cat((example.expand(len(some), -1, -1), context), dim=1)
@@ -144,13 +156,6 @@ def _agreement(
     product, alone, beside = sums
     common = product.square() / alone.clamp(min=1e-20)
     return 10 * torch.log10(common.clamp(min=1e-20) / (beside - common).clamp(min=1e-20))
-
-
-def _analysed(codec: MelCodec, wave: Tensor) -> tuple[Tensor, Tensor]:
-    """Context `(1, frames, context_channels)`, and the root of each cell's energy."""
-    spectrum = codec.spectrum(wave)
-    energy = codec.cross_energy(spectrum, spectrum).mean(dim=1)
-    return codec.context(wave, spectrum), energy.clamp(min=0).sqrt()
 
 
 def _cells(

@@ -24,7 +24,7 @@ from torch import Tensor
 from soundsift.models.codec import frame_rate
 from soundsift.prompts import OPEN, POSITIVE, Prompt, frame_anchors
 from soundsift.separation.codec_rate import AnyRecording, latent_frames, parts_of
-from soundsift.separation.naming import Excerpt, likely_phrases
+from soundsift.separation.naming import analyse, likely_phrases
 from soundsift.separation.networks import Networks
 from soundsift.separation.plan import Plan
 from soundsift.separation.wanted import Reference, Way
@@ -92,15 +92,15 @@ def make_reference(
     order = sorted([stretch, *others])
     waves = read([(start * size, end * size) for start, end in order])
     parts = {
-        (start, end): Excerpt(wave, anchors[start:end])
+        (start, end): analyse(networks.codec, wave, anchors[start:end])
         for (start, end), wave in zip(order, waves, strict=True)
     }
     moment = parts.pop(stretch)
-    ways: tuple[Way, ...] = (Way(prompt.text),)
-    if not prompt.text:
+    if prompt.text:
+        ways: tuple[Way, ...] = (Way(prompt.text),)
+    else:
         ways = _ways(likely_phrases(networks, moment, list(parts.values())))
-    context = networks.codec.context(moment.wave)
-    return Reference(stretch[0], context, moment.anchors, ways)
+    return Reference(stretch[0], moment.context, moment.anchors, ways)
 
 
 def _ways(names: dict[str, float]) -> tuple[Way, ...]:

@@ -38,7 +38,7 @@ class Reference:
     start: int
     context: Tensor
     anchors: Tensor
-    ways: tuple[Way, ...] = (Way(None),)
+    ways: tuple[Way, ...]
 
     @property
     def length(self) -> int:
