@@ -36,6 +36,8 @@ FIRST = Span(1.0, 2.0)
 #: Of what is shown with it, in frames.
 START = max(0, 25 - AROUND)
 RATE = 16_000
+#: Without practice, which has tests of its own.
+PLAN = make_plan(find_preset("draft", "data"), 0, Layout.overlapping(250, 62))
 NAMES = {"hum": 0.75, "click": 0.25}
 WAYS = (
     Way(None, 1 / 3),
@@ -46,7 +48,7 @@ WAYS = (
 )
 
 
-def model(folder: Path, anchor_count: int) -> Separator:
+def model(folder: Path, anchor_count: int, seed: int = 0, std: float = 0.3) -> Separator:
     # As in the default model, text reaches every block in two ways.
     field_config = {
         **TINY["field"],  # type: ignore[dict-item]
@@ -54,10 +56,10 @@ def model(folder: Path, anchor_count: int) -> Separator:
         "transformer": SIZES | {"pooled_text": True},
     }
     config = SeparatorConfig.model_validate(TINY | {"field": field_config})
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     field = VelocityField(config.field)
     for parameter in field.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
+        torch.nn.init.normal_(parameter, std=std)
     save_model(folder, config, field.state_dict())
     return soundsift.load(folder, device="cpu", precision="float32")
 
@@ -81,6 +83,8 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return NAMES
 
     monkeypatch.setattr(references, "likely_phrases", likely)
+    # Practice has tests of its own.
+    monkeypatch.setattr(references, "adapt", lambda *_: None)
     return lengths
 
 
@@ -143,7 +147,7 @@ def test_a_reference_is_the_longest_mark(
         return (mixture[..., start:end] for start, end in stretches)
 
     spans = (Span(6.0, 6.2), FIRST, Span(2.0, 2.2, False))
-    found = make_reference(separator.networks, read, Prompt(text, spans), 900, 250)
+    found = make_reference(separator.networks, read, Prompt(text, spans), 900, PLAN, print)
     assert found is not None and found.start == START
     own = START * 1920, (50 + AROUND) * 1920
     assert own in asked and asked == sorted(asked)
@@ -155,7 +159,9 @@ def test_a_reference_is_the_longest_mark(
     assert found.anchors.unique_consecutive().tolist() == [NULL, POSITIVE, NEGATIVE, NULL]
     assert found.ways == ((Way(text),) if text else WAYS)
     before = len(asked)
-    assert make_reference(separator.networks, read, Prompt(text, spans[2:]), 900, 250) is None
+    assert (
+        make_reference(separator.networks, read, Prompt(text, spans[2:]), 900, PLAN, print) is None
+    )
     assert len(asked) == before
 
 
@@ -181,7 +187,8 @@ def test_of_long_windows_a_part_is_looked_at(
         asked.extend(end - start for start, end in stretches)
         return (torch.zeros(1, 1, end - start) for start, end in stretches)
 
-    make_reference(separator.networks, read, Prompt(None, (FIRST,)), 20_000, window)
+    plan = replace(PLAN, layout=Layout.overlapping(window, 50))
+    make_reference(separator.networks, read, Prompt(None, (FIRST,)), 20_000, plan, print)
     assert set(looked_at) == {longest}
     assert max(asked) == longest * 1920
 
@@ -301,7 +308,6 @@ def test_models_without_the_fourth_kind_get_none(tmp_path: Path, seen: list[Seen
 
 def test_answers_to_all_questions_are_averaged(separator: Separator) -> None:
     """Without a name: by the moment alone, with phrases beside it, and by phrases alone."""
-    plan = make_plan(find_preset("draft", "data"), 0, Layout.overlapping(250, 62))
     wave = torch.from_numpy(noise(1, 1920 * 500))[None]
     prompt = Prompt(None, (FIRST,))
     reference = make_reference(
@@ -309,7 +315,8 @@ def test_answers_to_all_questions_are_averaged(separator: Separator) -> None:
         lambda stretches: (wave[..., start:end] for start, end in stretches),
         prompt,
         500,
-        250,
+        PLAN,
+        print,
     )
     assert reference is not None
 
@@ -324,7 +331,7 @@ def test_answers_to_all_questions_are_averaged(separator: Separator) -> None:
         wanted = Wanted(prompt, reference=asked)
         with pytest.MonkeyPatch.context() as patch, torch.inference_mode():
             patch.setattr(along, "_decode", decode)
-            list(along.stems_along(separator.networks, iter([wave]), [wanted], plan, print))
+            list(along.stems_along(separator.networks, iter([wave]), [wanted], PLAN, print))
         # From where no window hears the mark.
         return found[0][:, 250:]
 

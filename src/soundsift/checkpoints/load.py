@@ -17,7 +17,13 @@ from soundsift.checkpoints.pe_vision import convert_pe_vision
 from soundsift.checkpoints.released import convert_velocity_field
 from soundsift.checkpoints.sam_audio import map_checkpoint, read_released_config
 from soundsift.checkpoints.weights_file import WeightsFile, read_shapes
-from soundsift.config import DacVaeConfig, MelCodecConfig, PeVisionConfig, SeparatorConfig
+from soundsift.config import (
+    DacVaeConfig,
+    MelCodecConfig,
+    PeVisionConfig,
+    SeparatorConfig,
+    VelocityFieldConfig,
+)
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import Codec
 from soundsift.models.dac_vae import DacVae
@@ -25,6 +31,7 @@ from soundsift.models.dac_vae_tiles import optimise_for_inference
 from soundsift.models.inference import InferenceField
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.pe_vision import PeVision
+from soundsift.models.velocity_field import VelocityField
 from soundsift.models.watermark import draw_message
 from soundsift.models.waveform_codec import WaveformCodec
 from soundsift.precision import restored
@@ -128,7 +135,12 @@ def build_networks(
     if config.span_predictor is not None:
         # Built when first asked for, then kept: a folder of recordings asks again and again.
         predictor = cache(partial(_build_span_predictor, config.span_predictor, folder, device))
-    return config, Networks(field, config.prediction, codec, text, device, tower, predictor)
+    trainable = None
+    if config.prediction == "data":
+        trainable = partial(_build_trainable, config.field, parts.field, folder, device)
+    return config, Networks(
+        field, config.prediction, codec, text, device, tower, predictor, trainable
+    )
 
 
 def _build_span_predictor(name: str, folder: Path, device: torch.device) -> SpanPredictor:
@@ -150,6 +162,17 @@ def _build_tower(
     read = weights()
     fill(tower, {name: read[name].to(device, torch.float32) for name in read}, folder)
     return tower.eval().requires_grad_(False)
+
+
+def _build_trainable(
+    config: VelocityFieldConfig, weights: Mapping[str, Tensor], folder: Path, device: torch.device
+) -> VelocityField:
+    with torch.device("meta"):
+        field = VelocityField(config)
+    # Copies, for what is trained is written to.
+    own = {name: weights[name].to(device, torch.float32, copy=True) for name in weights}
+    fill(field, own, folder)
+    return field
 
 
 def _build_codec(

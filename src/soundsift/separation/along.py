@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from soundsift.flow import as_velocity
 from soundsift.models.codec import Codec
-from soundsift.models.inference import Moment
+from soundsift.models.inference import InferenceField, Moment
 from soundsift.separation.contexts import Contexts
 from soundsift.separation.items import Part, of_one_length, prepare
 from soundsift.separation.networks import Networks
@@ -60,14 +60,14 @@ def stems_along(
     contexts = Contexts(networks.codec, heard)
     times = [evaluation.time for evaluation in plan.evaluations]
 
-    moments: dict[frozenset[str | None], Mapping[float, Moment]] = {}
+    moments: dict[tuple[InferenceField, frozenset[str | None]], Mapping[float, Moment]] = {}
 
     def prepared(windows: tuple[Window, ...]) -> list[Part]:
         context = contexts.of(windows)
         context = context.reshape(len(windows), rows, *context.shape[1:])
         return [
             prepare(networks, context, windows, prompts, items, times, moments)
-            for items in of_one_length(windows, prompts, codec)
+            for items in of_one_length(networks, windows, prompts)
         ]
 
     at_a_time = plan.at_a_time or _windows_at_a_time(plan, prompts, rows)
@@ -78,7 +78,7 @@ def stems_along(
             # A reference starts from nothing: the models that read one predict the mean of data.
             own = functional.pad(noisy[part.rows], (0, 0, part.ahead, 0))
             output = as_velocity(
-                networks.field(own, time, part.known).float(), networks.prediction, own, time
+                part.field(own, time, part.known).float(), networks.prediction, own, time
             )
             velocity.index_add_(0, part.rows, output[:, part.ahead :] * part.shares)
         advance(noisy.shape[0] // (len(prompts) * rows))

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from soundsift.models.codec import Codec, frame_rate
-from soundsift.models.inference import InferenceConditioning, Moment
+from soundsift.models.inference import InferenceConditioning, InferenceField, Moment
 from soundsift.models.velocity_field import Conditioning
 from soundsift.prompts import NULL, OPEN, Prompt, frame_anchors
 from soundsift.separation.networks import Networks
@@ -29,12 +29,14 @@ class Part:
         shares: `(n, 1, 1)`: how much of a row's answer each is; there are several of one row where
             there is a reference and it is asked for in several ways.
         ahead: frames of a reference in front of the window's own.
+        field: the network that is asked.
         known: what is known of them and does not change from one evaluation to the next.
     """
 
     rows: Tensor
     shares: Tensor
     ahead: int
+    field: InferenceField
     known: InferenceConditioning
 
 
@@ -47,6 +49,7 @@ class Item:
         phrase: its text.
         reference: what goes in front.
         share: how much of the answer to window and prompt it is.
+        field: the network that is asked.
     """
 
     window: int
@@ -54,21 +57,23 @@ class Item:
     phrase: str | None
     reference: Reference | None
     share: float
+    field: InferenceField
 
 
 def of_one_length(
-    windows: tuple[Window, ...], prompts: Sequence[Wanted], codec: Codec
+    networks: Networks, windows: tuple[Window, ...], prompts: Sequence[Wanted]
 ) -> list[list[Item]]:
-    """The items of a group, put together by the length of the reference that goes in front."""
-    groups: dict[int, list[Item]] = defaultdict(list)
+    """The items of a group, put together by their network and the length of what goes in front."""
+    groups: dict[tuple[InferenceField, int], list[Item]] = defaultdict(list)
     for i, window in enumerate(windows):
         for j, wanted in enumerate(prompts):
-            reference = _reference(wanted, window, codec)
+            reference = _reference(wanted, window, networks.codec)
+            field = (reference and reference.field) or networks.field
             plainly = Way(wanted.prompt.text, example=False)
             for way in (plainly,) if reference is None else reference.ways:
                 shown = reference if way.example else None
                 ahead = 0 if shown is None else shown.length
-                groups[ahead].append(Item(i, j, way.phrase, shown, way.share))
+                groups[field, ahead].append(Item(i, j, way.phrase, shown, way.share, field))
     return list(groups.values())
 
 
@@ -79,7 +84,7 @@ def prepare(
     prompts: Sequence[Wanted],
     items: list[Item],
     times: Sequence[float],
-    moments: dict[frozenset[str | None], Mapping[float, Moment]],
+    moments: dict[tuple[InferenceField, frozenset[str | None]], Mapping[float, Moment]],
 ) -> Part:
     """Prepare items of one length.
 
@@ -88,10 +93,10 @@ def prepare(
         context: of the windows, `(windows, rows, frames, context_channels)`.
         windows: all of the group.
         prompts: all of them.
-        items: those to be prepared.
+        items: those to be prepared, all for one network.
         times: of the solver's evaluations.
-        moments: what depends on times and phrases alone, and is the same for all items that have
-            these; what is missing is added.
+        moments: what depends on network, times and phrases alone, and is the same for all items
+            that have these; what is missing is added.
     """
     codec, rows = networks.codec, context.shape[1]
     contexts, anchors, videos = [], [], []
@@ -115,10 +120,11 @@ def prepare(
         anchors=torch.stack(anchors).repeat_interleave(rows, dim=0).to(networks.device),
         video=_joined(videos, rows, ahead),
     )
-    same = moments.get(frozenset(phrases))
-    known = networks.field.prepare(conditioning, () if same else times)
-    moments[frozenset(phrases)] = same or known.moments
-    known = replace(known, moments=moments[frozenset(phrases)])
+    field = items[0].field
+    same = moments.get((field, frozenset(phrases)))
+    known = field.prepare(conditioning, () if same else times)
+    same = moments[field, frozenset(phrases)] = same or known.moments
+    known = replace(known, moments=same)
     places = [
         (item.window * len(prompts) + item.prompt) * rows + row
         for item in items
@@ -129,6 +135,7 @@ def prepare(
         torch.tensor(places, device=networks.device),
         shares.repeat_interleave(rows)[:, None, None],
         ahead,
+        field,
         known,
     )
 

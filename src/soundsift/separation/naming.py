@@ -18,8 +18,7 @@ from torch import Tensor
 
 from soundsift.models.codec import Codec
 from soundsift.models.mel_codec import MelCodec
-from soundsift.models.velocity_field import Conditioning
-from soundsift.prompts import NULL, OPEN
+from soundsift.separation.asking import beside, mean_answer
 from soundsift.separation.networks import Networks
 
 #: How many phrases are tried elsewhere, and how many are given. More of either are no better
@@ -46,20 +45,23 @@ class Excerpt:
         weight: the root of each cell's energy, `(1, bands, columns)`; empty if the codec has no
             cells.
         anchors: `(frames,)`, int64, what is marked of it.
+        wave: `(1, samples)`, the mean of its channels.
     """
 
     context: Tensor
     weight: Tensor
     anchors: Tensor
+    wave: Tensor
 
 
 def analyse(codec: Codec, wave: Tensor, anchors: Tensor) -> Excerpt:
     """An excerpt of a stretch `(1, channels, samples)` at the codec's rate."""
     if not isinstance(codec, MelCodec):
-        return Excerpt(codec.context(wave), wave.new_empty(0), anchors)
+        return Excerpt(codec.context(wave), wave.new_empty(0), anchors, wave.mean(dim=1))
     spectrum = codec.spectrum(wave)
     energy = codec.cross_energy(spectrum, spectrum).mean(dim=1)
-    return Excerpt(codec.context(wave, spectrum), energy.clamp(min=0).sqrt(), anchors)
+    root = energy.clamp(min=0).sqrt()
+    return Excerpt(codec.context(wave, spectrum), root, anchors, wave.mean(dim=1))
 
 
 @cache
@@ -144,18 +146,17 @@ def _agreement(
         context = torch.cat([one.context for one in some])
         weight = torch.cat([one.weight for one in some])
         anchors = torch.stack([one.anchors for one in some]).to(networks.device)
-        opened = torch.where(anchors == NULL, OPEN, anchors)
-        joined = torch.cat((example.expand(len(some), -1, -1), context), dim=1)
-        marks = torch.cat((shown.expand(len(some), -1), opened), dim=1)
+        joined, marks = beside(example, shown, context, anchors)
         for number, phrase in enumerate(phrases):
             same = [phrase] * len(some)
             alone = _cells(networks, codec, context, same, anchors) * weight
-            beside = _cells(networks, codec, joined, same, marks)[..., -weight.shape[-1] :] * weight
-            products = beside * alone, alone.square(), beside.square()
+            shown_too = _cells(networks, codec, joined, same, marks)[..., -weight.shape[-1] :]
+            both = shown_too * weight
+            products = both * alone, alone.square(), both.square()
             sums[:, number] += torch.stack([product.sum() for product in products])
-    product, alone, beside = sums
+    product, alone, both = sums
     common = product.square() / alone.clamp(min=1e-20)
-    return 10 * torch.log10(common.clamp(min=1e-20) / (beside - common).clamp(min=1e-20))
+    return 10 * torch.log10(common.clamp(min=1e-20) / (both - common).clamp(min=1e-20))
 
 
 def _cells(
@@ -169,22 +170,7 @@ def _cells(
 
     Context and anchors are of each phrase's own stretch, or of the same for all.
     """
-    count = len(phrases)
-    states, mask = networks.text.encode_batch(list(phrases))
-    known = networks.field.prepare(
-        Conditioning(
-            context=context.expand(count, -1, -1),
-            text=states,
-            text_mask=mask,
-            anchors=anchors.expand(count, -1),
-            video=None,
-        ),
-        [0.0],
-    )
-    # At time 0 and without noise, where one evaluation gives the mean answer.
-    noise = context.new_zeros(count, context.shape[1], 2 * networks.field.config.latent_channels)
-    latents = networks.field(noise, torch.tensor(0.0, device=networks.device), known)
-    return codec.cell_mask(latents.float())
+    return codec.cell_mask(mean_answer(networks, context, phrases, anchors))
 
 
 def _nearness(heard: Tensor, wanted: Tensor) -> Tensor:

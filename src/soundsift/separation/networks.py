@@ -14,6 +14,7 @@ from soundsift.models.codec import Codec
 from soundsift.models.inference import InferenceField
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.pe_vision import PeVision
+from soundsift.models.velocity_field import VelocityField
 from soundsift.models.waveform_codec import ConsistentCodec
 
 
@@ -46,6 +47,8 @@ class Networks:
         tower: builds the image tower, which few prompts need; None for models without one.
         span_predictor: loads the span predictor, which works only when asked; None for models that
             have none.
+        trainable: builds the velocity field once more, as it is trained; None for models that don't
+            practise on a recording (`soundsift.separation.adaptation`).
     """
 
     field: InferenceField
@@ -55,6 +58,7 @@ class Networks:
     device: torch.device
     tower: Callable[[], PeVision] | None = None
     span_predictor: Callable[[], SpanPredictor] | None = None
+    trainable: Callable[[], VelocityField] | None = None
 
     def consistent(self) -> Networks:
         """The same with stems that add up to the mixture."""

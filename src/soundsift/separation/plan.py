@@ -22,6 +22,7 @@ class Plan:
         at_a_time: windows that go through the network together, at most; None: as many as bounded
             memory allows.
         apart: whether windows are separated each on its own (`soundsift.separation.chunks`).
+        practice: steps of training on a marked moment (`soundsift.separation.adaptation`).
     """
 
     evaluations: Sequence[Evaluation]
@@ -30,8 +31,10 @@ class Plan:
     seed: int
     at_a_time: int | None = None
     apart: bool = False
+    practice: int = 0
 
 
 def make_plan(preset: Preset, seed: int, layout: Layout) -> Plan:
     """A preset's way through windows."""
-    return Plan(schedule(preset.steps, preset.solver), layout, preset.temperature, seed)
+    evaluations = schedule(preset.steps, preset.solver)
+    return Plan(evaluations, layout, preset.temperature, seed, practice=preset.practice)

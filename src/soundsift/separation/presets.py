@@ -20,12 +20,15 @@ class Preset:
         temperature: scale of the starting noise. At 0 the flow starts from its mean, and one
             evaluation gives the mean of all answers, which is what wins in signal-to-distortion
             ratio; at 1 it draws one of the answers.
+        practice: steps of training on what is marked, before windows without a mark are asked for
+            it (`soundsift.separation.adaptation`); 0 for none.
     """
 
     description: str
     solver: Solver
     steps: int
     temperature: float
+    practice: int = 0
 
     @property
     def evaluations(self) -> int:
@@ -33,12 +36,16 @@ class Preset:
         return evaluations(self.solver, self.steps)
 
 
-#: For models that predict data, as the default one. All three are the same: more evaluations and
-#: other placements of the frames were measured, and gave less or nothing (docs/experiments.md).
+#: For models that predict data, as the default one. More evaluations and other placements of the
+#: frames were measured, and gave less or nothing (docs/experiments.md).
 PRESETS: dict[str, Preset] = {
     "draft": Preset("the mean answer, in one evaluation", "euler", 1, 0.0),
-    "standard": Preset("as draft: more evaluations don't help this model yet", "euler", 1, 0.0),
-    "best": Preset("as draft: more evaluations don't help this model yet", "euler", 1, 0.0),
+    "standard": Preset(
+        "as draft; of long recordings with marks, after 20 steps of practice", "euler", 1, 0.0, 20
+    ),
+    "best": Preset(
+        "as draft; of long recordings with marks, after 40 steps of practice", "euler", 1, 0.0, 40
+    ),
 }
 
 #: For models that predict the velocity, as the released ones, which answer with samples.

@@ -40,7 +40,7 @@ def recording_stems(
         A block of the mixture `(channels, samples)`, and its stems, target and residual:
         `(prompts, 2, channels, samples)`; of exclusive prompts, the rest comes last.
     """
-    report(0.0)
+    report(work.prepared)
     windows = work.plan.layout.count(latent_frames(work.networks.codec, recording))
     total = windows * len(work.plan.evaluations)
     done = 0
@@ -48,7 +48,7 @@ def recording_stems(
     def advance(evaluated: int) -> None:
         nonlocal done
         done += evaluated
-        report(min(0.99, done / total))
+        report(min(0.99, work.prepared + (1 - work.prepared) * done / total))
 
     yield from block_stems(
         work.networks,

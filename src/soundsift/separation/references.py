@@ -23,6 +23,7 @@ from torch import Tensor
 
 from soundsift.models.codec import frame_rate
 from soundsift.prompts import OPEN, POSITIVE, Prompt, frame_anchors
+from soundsift.separation.adaptation import FRAMES_A_STEP, Moment, adapt
 from soundsift.separation.codec_rate import AnyRecording, latent_frames, parts_of
 from soundsift.separation.naming import analyse, likely_phrases
 from soundsift.separation.networks import Networks
@@ -32,9 +33,16 @@ from soundsift.separation.wanted import Reference, Way
 #: Marked frames of a reference, and frames shown on either side of them, at most.
 LONGEST_MARK, AROUND = 51, 37
 
-#: To find a name, so many windows of so many frames at most (10 s) are looked at, within so many
-#: (10 minutes): what lies further off would take longer to read than it is worth.
+#: Marked frames that a network practises on at most.
+_LONGEST_PRACTISED = 150
+
+#: To find a name, and to practise, so many windows of so many frames at most (10 s) are looked at,
+#: within so many (10 minutes): what lies further off would take longer to read than it is worth.
 _WINDOWS, _LONGEST_WINDOW, _NEAR = 10, 250, 15_000
+
+#: For the time left: in how many ways windows are asked by a mark without a name, and frames that
+#: go through the network to find one.
+_WAYS, _FRAMES_TO_NAME = 5, 50_000
 
 #: From stretches of a recording, in order, to their samples at the codec's rate, each
 #: `(1, channels, samples)`.
@@ -47,7 +55,11 @@ def can_refer(networks: Networks) -> bool:
 
 
 def find_reference(
-    networks: Networks, recording: AnyRecording, prompt: Prompt, plan: Plan
+    networks: Networks,
+    recording: AnyRecording,
+    prompt: Prompt,
+    plan: Plan,
+    report: Callable[[float], None],
 ) -> Reference | None:
     """A marked moment for the windows that no mark touches; None if there are no such windows.
 
@@ -55,20 +67,46 @@ def find_reference(
         networks: the model.
         recording: what is to be separated.
         prompt: what is marked of it, and its name if that is known.
-        plan: how it is cut into windows.
+        plan: how it is worked through.
+        report: called with the fraction done; an exception that it raises stops the search.
     """
-    if not can_refer(networks):
+    if not _refers(networks, recording, prompt, plan):
         return None
     frames = latent_frames(networks.codec, recording)
-    if plan.layout.count(frames) == 1:
-        return None
     read = partial(parts_of, networks, recording)
-    return make_reference(networks, read, prompt, frames, plan.layout.length)
+    return make_reference(networks, read, prompt, frames, plan, report)
+
+
+def preparation(
+    networks: Networks, recording: AnyRecording, prompts: Sequence[Prompt], plan: Plan
+) -> float:
+    """About what share of the whole work it is to find the references of all prompts, 0 to 1."""
+    windows = plan.layout.count(latent_frames(networks.codec, recording))
+    before, after = 0.0, 0.0
+    for prompt in prompts:
+        ways = 1
+        if _refers(networks, recording, prompt, plan):
+            ways = 1 if prompt.text else _WAYS
+            before += (0 if prompt.text else _FRAMES_TO_NAME) + plan.practice * FRAMES_A_STEP
+        after += windows * plan.layout.length * len(plan.evaluations) * ways
+    return before / (before + after)
+
+
+def _refers(networks: Networks, recording: AnyRecording, prompt: Prompt, plan: Plan) -> bool:
+    """Whether there is a mark, and windows that it may not touch."""
+    marked = any(span.positive for span in prompt.spans)
+    frames = latent_frames(networks.codec, recording)
+    return can_refer(networks) and marked and plan.layout.count(frames) > 1
 
 
 @torch.inference_mode()
 def make_reference(
-    networks: Networks, read: Reader, prompt: Prompt, frames: int, length: int
+    networks: Networks,
+    read: Reader,
+    prompt: Prompt,
+    frames: int,
+    plan: Plan,
+    report: Callable[[float], None],
 ) -> Reference | None:
     """Find the marked moment that is to stand for all of them, and analyse it.
 
@@ -77,7 +115,8 @@ def make_reference(
         read: the mixture; asked once.
         prompt: what is marked, and its name if that is known.
         frames: latent frames of the recording.
-        length: of a window, in frames.
+        plan: how the recording is worked through.
+        report: called with the fraction done.
 
     Returns:
         None if there is no positive span.
@@ -88,19 +127,25 @@ def make_reference(
     stretch = marked_stretch(anchors)
     if stretch is None:
         return None
-    others = [] if prompt.text else unmarked_windows(anchors, min(length, _LONGEST_WINDOW))
-    order = sorted([stretch, *others])
+    whole, others = stretch, []
+    if plan.practice:
+        whole = marked_stretch(anchors, AROUND, _LONGEST_PRACTISED) or stretch
+    if plan.practice or not prompt.text:
+        others = unmarked_windows(anchors, min(plan.layout.length, _LONGEST_WINDOW))
+    order = sorted({stretch, whole, *others})
     waves = read([(start * size, end * size) for start, end in order])
-    parts = {
+    found = {
         (start, end): analyse(networks.codec, wave, anchors[start:end])
         for (start, end), wave in zip(order, waves, strict=True)
     }
-    moment = parts.pop(stretch)
+    example, elsewhere = found[stretch], [found[other] for other in others]
     if prompt.text:
         ways: tuple[Way, ...] = (Way(prompt.text),)
     else:
-        ways = _ways(likely_phrases(networks, moment, list(parts.values())))
-    return Reference(stretch[0], moment.context, moment.anchors, ways)
+        ways = _ways(likely_phrases(networks, example, elsewhere))
+    moment = Moment(example, found[whole])
+    field = adapt(networks, moment, elsewhere, ways, plan.practice, plan.seed, report)
+    return Reference(stretch[0], example.context, example.anchors, ways, field)
 
 
 def _ways(names: dict[str, float]) -> tuple[Way, ...]:
@@ -130,12 +175,15 @@ def unmarked_windows(anchors: Tensor, length: int) -> list[tuple[int, int]]:
     return [(a, b) for a, b in windows if not (anchors[a:b] == POSITIVE).any()]
 
 
-def marked_stretch(anchors: Tensor, around: int = AROUND) -> tuple[int, int] | None:
+def marked_stretch(
+    anchors: Tensor, around: int = AROUND, longest: int = LONGEST_MARK
+) -> tuple[int, int] | None:
     """The longest marked moment, or its beginning, with a little around it.
 
     Args:
         anchors: `(frames,)`, of the whole recording.
         around: frames on either side, at most.
+        longest: marked frames, at most.
 
     Returns:
         (start, end) in frames; None if nothing is positive.
@@ -145,5 +193,5 @@ def marked_stretch(anchors: Tensor, around: int = AROUND) -> tuple[int, int] | N
     if not places:
         return None
     start, end = max(zip(places[::2], places[1::2], strict=True), key=lambda run: run[1] - run[0])
-    end = min(end, start + LONGEST_MARK)
+    end = min(end, start + longest)
     return max(0, start - around), min(len(anchors), end + around)

@@ -135,12 +135,14 @@ class Separator:
         """
         asked = _prompts(prompts)
         recording = as_recording(source, sample_rate)
+        report = progress or _ignore
+        report(0.0)
         work = make_work(
-            self.config, self.networks, recording, asked, Options(**options), exclusive
+            self.config, self.networks, recording, asked, Options(**options), report, exclusive
         )
         stems = np.empty((len(work.settings), 2, *recording.samples.shape), np.float32)
         start = 0
-        for _, block in recording_stems(recording, work, progress or _ignore):
+        for _, block in recording_stems(recording, work, report):
             stems[..., start : start + block.shape[-1]] = block
             start += block.shape[-1]
         tags = {} if recording.path is None else read_tags(recording.path)
@@ -252,8 +254,10 @@ class Separator:
             raise ValueError(f"{len(places)} places were given for {len(asked)} prompts")
         recording = source if isinstance(source, RecordingFile) else examine(source)
         ensure_places(places)
+        report = progress or _ignore
+        report(0.0)
         work = make_work(
-            self.config, self.networks, recording, asked, Options(**options), exclusive
+            self.config, self.networks, recording, asked, Options(**options), report, exclusive
         )
         facts = SoundFacts(
             recording.channels,
@@ -266,7 +270,7 @@ class Separator:
         form = recording.sample_format
         written = places[0].output.sample_format(form)
         form = written if coarser(written, form) else form
-        results = recording_stems(recording, work, progress or _ignore, form)
+        results = recording_stems(recording, work, report, form)
         wanted = list(zip(places, work.settings, strict=False))
         adds_up = work.networks.codec.adds_up
         with stem_files(wanted, facts, form, adds_up=adds_up) as files:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from soundsift.models.inference import InferenceField
 from soundsift.prompts import Prompt
 
 
@@ -33,12 +34,15 @@ class Reference:
         context: `(rows, frames, context_channels)`, of the moment and a little around it.
         anchors: `(frames,)`, int64: what is marked of it.
         ways: in which windows are asked; their answers are averaged.
+        field: is asked instead of the model's own, as it has practised on this recording
+            (`soundsift.separation.adaptation`).
     """
 
     start: int
     context: Tensor
     anchors: Tensor
     ways: tuple[Way, ...]
+    field: InferenceField | None = None
 
     @property
     def length(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from soundsift.separation.networks import Networks
 from soundsift.separation.options import Options
 from soundsift.separation.plan import Plan, make_plan
 from soundsift.separation.presets import find_preset
-from soundsift.separation.references import find_reference
+from soundsift.separation.references import find_reference, preparation
 from soundsift.separation.span_prediction import predict_spans, sound_probabilities
 from soundsift.separation.wanted import Wanted
 from soundsift.version import __version__
@@ -36,6 +36,7 @@ class Work:
         settings: everything needed to make each result again; of exclusive prompts, the rest's
             come last.
         exclusive: whether the prompts share the mixture.
+        prepared: what share of the whole work it was to make this.
     """
 
     networks: Networks
@@ -43,6 +44,7 @@ class Work:
     plan: Plan
     settings: list[dict[str, Any]]
     exclusive: bool
+    prepared: float
 
 
 def make_work(
@@ -51,6 +53,7 @@ def make_work(
     recording: AnyRecording,
     prompts: Sequence[Prompt],
     options: Options,
+    report: Callable[[float], None],
     exclusive: bool = False,
 ) -> Work:
     """Find out what there is to do.
@@ -61,6 +64,8 @@ def make_work(
         recording: what is to be separated.
         prompts: what is wanted of it.
         options: how to go about it.
+        report: called with the fraction done of the whole work; an exception that it raises stops
+            it.
         exclusive: whether the prompts share the mixture.
 
     Raises:
@@ -81,7 +86,16 @@ def make_work(
     asked = prompts
     if options.predict_spans:
         prompts = _with_spans(networks, recording, prompts)
-    wanted = [_wanted(config, networks, recording, prompt, plan) for prompt in prompts]
+    share = preparation(networks, recording, prompts, plan)
+
+    def wanted_of(number: int, prompt: Prompt) -> Wanted:
+        def found(fraction: float) -> None:
+            report(share * (number + fraction) / len(prompts))
+
+        seen = None if prompt.visual is None else _seen(config, networks, recording, prompt)
+        return Wanted(prompt, seen, find_reference(networks, recording, prompt, plan, found))
+
+    wanted = [wanted_of(number, prompt) for number, prompt in enumerate(prompts)]
     shared: dict[str, Any] = {
         "soundsift": __version__,
         "model": config.name,
@@ -102,18 +116,7 @@ def make_work(
     if exclusive:
         texts = [prompt.text for prompt in prompts]
         settings.append({"text": None, "spans": [], "rest_of": texts} | shared)
-    return Work(networks, wanted, plan, settings, exclusive)
-
-
-def _wanted(
-    config: SeparatorConfig,
-    networks: Networks,
-    recording: AnyRecording,
-    prompt: Prompt,
-    plan: Plan,
-) -> Wanted:
-    seen = None if prompt.visual is None else _seen(config, networks, recording, prompt)
-    return Wanted(prompt, seen, find_reference(networks, recording, prompt, plan))
+    return Work(networks, wanted, plan, settings, exclusive, share)
 
 
 def _with_spans(
@@ -138,6 +141,7 @@ def _described(wanted: Wanted, rate: float) -> dict[str, Any]:
         # What goes along with it beside the text that was asked for.
         found = dict.fromkeys(way.phrase for way in reference.ways)
         described["named"] = [p for p in found if p not in (None, wanted.prompt.text)]
+        described["practised"] = reference.field is not None
     return described
 
 

@@ -27,13 +27,11 @@ from soundsift.data.examples import (
     query_by_example,
 )
 from soundsift.data.scenes import Query, Scene, SceneGenerator
+from soundsift.heard import HEARD
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import NULL, OPEN, frame_anchors
 from soundsift.training.config import TrainingConfig
 from soundsift.training.tagging import concept_indices
-
-#: A sound this far below the mixture of what is asked about is not there, for all anyone can tell.
-HEARD = 1e-3
 
 
 @dataclass

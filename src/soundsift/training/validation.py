@@ -16,12 +16,12 @@ from soundsift.data.examples import SPARE_SECONDS, passing, query_by_example
 from soundsift.data.scenes import Query, SceneGenerator
 from soundsift.data.spans import active_spans
 from soundsift.flow import interpolate
+from soundsift.heard import HEARD, heard_ratio_db, scale_invariant_ratio_db
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.prompts import OPEN, Span
-from soundsift.training.batches import HEARD, Batch, encode_queries
+from soundsift.training.batches import Batch, encode_queries
 from soundsift.training.config import TrainingConfig
-from soundsift.training.loss import heard_ratio_db, scale_invariant_ratio_db
 
 T = TypeVar("T")
 

@@ -1,0 +1,370 @@
+"""A network that practises on a recording before it answers for it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.separation.test_references import model
+from tests.separation.test_separator import noise
+from torch import Tensor
+
+from soundsift.heard import heard_ratio_db, heard_term
+from soundsift.models.mel_codec import MelCodec
+from soundsift.prompts import OPEN, Prompt, Span
+from soundsift.separation import adaptation, along, references
+from soundsift.separation.adaptation import (
+    Exercises,
+    Material,
+    Moment,
+    Rest,
+    adapt,
+    make_exercises,
+)
+from soundsift.separation.asking import beside, mean_answer
+from soundsift.separation.naming import Excerpt, analyse
+from soundsift.separation.plan import make_plan
+from soundsift.separation.presets import find_preset
+from soundsift.separation.references import make_reference
+from soundsift.separation.separator import Separator
+from soundsift.separation.wanted import Wanted, Way
+from soundsift.separation.windows import Layout
+
+RATE = 48_000
+SPANS = (Span(3.0, 4.0),)
+WAYS = (Way(None, 0.5), Way("hum", 0.25), Way("hum", 0.25, example=False))
+
+
+@pytest.fixture(scope="module")
+def separator(tmp_path_factory: pytest.TempPathFactory) -> Separator:
+    # Weights from which a network learns.
+    return model(tmp_path_factory.mktemp("open"), 4, std=0.1)
+
+
+def codec_of(separator: Separator) -> MelCodec:
+    codec = separator.networks.codec
+    assert isinstance(codec, MelCodec)
+    return codec
+
+
+def tone(seconds: float, hertz: float) -> Tensor:
+    time = torch.arange(round(RATE * seconds)) / RATE
+    return 0.1 * torch.sin(2 * torch.pi * hertz * time)
+
+
+def excerpt(separator: Separator, wave: Tensor, *marked: tuple[int, int]) -> Excerpt:
+    anchors = torch.zeros(-(-len(wave) // 1920), dtype=torch.int64)
+    for start, end in marked:
+        anchors[start:end] = 1
+    return analyse(separator.networks.codec, wave[None, None], anchors)
+
+
+@pytest.fixture(scope="module")
+def moment(separator: Separator) -> Moment:
+    """A whistle of one second in hiss, seen closely and from afar."""
+    wave = torch.from_numpy(noise(1, RATE * 8)[0]) / 4
+    wave[3 * RATE : 4 * RATE] += tone(1, 2000)
+    near = excerpt(separator, wave[2 * RATE : 5 * RATE], (25, 50))
+    return Moment(near, excerpt(separator, wave, (75, 100)))
+
+
+@pytest.fixture(scope="module")
+def elsewhere(separator: Separator) -> list[Excerpt]:
+    waves = [tone(6, 300), torch.from_numpy(noise(1, RATE * 6, 1)[0])]
+    return [excerpt(separator, wave) for wave in waves]
+
+
+def nothing_of(wave: Tensor) -> Rest:
+    return Rest(wave, torch.zeros_like(wave))
+
+
+#: Elsewhere the model has taken half of the hum of 400 Hz.
+MATERIAL = Material(
+    tone(0.5, 2000),
+    nothing_of(tone(8, 200)),
+    (nothing_of(tone(6, 300)), Rest(tone(6, 400), 0.5 * tone(6, 400))),
+)
+
+
+def exercises(separator: Separator, material: Material, count: int) -> list[Exercises]:
+    generator = torch.Generator().manual_seed(0)
+    return [make_exercises(codec_of(separator), material, generator) for _ in range(count)]
+
+
+def test_exercises_are_mixtures_with_known_answers(separator: Separator) -> None:
+    codec = codec_of(separator)
+    made = exercises(separator, MATERIAL, 20)
+    peaks = codec.filters.argmax(dim=1) * RATE / codec.config.window
+    high = (peaks > 1000).float()
+    found: dict[int, list[bool]] = {200: [], 300: [], 400: []}
+    for one in made:
+        assert one.context.shape == (4, 150, 384)
+        torch.testing.assert_close(one.mixture_energy.sum(dim=(1, 2)), torch.ones(4))
+        assert torch.equal(one.present, one.target_energy > 1e-3)
+        lows = one.mixture_energy.sum(dim=2) * (1 - high)
+        for i, loudest in enumerate(peaks[lows.argmax(dim=1)].tolist()):
+            hertz = min(found, key=lambda known: abs(known - loudest))
+            sound = bool((one.mixture_energy[i].sum(dim=1) * high).sum() > 1e-3)
+            found[hertz].append(sound)
+            # All of 2 kHz, wherever it is, and half of what was taken before.
+            mask = high + (1 - high) * (0.5 if hertz == 400 else 0.0)
+            right = heard_ratio_db(mask[None, :, None].expand(1, -1, 150), row(one, i))
+            assert right > (15 if not sound else 5)
+            assert bool(one.present[i]) == (sound or hertz == 400)
+    heard = [sound for sounds in found.values() for sound in sounds]
+    assert 0.6 < np.mean(heard) < 0.9
+    # The rest is from around the mark and from elsewhere, in turn.
+    for hertz, share in ((200, 0.5), (300, 0.25), (400, 0.25)):
+        assert len(found[hertz]) / len(heard) == pytest.approx(share, abs=0.15)
+
+
+def row(made: Exercises, number: int) -> Exercises:
+    rows = {name: value[number : number + 1] for name, value in vars(made).items()}
+    return Exercises(**rows)
+
+
+def test_sounds_come_at_other_levels_and_speeds(separator: Separator) -> None:
+    made = exercises(separator, replace(MATERIAL, far=()), 20)
+    levels = torch.cat([one.target_energy[one.present] for one in made])
+    assert 10 * torch.log10(levels.max() / levels.min()) > 6
+    cross = torch.cat([one.cross_energy[one.present].sum(dim=2) for one in made])
+    assert len(cross.argmax(dim=1).unique()) > 2
+
+
+@pytest.mark.parametrize(("sound", "rest"), [(0.5, 8.0), (5.9, 3.3), (5.9, 2.0), (0.04, 6.0)])
+def test_parts_of_any_length_make_exercises(
+    separator: Separator, sound: float, rest: float
+) -> None:
+    material = Material(tone(sound, 2000), nothing_of(tone(rest, 200)), (nothing_of(tone(7, 300)),))
+    for one in exercises(separator, material, 3):
+        assert one.context.shape[1] == min(150, -(-round(rest * RATE) // 1920))
+        assert torch.isfinite(one.context).all() and torch.isfinite(one.cross_energy).all()
+
+
+@pytest.mark.parametrize("ways", [WAYS, (Way("whistle"),), (Way(None),)])
+def test_practice_makes_better(
+    separator: Separator,
+    moment: Moment,
+    elsewhere: list[Excerpt],
+    monkeypatch: pytest.MonkeyPatch,
+    ways: Sequence[Way],
+) -> None:
+    """In the ways that were practised, on exercises that were not."""
+    monkeypatch.setattr(adaptation, "_RATE", 3e-3)  # for a network this small
+    networks = separator.networks
+    found: list[Material] = []
+    make = adaptation.make_exercises
+
+    def spy(codec: MelCodec, material: Material, generator: torch.Generator) -> Exercises:
+        found.append(material)
+        return make(codec, material, generator)
+
+    monkeypatch.setattr(adaptation, "make_exercises", spy)
+    before = mean_answer(networks, moment.whole.context, [None], moment.whole.anchors[None])
+    field = adapt(networks, moment, elsewhere, ways, 20, 1, lambda _: None)
+    after = mean_answer(networks, moment.whole.context, [None], moment.whole.anchors[None])
+    # The model is as it was.
+    assert field is not None and torch.equal(before, after)
+    assert len(found) == 20
+    fresh = exercises(separator, found[0], 2)
+
+    def loss(asked: object) -> float:
+        losses = []
+        for one in fresh:
+            for way in ways:
+                context, anchors = one.context, torch.zeros(4, 150, dtype=torch.int64)
+                if way.example:
+                    example = moment.example
+                    context, anchors = beside(example.context, example.anchors, context, anchors)
+                latents = mean_answer(networks, context, [way.phrase] * 4, anchors, asked)  # type: ignore[arg-type]
+                mask = codec_of(separator).cell_mask(latents[:, -150:])
+                losses.append(float(heard_term(mask, one)))
+        return float(np.mean(losses))
+
+    assert loss(field) < loss(networks.field) - 0.2
+
+
+def test_what_is_practised_on(
+    separator: Separator,
+    moment: Moment,
+    elsewhere: list[Excerpt],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The sound as its marks lift it out, what is left of it, and what is taken elsewhere."""
+
+    def answer(*given: object) -> Tensor:
+        """By marks a tenth of the mixture's energy, of windows without any three."""
+        _, context, phrases, anchors = given[:4]
+        assert isinstance(context, Tensor) and isinstance(anchors, Tensor)
+        assert isinstance(phrases, list) and len(phrases) == len(context) == 1
+        marked = (anchors == 1).any() and not (anchors == OPEN).any()
+        odds = 0.1 / 0.9 if marked else 3.0 / 7.0
+        latents = torch.zeros(1, context.shape[1], 256)
+        latents[..., :128] = np.log(odds) / (15 * np.log(10) / 10)
+        return latents
+
+    monkeypatch.setattr(adaptation, "mean_answer", answer)
+    codec, whole = codec_of(separator), moment.whole
+    made = adaptation._material(separator.networks, codec, moment, elsewhere, WAYS)
+    assert len(made.sound) == RATE
+    inner = slice(RATE // 10, -RATE // 10)
+    torch.testing.assert_close(
+        made.sound[inner], 0.1 * whole.wave[0, 3 * RATE : 4 * RATE][inner], atol=1e-4, rtol=1e-3
+    )
+    # Before and after the mark all of it is something else.
+    assert torch.equal(made.near.wave[: 2 * RATE], whole.wave[0, : 2 * RATE])
+    assert torch.equal(made.near.wave[5 * RATE :], whole.wave[0, 5 * RATE :])
+    assert not made.near.wanted.any()
+    for far, stretch in zip(made.far, elsewhere, strict=True):
+        assert torch.equal(far.wave, stretch.wave[0])
+        torch.testing.assert_close(far.wanted, 0.3 * stretch.wave[0], atol=1e-4, rtol=1e-3)
+
+
+def test_a_seed_is_an_answer(
+    separator: Separator, moment: Moment, elsewhere: list[Excerpt]
+) -> None:
+    ids = moment.whole.anchors[None]
+    answers = []
+    for seed in (3, 3, 4):
+        field = adapt(separator.networks, moment, elsewhere, WAYS, 3, seed, lambda _: None)
+        assert field is not None
+        context = moment.whole.context
+        answers.append(mean_answer(separator.networks, context, [None], ids, field))
+    assert torch.equal(answers[0], answers[1])
+    assert not torch.equal(answers[0], answers[2])
+
+
+def test_in_inference_mode(separator: Separator) -> None:
+    """As the separator calls it, and with excerpts that were made there."""
+    with torch.inference_mode():
+        wave = torch.from_numpy(noise(1, RATE * 4)[0])
+        around = excerpt(separator, wave, (25, 50))
+        moment = Moment(around, around)
+        field = adapt(separator.networks, moment, [around], WAYS, 2, 0, lambda _: None)
+    assert field is not None
+
+
+def test_where_there_is_nothing_to_practise(
+    separator: Separator, moment: Moment, elsewhere: list[Excerpt]
+) -> None:
+    def practise(steps: int = 2, **changes: object) -> object:
+        networks = replace(separator.networks, **changes)  # type: ignore[arg-type]
+        return adapt(networks, moment, elsewhere, WAYS, steps, 0, lambda _: None)
+
+    assert practise() is not None
+    assert practise(steps=0) is None
+    assert practise(trainable=None) is None
+    assert practise(codec=object()) is None
+
+
+def test_silence_under_the_mark(separator: Separator) -> None:
+    wave = torch.from_numpy(noise(1, RATE * 8)[0])
+    wave[2 * RATE : 5 * RATE] = 0.0
+    around = excerpt(separator, wave, (75, 100))
+    near = excerpt(separator, wave[2 * RATE : 5 * RATE], (25, 50))
+    assert adapt(separator.networks, Moment(near, around), [], WAYS, 2, 0, print) is None
+
+
+def test_practice_can_be_stopped(
+    separator: Separator, moment: Moment, elsewhere: list[Excerpt]
+) -> None:
+    told: list[float] = []
+
+    def report(fraction: float) -> None:
+        told.append(fraction)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        adapt(separator.networks, moment, elsewhere, WAYS, 10, 0, report)
+    assert told == [0.0, 0.1, 0.2]
+
+
+@pytest.mark.parametrize(("preset", "steps"), [("draft", 0), ("standard", 20), ("best", 40)])
+def test_presets_say_how_much(
+    separator: Separator, monkeypatch: pytest.MonkeyPatch, preset: str, steps: int
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def spy(*given: object) -> None:
+        assert isinstance(given[4], int) and isinstance(given[5], int)
+        asked.append((given[4], given[5]))
+
+    monkeypatch.setattr(references, "adapt", spy)
+    result = separator.separate(
+        noise(1, 8000 * 20), sample_rate=8000, text="hiss", spans=SPANS, preset=preset, seed=5
+    )
+    assert asked == [(steps, 5)]
+    assert result.settings["practised"] is False and result.settings["practice"] == steps
+
+
+def test_a_separation_practises(separator: Separator, tmp_path: Path) -> None:
+    """Progress rises from 0 to 1 through practice and answers, and the result is one of its own."""
+    mixture = noise(2, 16_000 * 20)
+    told: list[float] = []
+    found = {
+        preset: separator.separate(
+            mixture,
+            sample_rate=16_000,
+            text="hiss",
+            spans=SPANS,
+            preset=preset,
+            progress=told.append,
+        )
+        for preset in ("draft", "standard")
+    }
+    runs = np.split(np.array(told), [told.index(1.0) + 1])
+    for run in runs:
+        assert run[0] == 0.0 and run[-1] == 1.0 and (np.diff(run) >= 0).all()
+    # One or two reports more than windows, or practice's own.
+    assert len(runs[1]) >= len(runs[0]) + 20
+    assert found["standard"].settings["practised"] and not found["draft"].settings["practised"]
+    # Windows that hear the mark are answered as before.
+    first, second = (found[preset].target for preset in ("draft", "standard"))
+    np.testing.assert_array_equal(first[:, : 16_000 * 4], second[:, : 16_000 * 4])
+    assert not np.allclose(first[:, 16_000 * 12 :], second[:, 16_000 * 12 :], atol=1e-6)
+
+
+def test_windows_without_a_mark_are_asked_of_it(
+    separator: Separator, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And they alone; other prompts go to the model's own network."""
+    other = model(tmp_path_factory.mktemp("other"), 4, seed=1).networks.field
+    plan = make_plan(find_preset("draft", "data"), 0, Layout.overlapping(250, 0))
+    wave = torch.from_numpy(noise(1, 1920 * 500))[None]
+    monkeypatch.setattr(references, "adapt", lambda *_: other)
+    prompt = Prompt("hiss", SPANS)
+
+    def read(stretches: Sequence[tuple[int, int]]) -> Iterator[Tensor]:
+        return (wave[..., start:end] for start, end in stretches)
+
+    reference = make_reference(separator.networks, read, prompt, 500, plan, print)
+    assert reference is not None and reference.field is other
+
+    def latents(*wanted: Wanted) -> Tensor:
+        found: list[Tensor] = []
+
+        def decode(_: object, track: along.Track, mixture: along.Track) -> Iterator[Tensor]:
+            track.extend(1000)
+            found.append(track.part(0, track.end))
+            yield mixture.part(0, 1)[:, None]
+
+        with pytest.MonkeyPatch.context() as patch, torch.inference_mode():
+            patch.setattr(along, "_decode", decode)
+            list(along.stems_along(separator.networks, iter([wave]), wanted, plan, print))
+        return found[0]
+
+    wanted, plain = Wanted(prompt, reference=reference), Wanted(Prompt("hum"))
+    both = latents(wanted, plain)
+    own = latents(Wanted(prompt, reference=replace(reference, field=None)), plain)
+    torch.testing.assert_close(both[0, :250], own[0, :250])
+    assert not torch.allclose(both[0, 250:], own[0, 250:], atol=1e-2)
+    torch.testing.assert_close(both[1], own[1])
+    # What the other network says, given the same example.
+    example = reference.context, reference.anchors
+    window = codec_of(separator).context(wave[..., 1920 * 250 :])
+    context, anchors = beside(*example, window, torch.zeros(1, 250, dtype=torch.int64))
+    expected = mean_answer(separator.networks, context, ["hiss"], anchors, other)
+    torch.testing.assert_close(both[0, 250:], expected[0, -250:], atol=1e-4, rtol=1e-4)
