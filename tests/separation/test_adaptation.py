@@ -282,7 +282,7 @@ def test_practice_can_be_stopped(
     assert told == [0.0, 0.1, 0.2]
 
 
-@pytest.mark.parametrize(("preset", "steps"), [("draft", 0), ("standard", 20), ("best", 40)])
+@pytest.mark.parametrize(("preset", "steps"), [("draft", 0), ("standard", 40), ("best", 40)])
 def test_presets_say_how_much(
     separator: Separator, monkeypatch: pytest.MonkeyPatch, preset: str, steps: int
 ) -> None:
@@ -294,7 +294,7 @@ def test_presets_say_how_much(
 
     monkeypatch.setattr(references, "adapt", spy)
     result = separator.separate(
-        noise(1, 8000 * 20), sample_rate=8000, text="hiss", spans=SPANS, preset=preset, seed=5
+        noise(1, 8000 * 20), sample_rate=8000, spans=SPANS, preset=preset, seed=5
     )
     assert asked == [(steps, 5)]
     assert result.settings["practised"] is False and result.settings["practice"] == steps
@@ -308,7 +308,6 @@ def test_a_separation_practises(separator: Separator, tmp_path: Path) -> None:
         preset: separator.separate(
             mixture,
             sample_rate=16_000,
-            text="hiss",
             spans=SPANS,
             preset=preset,
             progress=told.append,
@@ -319,7 +318,7 @@ def test_a_separation_practises(separator: Separator, tmp_path: Path) -> None:
     for run in runs:
         assert run[0] == 0.0 and run[-1] == 1.0 and (np.diff(run) >= 0).all()
     # One or two reports more than windows, or practice's own.
-    assert len(runs[1]) >= len(runs[0]) + 20
+    assert len(runs[1]) >= len(runs[0]) + 40
     assert found["standard"].settings["practised"] and not found["draft"].settings["practised"]
     # Windows that hear the mark are answered as before.
     first, second = (found[preset].target for preset in ("draft", "standard"))
@@ -335,7 +334,8 @@ def test_windows_without_a_mark_are_asked_of_it(
     plan = make_plan(find_preset("draft", "data"), 0, Layout.overlapping(250, 0))
     wave = torch.from_numpy(noise(1, 1920 * 500))[None]
     monkeypatch.setattr(references, "adapt", lambda *_: other)
-    prompt = Prompt("hiss", SPANS)
+    monkeypatch.setattr(references, "likely_phrases", lambda *_: {})
+    prompt = Prompt(None, SPANS)
 
     def read(stretches: Sequence[tuple[int, int]]) -> Iterator[Tensor]:
         return (wave[..., start:end] for start, end in stretches)
@@ -363,8 +363,16 @@ def test_windows_without_a_mark_are_asked_of_it(
     assert not torch.allclose(both[0, 250:], own[0, 250:], atol=1e-2)
     torch.testing.assert_close(both[1], own[1])
     # What the other network says, given the same example.
-    example = reference.context, reference.anchors
     window = codec_of(separator).context(wave[..., 1920 * 250 :])
-    context, anchors = beside(*example, window, torch.zeros(1, 250, dtype=torch.int64))
-    expected = mean_answer(separator.networks, context, ["hiss"], anchors, other)
+    unmarked = torch.zeros(1, 250, dtype=torch.int64)
+    context, anchors = beside(reference.context, reference.anchors, window, unmarked)
+    expected = mean_answer(separator.networks, context, [None], anchors, other)
     torch.testing.assert_close(both[0, 250:], expected[0, -250:], atol=1e-4, rtol=1e-4)
+
+
+def test_a_name_makes_practice_needless(
+    separator: Separator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(references, "adapt", lambda *_: pytest.fail("practised"))
+    result = separator.separate(noise(1, 8000 * 20), sample_rate=8000, text="hiss", spans=SPANS)
+    assert "reference" in result.settings and result.settings["practised"] is False

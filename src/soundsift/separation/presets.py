@@ -20,8 +20,8 @@ class Preset:
         temperature: scale of the starting noise. At 0 the flow starts from its mean, and one
             evaluation gives the mean of all answers, which is what wins in signal-to-distortion
             ratio; at 1 it draws one of the answers.
-        practice: steps of training on what is marked, before windows without a mark are asked for
-            it (`soundsift.separation.adaptation`); 0 for none.
+        practice: steps of training on what is marked and has no name, before windows without a mark
+            are asked for it (`soundsift.separation.adaptation`); 0 for none.
     """
 
     description: str
@@ -40,12 +40,8 @@ class Preset:
 #: frames were measured, and gave less or nothing (docs/experiments.md).
 PRESETS: dict[str, Preset] = {
     "draft": Preset("the mean answer, in one evaluation", "euler", 1, 0.0),
-    "standard": Preset(
-        "as draft; of long recordings with marks, after 20 steps of practice", "euler", 1, 0.0, 20
-    ),
-    "best": Preset(
-        "as draft; of long recordings with marks, after 40 steps of practice", "euler", 1, 0.0, 40
-    ),
+    "standard": Preset("as draft, with practice on marks without a name", "euler", 1, 0.0, 40),
+    "best": Preset("as standard: more practice was not tried", "euler", 1, 0.0, 40),
 }
 
 #: For models that predict the velocity, as the released ones, which answer with samples.

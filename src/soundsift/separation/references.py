@@ -8,7 +8,8 @@ look for the sound of the example in them.
 Where the user has given no name, phrases that lift the same out of the moment
 (`soundsift.separation.naming`) help: windows are asked with the example alone, with each phrase
 beside it, and by each phrase alone, and the answers are averaged. A phrase is sometimes wrong, and
-so is the example, but seldom in the same way.
+so is the example, but seldom in the same way. And before it is asked, the network practises on the
+moment (`soundsift.separation.adaptation`).
 
 Only for models that know this kind of frame, and whose one evaluation is their mean answer.
 """
@@ -85,9 +86,9 @@ def preparation(
     before, after = 0.0, 0.0
     for prompt in prompts:
         ways = 1
-        if _refers(networks, recording, prompt, plan):
-            ways = 1 if prompt.text else _WAYS
-            before += (0 if prompt.text else _FRAMES_TO_NAME) + plan.practice * FRAMES_A_STEP
+        if not prompt.text and _refers(networks, recording, prompt, plan):
+            ways = _WAYS
+            before += _FRAMES_TO_NAME + plan.practice * FRAMES_A_STEP
         after += windows * plan.layout.length * len(plan.evaluations) * ways
     return before / (before + after)
 
@@ -127,11 +128,13 @@ def make_reference(
     stretch = marked_stretch(anchors)
     if stretch is None:
         return None
-    whole, others = stretch, []
-    if plan.practice:
-        whole = marked_stretch(anchors, AROUND, _LONGEST_PRACTISED) or stretch
-    if plan.practice or not prompt.text:
-        others = unmarked_windows(anchors, min(plan.layout.length, _LONGEST_WINDOW))
+    if prompt.text:
+        # Then there is no phrase to be found, and little that practice could add.
+        (wave,) = read([(stretch[0] * size, stretch[1] * size)])
+        example = analyse(networks.codec, wave, anchors[slice(*stretch)])
+        return Reference(stretch[0], example.context, example.anchors, (Way(prompt.text),))
+    whole = marked_stretch(anchors, AROUND, _LONGEST_PRACTISED) or stretch
+    others = unmarked_windows(anchors, min(plan.layout.length, _LONGEST_WINDOW))
     order = sorted({stretch, whole, *others})
     waves = read([(start * size, end * size) for start, end in order])
     found = {
@@ -139,10 +142,7 @@ def make_reference(
         for (start, end), wave in zip(order, waves, strict=True)
     }
     example, elsewhere = found[stretch], [found[other] for other in others]
-    if prompt.text:
-        ways: tuple[Way, ...] = (Way(prompt.text),)
-    else:
-        ways = _ways(likely_phrases(networks, example, elsewhere))
+    ways = _ways(likely_phrases(networks, example, elsewhere))
     moment = Moment(example, found[whole])
     field = adapt(networks, moment, elsewhere, ways, plan.practice, plan.seed, report)
     return Reference(stretch[0], example.context, example.anchors, ways, field)
