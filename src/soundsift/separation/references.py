@@ -90,7 +90,7 @@ def preparation(
             ways = _WAYS
             before += _FRAMES_TO_NAME + plan.practice * FRAMES_A_STEP
         after += windows * plan.layout.length * len(plan.evaluations) * ways
-    return before / (before + after)
+    return before / max(1.0, before + after)
 
 
 def _refers(networks: Networks, recording: AnyRecording, prompt: Prompt, plan: Plan) -> bool:

@@ -19,7 +19,7 @@ PresetName = Literal["draft", "standard", "best"]
 PRESETS: dict[PresetName, str] = {
     "draft": "the quickest: with released models a quarter of the usual work",
     "standard": "the usual amount of work",
-    "best": "as standard: no model gains from more yet",
+    "best": "as standard, after practice on a mark in a long recording",
 }
 
 #: Far beyond any recording, so that times are numbers that can be calculated with.
