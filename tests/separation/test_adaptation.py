@@ -7,23 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.separation.test_exercises import exercises, tone
 from tests.separation.test_references import model
 from tests.separation.test_separator import noise
 from torch import Tensor
 
-from soundsift.heard import heard_ratio_db, heard_term
+from soundsift.heard import heard_term
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import OPEN, Prompt, Span
 from soundsift.separation import adaptation, along, references
-from soundsift.separation.adaptation import (
-    Exercises,
-    Material,
-    Moment,
-    Rest,
-    adapt,
-    make_exercises,
-)
+from soundsift.separation.adaptation import Moment, adapt
 from soundsift.separation.asking import beside, mean_answer
+from soundsift.separation.exercises import Exercises, Material
 from soundsift.separation.naming import Excerpt, analyse
 from soundsift.separation.plan import make_plan
 from soundsift.separation.presets import find_preset
@@ -43,22 +38,17 @@ def separator(tmp_path_factory: pytest.TempPathFactory) -> Separator:
     return model(tmp_path_factory.mktemp("open"), 4, std=0.1)
 
 
-def codec_of(separator: Separator) -> MelCodec:
-    codec = separator.networks.codec
-    assert isinstance(codec, MelCodec)
-    return codec
-
-
-def tone(seconds: float, hertz: float) -> Tensor:
-    time = torch.arange(round(RATE * seconds)) / RATE
-    return 0.1 * torch.sin(2 * torch.pi * hertz * time)
-
-
 def excerpt(separator: Separator, wave: Tensor, *marked: tuple[int, int]) -> Excerpt:
     anchors = torch.zeros(-(-len(wave) // 1920), dtype=torch.int64)
     for start, end in marked:
         anchors[start:end] = 1
     return analyse(separator.networks.codec, wave[None, None], anchors)
+
+
+def codec_of(separator: Separator) -> MelCodec:
+    codec = separator.networks.codec
+    assert isinstance(codec, MelCodec)
+    return codec
 
 
 @pytest.fixture(scope="module")
@@ -74,73 +64,6 @@ def moment(separator: Separator) -> Moment:
 def elsewhere(separator: Separator) -> list[Excerpt]:
     waves = [tone(6, 300), torch.from_numpy(noise(1, RATE * 6, 1)[0])]
     return [excerpt(separator, wave) for wave in waves]
-
-
-def nothing_of(wave: Tensor) -> Rest:
-    return Rest(wave, torch.zeros_like(wave))
-
-
-#: Elsewhere the model has taken half of the hum of 400 Hz.
-MATERIAL = Material(
-    tone(0.5, 2000),
-    nothing_of(tone(8, 200)),
-    (nothing_of(tone(6, 300)), Rest(tone(6, 400), 0.5 * tone(6, 400))),
-)
-
-
-def exercises(separator: Separator, material: Material, count: int) -> list[Exercises]:
-    generator = torch.Generator().manual_seed(0)
-    return [make_exercises(codec_of(separator), material, generator) for _ in range(count)]
-
-
-def test_exercises_are_mixtures_with_known_answers(separator: Separator) -> None:
-    codec = codec_of(separator)
-    made = exercises(separator, MATERIAL, 20)
-    peaks = codec.filters.argmax(dim=1) * RATE / codec.config.window
-    high = (peaks > 1000).float()
-    found: dict[int, list[bool]] = {200: [], 300: [], 400: []}
-    for one in made:
-        assert one.context.shape == (4, 150, 384)
-        torch.testing.assert_close(one.mixture_energy.sum(dim=(1, 2)), torch.ones(4))
-        assert torch.equal(one.present, one.target_energy > 1e-3)
-        lows = one.mixture_energy.sum(dim=2) * (1 - high)
-        for i, loudest in enumerate(peaks[lows.argmax(dim=1)].tolist()):
-            hertz = min(found, key=lambda known: abs(known - loudest))
-            sound = bool((one.mixture_energy[i].sum(dim=1) * high).sum() > 1e-3)
-            found[hertz].append(sound)
-            # All of 2 kHz, wherever it is, and half of what was taken before.
-            mask = high + (1 - high) * (0.5 if hertz == 400 else 0.0)
-            right = heard_ratio_db(mask[None, :, None].expand(1, -1, 150), row(one, i))
-            assert right > (15 if not sound else 5)
-            assert bool(one.present[i]) == (sound or hertz == 400)
-    heard = [sound for sounds in found.values() for sound in sounds]
-    assert 0.6 < np.mean(heard) < 0.9
-    # The rest is from around the mark and from elsewhere, in turn.
-    for hertz, share in ((200, 0.5), (300, 0.25), (400, 0.25)):
-        assert len(found[hertz]) / len(heard) == pytest.approx(share, abs=0.15)
-
-
-def row(made: Exercises, number: int) -> Exercises:
-    rows = {name: value[number : number + 1] for name, value in vars(made).items()}
-    return Exercises(**rows)
-
-
-def test_sounds_come_at_other_levels_and_speeds(separator: Separator) -> None:
-    made = exercises(separator, replace(MATERIAL, far=()), 20)
-    levels = torch.cat([one.target_energy[one.present] for one in made])
-    assert 10 * torch.log10(levels.max() / levels.min()) > 6
-    cross = torch.cat([one.cross_energy[one.present].sum(dim=2) for one in made])
-    assert len(cross.argmax(dim=1).unique()) > 2
-
-
-@pytest.mark.parametrize(("sound", "rest"), [(0.5, 8.0), (5.9, 3.3), (5.9, 2.0), (0.04, 6.0)])
-def test_parts_of_any_length_make_exercises(
-    separator: Separator, sound: float, rest: float
-) -> None:
-    material = Material(tone(sound, 2000), nothing_of(tone(rest, 200)), (nothing_of(tone(7, 300)),))
-    for one in exercises(separator, material, 3):
-        assert one.context.shape[1] == min(150, -(-round(rest * RATE) // 1920))
-        assert torch.isfinite(one.context).all() and torch.isfinite(one.cross_energy).all()
 
 
 @pytest.mark.parametrize("ways", [WAYS, (Way("whistle"),), (Way(None),)])
@@ -168,7 +91,7 @@ def test_practice_makes_better(
     # The model is as it was.
     assert field is not None and torch.equal(before, after)
     assert len(found) == 20
-    fresh = exercises(separator, found[0], 2)
+    fresh = exercises(found[0], 2)
 
     def loss(asked: object) -> float:
         losses = []

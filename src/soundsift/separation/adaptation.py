@@ -1,14 +1,11 @@
 """A network that has practised on a recording before it answers for it.
 
 The marked moment says what is wanted and what is not: its marks separate both well. From these two
-parts any number of exercises can be made with right answers that are known, the sound mixed anew
-with what it is heard with. A few steps of training on them fit a copy of the network to this one
-recording, as in test-time training (arXiv 1909.13231) and in teachers whose answers are mixed anew
-(RemixIT, arXiv 2202.08862). Windows without a mark are then asked of the copy, in the very ways
-that it has practised.
-
-What stands between a small network and a good answer is mostly that it takes some other sound of
-the recording for the one in the example; that is what it unlearns here.
+parts any number of exercises can be made with right answers that are known
+(`soundsift.separation.exercises`). A few steps of training on them fit a copy of the network to
+this one recording, as in test-time training (arXiv 1909.13231) and in teachers whose answers are
+mixed anew (RemixIT, arXiv 2202.08862). Windows without a mark are then asked of the copy, in the
+very ways that it has practised.
 """
 
 from __future__ import annotations
@@ -21,32 +18,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from soundsift.heard import HEARD, heard_term
+from soundsift.heard import heard_term
 from soundsift.models.inference import InferenceField
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
 from soundsift.prompts import POSITIVE
 from soundsift.separation.asking import beside, mean_answer
+from soundsift.separation.exercises import EXERCISES, FRAMES, Material, Rest, make_exercises
 from soundsift.separation.naming import Excerpt
 from soundsift.separation.networks import Networks
 from soundsift.separation.wanted import Way
 
-#: Exercises of a step, and their frames at most (6 s).
-_EXERCISES, _FRAMES = 4, 150
-
 #: For the time left: what a step takes, in frames that are but answered, with an example and there
 #: and back.
-FRAMES_A_STEP = 3 * _EXERCISES * (_FRAMES + 125)
+FRAMES_A_STEP = 3 * EXERCISES * (FRAMES + 125)
 
 #: Adam's rate, after so many steps of warm-up, its betas, and the largest norm of a gradient.
 _RATE, _WARM_UP, _BETAS, _CLIP = 1e-4, 5, (0.9, 0.98), 1.0
-
-#: Of how many exercises the sound is missing; of how many the rest is from around the mark.
-_ABSENT, _NEAR = 0.25, 0.5
-
-#: How far the sound is changed either way, so that its next occurrence is still known: its speed in
-#: octaves, its level in dB, its and the rest's slope in dB an octave.
-_OCTAVES, _LEVEL_DB, _SLOPE_DB, _REST_SLOPE_DB = 0.5, 7.0, 1.0, 0.7
 
 #: A marked sound that lies this far below what it is heard with can't be practised on.
 _FAINTEST_DB = -50.0
@@ -63,54 +51,6 @@ class Moment:
 
     example: Excerpt
     whole: Excerpt
-
-
-@dataclass(frozen=True)
-class Rest:
-    """What the sound is laid into; waves `(samples,)` at the codec's rate.
-
-    Attributes:
-        wave: all of it.
-        wanted: what of it is the right answer already.
-    """
-
-    wave: Tensor
-    wanted: Tensor
-
-
-@dataclass(frozen=True)
-class Material:
-    """What exercises are made of.
-
-    Attributes:
-        sound: what is marked, `(samples,)` at the codec's rate.
-        near: what else is heard around it: none of it is wanted.
-        far: stretches of elsewhere, of which what the model takes for the sound is.
-    """
-
-    sound: Tensor
-    near: Rest
-    far: tuple[Rest, ...]
-
-
-@dataclass(frozen=True)
-class Exercises:
-    """Mixtures and their right answers (`soundsift.heard.Energies`).
-
-    Attributes:
-        context: `(batch, frames, context_channels)`.
-        mixture_energy, cross_energy: `(batch, bands, columns)`, on a scale on which the mixture's
-            total is 1.
-        target_energy, example_energy: `(batch,)` on the same scale.
-        present: `(batch,)`, bool.
-    """
-
-    context: Tensor
-    mixture_energy: Tensor
-    cross_energy: Tensor
-    target_energy: Tensor
-    present: Tensor
-    example_energy: Tensor
 
 
 def adapt(
@@ -188,66 +128,6 @@ def _practise(
 
 
 @torch.no_grad()
-def make_exercises(codec: MelCodec, material: Material, generator: torch.Generator) -> Exercises:
-    """Mix the sound anew with what it is heard with.
-
-    Args:
-        codec: the model's.
-        material: the parts.
-        generator: of everything that is left to chance.
-    """
-
-    def within(limit: float) -> float:
-        return limit * (2 * float(torch.rand((), generator=generator)) - 1)
-
-    def often(share: float) -> bool:
-        return bool(torch.rand((), generator=generator) < share)
-
-    def place(room: int) -> int:
-        return int(torch.randint(0, room + 1, (), generator=generator))
-
-    size = min(len(rest.wave) for rest in (material.near, *material.far))
-    size = min(size, _FRAMES * codec.samples_per_frame)
-    mixtures, targets = [], []
-    for _ in range(_EXERCISES):
-        rest = material.near
-        if material.far and not often(_NEAR):
-            rest = material.far[place(len(material.far) - 1)]
-        start, slope = place(len(rest.wave) - size), within(_REST_SLOPE_DB)
-        mixture, target = (
-            _sloped(wave[start : start + size], slope, codec.sample_rate)
-            for wave in (rest.wave, rest.wanted)
-        )
-        for _ in range(0 if often(_ABSENT) else 1 + place(1)):
-            sound = _at_speed(material.sound, 2 ** within(_OCTAVES))
-            sound = _sloped(sound, within(_SLOPE_DB), codec.sample_rate)[:size]
-            start, gain = place(size - len(sound)), 10 ** (within(_LEVEL_DB) / 20)
-            for wave in (mixture, target):
-                wave[start : start + len(sound)] += sound * gain
-        mixtures.append(mixture)
-        targets.append(target)
-    return _analysed(codec, torch.stack(mixtures), torch.stack(targets))
-
-
-def _analysed(codec: MelCodec, mixtures: Tensor, targets: Tensor) -> Exercises:
-    """Exercises of waves `(batch, samples)`."""
-    mixtures = mixtures[:, None]
-    spectra, wanted = codec.spectrum(mixtures), codec.spectrum(targets[:, None])
-    mixture = codec.cross_energy(spectra, spectra)[:, 0]
-    cross = codec.cross_energy(spectra, wanted)[:, 0]
-    target = codec.cross_energy(wanted, wanted).sum(dim=(1, 2, 3))
-    total = mixture.sum(dim=(1, 2), keepdim=True).clamp(min=1e-12)
-    return Exercises(
-        codec.context(mixtures, spectra),
-        mixture / total,
-        cross / total,
-        target / total[:, 0, 0],
-        target / total[:, 0, 0] > HEARD,
-        torch.zeros_like(target),
-    )
-
-
-@torch.no_grad()
 def _material(
     networks: Networks,
     codec: MelCodec,
@@ -290,23 +170,6 @@ def _longest_run(marked: Tensor) -> tuple[int, int]:
     """First frame of the longest run of marked ones, and the frame after its last."""
     edges = functional.pad(marked, (1, 1)).diff().nonzero().flatten().tolist()
     return max(zip(edges[::2], edges[1::2], strict=True), key=lambda run: run[1] - run[0])
-
-
-def _at_speed(wave: Tensor, factor: float) -> Tensor:
-    """A wave `(samples,)` played faster or slower, by lines between samples: it is for practice."""
-    length = max(1, round(len(wave) / factor))
-    return functional.interpolate(wave[None, None], size=length, mode="linear")[0, 0]
-
-
-def _sloped(wave: Tensor, slope: float, rate: int) -> Tensor:
-    """A wave `(samples,)` whose spectrum rises by so many dB an octave around 1 kHz, 10 at most."""
-    # A length with small factors, which a transform is many times faster for than for a prime.
-    length = -(-len(wave) // 4096) * 4096
-    spectrum = torch.fft.rfft(wave, length)
-    hertz = torch.fft.rfftfreq(length, 1 / rate, device=wave.device)
-    decibels = (torch.log2(hertz.clamp(min=50.0) / 1000.0) * slope).clamp(-10.0, 10.0)
-    sloped: Tensor = torch.fft.irfft(spectrum * 10 ** (decibels / 20), length)[: len(wave)]
-    return sloped
 
 
 def _ratio_db(sound: Tensor, rest: Tensor) -> float:
