@@ -48,13 +48,14 @@ def test_exercises_are_mixtures_with_known_answers() -> None:
         torch.testing.assert_close(one.mixture_energy.sum(dim=(1, 2)), torch.ones(4))
         assert torch.equal(one.present, one.target_energy > 1e-3)
         lows = one.mixture_energy.sum(dim=2) * (1 - high)
-        for i, loudest in enumerate(peaks[lows.argmax(dim=1)].tolist()):
+        loudest_of = peaks[lows.argmax(dim=1)].tolist()
+        for i, (loudest, alone) in enumerate(zip(loudest_of, one.each(), strict=True)):
             hertz = min(found, key=lambda known: abs(known - loudest))
             sound = bool((one.mixture_energy[i].sum(dim=1) * high).sum() > 1e-3)
             found[hertz].append(sound)
             # All of 2 kHz, wherever it is, and half of what was taken before.
             mask = high + (1 - high) * (0.5 if hertz == 400 else 0.0)
-            right = heard_ratio_db(mask[None, :, None].expand(1, -1, 150), row(one, i))
+            right = heard_ratio_db(mask[None, :, None].expand(1, -1, 150), alone)
             assert right > (15 if not sound else 5)
             assert bool(one.present[i]) == (sound or hertz == 400)
     heard = [sound for sounds in found.values() for sound in sounds]
@@ -62,11 +63,6 @@ def test_exercises_are_mixtures_with_known_answers() -> None:
     # The rest is from around the mark and from elsewhere, in turn.
     for hertz, share in ((200, 0.5), (300, 0.25), (400, 0.25)):
         assert len(found[hertz]) / len(heard) == pytest.approx(share, abs=0.15)
-
-
-def row(made: Exercises, number: int) -> Exercises:
-    rows = {name: value[number : number + 1] for name, value in vars(made).items()}
-    return Exercises(**rows)
 
 
 def test_sounds_come_at_other_levels_and_speeds() -> None:

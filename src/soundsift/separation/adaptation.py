@@ -109,18 +109,19 @@ def _practise(
     dtype = networks.field.dtype
     for step in range(steps):
         report(step / steps)
-        exercises = make_exercises(codec, material, generator)
         way = ways[int(torch.multinomial(shares, 1, generator=generator))]
-        asked, anchors = exercises.context, shown.new_zeros(exercises.context.shape[:2])
-        if way.example:
-            asked, anchors = beside(context, shown, asked, anchors)
-        with torch.autocast(networks.device.type, dtype, enabled=dtype != torch.float32):
-            phrases = [way.phrase] * len(asked)
-            latents = mean_answer(networks, asked, phrases, anchors, field)
-        own = latents[:, -exercises.context.shape[1] :]
-        loss = heard_term(codec.cell_mask(own), exercises)
+        exercises = make_exercises(codec, material, generator)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        # One at a time, since what a gradient needs of all of them would fill a gigabyte.
+        for exercise in exercises.each():
+            asked, anchors = exercise.context, shown.new_zeros(exercise.context.shape[:2])
+            if way.example:
+                asked, anchors = beside(context, shown, asked, anchors)
+            with torch.autocast(networks.device.type, dtype, enabled=dtype != torch.float32):
+                latents = mean_answer(networks, asked, [way.phrase], anchors, field)
+            own = latents[:, -exercise.context.shape[1] :]
+            loss = heard_term(codec.cell_mask(own), exercise) / EXERCISES
+            loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(field.parameters(), _CLIP)
         for group in optimiser.param_groups:
             group["lr"] = _RATE * min(1.0, (step + 1) / _WARM_UP)

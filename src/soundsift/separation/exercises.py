@@ -7,6 +7,8 @@ an occurrence that it has missed must not be practised as something else.
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -73,6 +75,13 @@ class Exercises:
     target_energy: Tensor
     present: Tensor
     example_energy: Tensor
+
+    def each(self) -> Iterator[Exercises]:
+        """One after the other, as batches of one."""
+        for i in range(len(self.context)):
+            yield Exercises(
+                *(getattr(self, field.name)[i : i + 1] for field in dataclasses.fields(self))
+            )
 
 
 @torch.no_grad()
