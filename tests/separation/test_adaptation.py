@@ -15,7 +15,7 @@ from torch import Tensor
 from soundsift.heard import heard_term
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import OPEN, Prompt, Span
-from soundsift.separation import adaptation, along, references
+from soundsift.separation import adaptation, along, asking, references
 from soundsift.separation.adaptation import Moment, adapt
 from soundsift.separation.asking import beside, mean_answer
 from soundsift.separation.exercises import Exercises, Material
@@ -128,7 +128,8 @@ def test_what_is_practised_on(
         latents[..., :128] = np.log(odds) / (15 * np.log(10) / 10)
         return latents
 
-    monkeypatch.setattr(adaptation, "mean_answer", answer)
+    for module in (adaptation, asking):
+        monkeypatch.setattr(module, "mean_answer", answer)
     codec, whole = codec_of(separator), moment.whole
     made = adaptation._material(separator.networks, codec, moment, elsewhere, WAYS)
     assert len(made.sound) == RATE

@@ -23,7 +23,7 @@ from soundsift.models.inference import InferenceField
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
 from soundsift.prompts import POSITIVE
-from soundsift.separation.asking import beside, mean_answer
+from soundsift.separation.asking import answer_in, longest_mark, mean_answer
 from soundsift.separation.exercises import EXERCISES, FRAMES, Material, Rest, make_exercises
 from soundsift.separation.naming import Excerpt
 from soundsift.separation.networks import Networks
@@ -105,7 +105,7 @@ def _practise(
     generator = torch.Generator().manual_seed(seed)
     shares = torch.tensor([way.share for way in ways])
     optimiser = torch.optim.Adam(field.parameters(), lr=_RATE, betas=_BETAS)
-    context, shown = example.context.clone(), example.anchors.to(networks.device)
+    shown = example.context.clone(), example.anchors.to(networks.device)
     dtype = networks.field.dtype
     for step in range(steps):
         report(step / steps)
@@ -114,13 +114,11 @@ def _practise(
         optimiser.zero_grad()
         # One at a time, since what a gradient needs of all of them would fill a gigabyte.
         for exercise in exercises.each():
-            asked, anchors = exercise.context, shown.new_zeros(exercise.context.shape[:2])
-            if way.example:
-                asked, anchors = beside(context, shown, asked, anchors)
+            context = exercise.context
+            unmarked = shown[1].new_zeros(context.shape[:2])
             with torch.autocast(networks.device.type, dtype, enabled=dtype != torch.float32):
-                latents = mean_answer(networks, asked, [way.phrase], anchors, field)
-            own = latents[:, -exercise.context.shape[1] :]
-            loss = heard_term(codec.cell_mask(own), exercise) / EXERCISES
+                latents = answer_in(networks, way, shown, context, unmarked, field)
+            loss = heard_term(codec.cell_mask(latents), exercise) / EXERCISES
             loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(field.parameters(), _CLIP)
         for group in optimiser.param_groups:
@@ -145,7 +143,9 @@ def _material(
         marked[None, None], scale_factor=size, mode="linear", align_corners=False
     )[0, 0, : whole.wave.shape[-1]]
     sound = codec.decode(answer, whole.wave[None])[0, 0] * gate
-    start, end = _longest_run(marked)
+    mark = longest_mark(marks)
+    assert mark is not None
+    start, end = mark
     rest = whole.wave[0] - sound
     far = tuple(_taken(networks, codec, one, ways, moment.example) for one in elsewhere)
     return Material(sound[start * size : end * size], Rest(rest, torch.zeros_like(rest)), far)
@@ -156,21 +156,11 @@ def _taken(
 ) -> Rest:
     """A stretch, and what the model takes for the sound in it."""
     context, anchors = stretch.context, stretch.anchors.to(networks.device)[None]
+    shown = example.context, example.anchors.to(networks.device)
     answer = torch.zeros((), device=networks.device)
     for way in ways:
-        asked, marks = context, anchors
-        if way.example:
-            shown = example.anchors.to(networks.device)
-            asked, marks = beside(example.context, shown, context, anchors)
-        latents = mean_answer(networks, asked, [way.phrase], marks)
-        answer = answer + way.share * latents[:, -anchors.shape[1] :]
+        answer = answer + way.share * answer_in(networks, way, shown, context, anchors)
     return Rest(stretch.wave[0], codec.decode(answer, stretch.wave[None])[0, 0])
-
-
-def _longest_run(marked: Tensor) -> tuple[int, int]:
-    """First frame of the longest run of marked ones, and the frame after its last."""
-    edges = functional.pad(marked, (1, 1)).diff().nonzero().flatten().tolist()
-    return max(zip(edges[::2], edges[1::2], strict=True), key=lambda run: run[1] - run[0])
 
 
 def _ratio_db(sound: Tensor, rest: Tensor) -> float:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from soundsift.models.velocity_field import Conditioning
-from soundsift.prompts import NULL, OPEN
+from soundsift.prompts import NULL, OPEN, POSITIVE
 from soundsift.separation.networks import Networks
+from soundsift.separation.wanted import Way
 
 #: (noisy, time, prompt) -> latents: a velocity field, for training or for inference.
 Field = Callable[[Tensor, Tensor, Conditioning], Tensor]
@@ -67,3 +69,43 @@ def beside(
         torch.cat((example.expand(count, -1, -1), context), dim=1),
         torch.cat((shown.expand(count, -1), opened), dim=1),
     )
+
+
+def answer_in(
+    networks: Networks,
+    way: Way,
+    example: tuple[Tensor, Tensor],
+    context: Tensor,
+    anchors: Tensor,
+    field: Field | None = None,
+) -> Tensor:
+    """What stretches are answered in a way, `(batch, frames, 2 * latent_channels)`, float32.
+
+    Args:
+        networks: a model that predicts data.
+        way: how they are asked.
+        example: context and marks of the moment that goes along, as for `beside`, if it does.
+        context: `(batch, frames, context_channels)`.
+        anchors: `(batch, frames)`, int64.
+        field: to be asked instead of the model's own.
+    """
+    frames = context.shape[1]
+    if way.example:
+        context, anchors = beside(*example, context, anchors)
+    answer = mean_answer(networks, context, [way.phrase] * len(context), anchors, field)
+    return answer[:, -frames:]
+
+
+def longest_mark(anchors: Tensor) -> tuple[int, int] | None:
+    """The longest run of marked frames: its first, and the one after its last.
+
+    Args:
+        anchors: `(frames,)`.
+
+    Returns:
+        The first of several; None if nothing is positive.
+    """
+    edges = functional.pad((anchors == POSITIVE).to(torch.int8), (1, 1)).diff()
+    places = edges.nonzero().flatten().tolist()
+    runs = zip(places[::2], places[1::2], strict=True)
+    return max(runs, key=lambda run: run[1] - run[0], default=None)

@@ -8,7 +8,7 @@ look for the sound of the example in them.
 Where the user has given no name, phrases that lift the same out of the moment
 (`soundsift.separation.naming`) help: windows are asked with the example alone, with each phrase
 beside it, and by each phrase alone, and the answers are averaged. A phrase is sometimes wrong, and
-so is the example, but seldom in the same way. And before it is asked, the network practises on the
+so is the example, but seldom in the same way. Before it is asked, the network may practise on the
 moment (`soundsift.separation.adaptation`).
 
 Only for models that know this kind of frame, and whose one evaluation is their mean answer.
@@ -25,6 +25,7 @@ from torch import Tensor
 from soundsift.models.codec import frame_rate
 from soundsift.prompts import OPEN, POSITIVE, Prompt, frame_anchors
 from soundsift.separation.adaptation import FRAMES_A_STEP, Moment, adapt
+from soundsift.separation.asking import longest_mark
 from soundsift.separation.codec_rate import AnyRecording, latent_frames, parts_of
 from soundsift.separation.naming import analyse, likely_phrases
 from soundsift.separation.networks import Networks
@@ -133,7 +134,9 @@ def make_reference(
         (wave,) = read([(stretch[0] * size, stretch[1] * size)])
         example = analyse(networks.codec, wave, anchors[slice(*stretch)])
         return Reference(stretch[0], example.context, example.anchors, (Way(prompt.text),))
-    whole = marked_stretch(anchors, AROUND, _LONGEST_PRACTISED) or stretch
+    whole = stretch
+    if plan.practice:
+        whole = marked_stretch(anchors, AROUND, _LONGEST_PRACTISED) or stretch
     others = unmarked_windows(anchors, min(plan.layout.length, _LONGEST_WINDOW))
     order = sorted({stretch, whole, *others})
     waves = read([(start * size, end * size) for start, end in order])
@@ -188,10 +191,9 @@ def marked_stretch(
     Returns:
         (start, end) in frames; None if nothing is positive.
     """
-    edges = torch.nn.functional.pad((anchors == POSITIVE).to(torch.int8), (1, 1)).diff()
-    places = edges.nonzero().flatten().tolist()
-    if not places:
+    mark = longest_mark(anchors)
+    if mark is None:
         return None
-    start, end = max(zip(places[::2], places[1::2], strict=True), key=lambda run: run[1] - run[0])
+    start, end = mark
     end = min(end, start + longest)
     return max(0, start - around), min(len(anchors), end + around)
