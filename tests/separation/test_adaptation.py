@@ -14,12 +14,12 @@ from torch import Tensor
 
 from soundsift.heard import heard_term
 from soundsift.models.mel_codec import MelCodec
-from soundsift.prompts import OPEN, Prompt, Span
-from soundsift.separation import adaptation, along, asking, references
-from soundsift.separation.adaptation import Moment, adapt
+from soundsift.prompts import Prompt, Span
+from soundsift.separation import adaptation, along, references
+from soundsift.separation.adaptation import adapt
 from soundsift.separation.asking import beside, mean_answer
-from soundsift.separation.exercises import Exercises, Material
-from soundsift.separation.naming import Excerpt, analyse
+from soundsift.separation.excerpts import Excerpt, analyse
+from soundsift.separation.exercises import Material, Rest
 from soundsift.separation.plan import make_plan
 from soundsift.separation.presets import find_preset
 from soundsift.separation.references import make_reference
@@ -38,13 +38,6 @@ def separator(tmp_path_factory: pytest.TempPathFactory) -> Separator:
     return model(tmp_path_factory.mktemp("open"), 4, std=0.1)
 
 
-def excerpt(separator: Separator, wave: Tensor, *marked: tuple[int, int]) -> Excerpt:
-    anchors = torch.zeros(-(-len(wave) // 1920), dtype=torch.int64)
-    for start, end in marked:
-        anchors[start:end] = 1
-    return analyse(separator.networks.codec, wave[None, None], anchors)
-
-
 def codec_of(separator: Separator) -> MelCodec:
     codec = separator.networks.codec
     assert isinstance(codec, MelCodec)
@@ -52,46 +45,40 @@ def codec_of(separator: Separator) -> MelCodec:
 
 
 @pytest.fixture(scope="module")
-def moment(separator: Separator) -> Moment:
-    """A whistle of one second in hiss, seen closely and from afar."""
-    wave = torch.from_numpy(noise(1, RATE * 8)[0]) / 4
-    wave[3 * RATE : 4 * RATE] += tone(1, 2000)
-    near = excerpt(separator, wave[2 * RATE : 5 * RATE], (25, 50))
-    return Moment(near, excerpt(separator, wave, (75, 100)))
+def example(separator: Separator) -> Excerpt:
+    """A whistle of one second in hiss."""
+    wave = torch.from_numpy(noise(1, RATE * 3)[0]) / 4
+    wave[RATE : 2 * RATE] += tone(1, 2000)
+    anchors = torch.zeros(75, dtype=torch.int64)
+    anchors[25:50] = 1
+    return analyse(separator.networks.codec, wave[None, None], anchors)
 
 
 @pytest.fixture(scope="module")
-def elsewhere(separator: Separator) -> list[Excerpt]:
-    waves = [tone(6, 300), torch.from_numpy(noise(1, RATE * 6, 1)[0])]
-    return [excerpt(separator, wave) for wave in waves]
+def material() -> Material:
+    hiss = torch.from_numpy(noise(1, RATE * 8)[0]) / 4
+    far = [tone(6, 300), torch.from_numpy(noise(1, RATE * 6, 1)[0])]
+    rests = [Rest(wave, torch.zeros_like(wave)) for wave in (hiss, *far)]
+    return Material(tone(1, 2000), rests[0], tuple(rests[1:]))
 
 
 @pytest.mark.parametrize("ways", [WAYS, (Way("whistle"),), (Way(None),)])
 def test_practice_makes_better(
     separator: Separator,
-    moment: Moment,
-    elsewhere: list[Excerpt],
+    material: Material,
+    example: Excerpt,
     monkeypatch: pytest.MonkeyPatch,
     ways: Sequence[Way],
 ) -> None:
     """In the ways that were practised, on exercises that were not."""
     monkeypatch.setattr(adaptation, "_RATE", 3e-3)  # for a network this small
     networks = separator.networks
-    found: list[Material] = []
-    make = adaptation.make_exercises
-
-    def spy(codec: MelCodec, material: Material, generator: torch.Generator) -> Exercises:
-        found.append(material)
-        return make(codec, material, generator)
-
-    monkeypatch.setattr(adaptation, "make_exercises", spy)
-    before = mean_answer(networks, moment.whole.context, [None], moment.whole.anchors[None])
-    field = adapt(networks, moment, elsewhere, ways, 20, 1, lambda _: None)
-    after = mean_answer(networks, moment.whole.context, [None], moment.whole.anchors[None])
+    before = mean_answer(networks, example.context, [None], example.anchors[None])
+    field = adapt(networks, material, example, ways, 20, 1, lambda _: None)
+    after = mean_answer(networks, example.context, [None], example.anchors[None])
     # The model is as it was.
     assert field is not None and torch.equal(before, after)
-    assert len(found) == 20
-    fresh = exercises(found[0], 2)
+    fresh = exercises(material, 2)
 
     def loss(asked: object) -> float:
         losses = []
@@ -99,7 +86,6 @@ def test_practice_makes_better(
             for way in ways:
                 context, anchors = one.context, torch.zeros(4, 150, dtype=torch.int64)
                 if way.example:
-                    example = moment.example
                     context, anchors = beside(example.context, example.anchors, context, anchors)
                 latents = mean_answer(networks, context, [way.phrase] * 4, anchors, asked)  # type: ignore[arg-type]
                 mask = codec_of(separator).cell_mask(latents[:, -150:])
@@ -109,73 +95,35 @@ def test_practice_makes_better(
     assert loss(field) < loss(networks.field) - 0.2
 
 
-def test_what_is_practised_on(
-    separator: Separator,
-    moment: Moment,
-    elsewhere: list[Excerpt],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The sound as its marks lift it out, what is left of it, and what is taken elsewhere."""
-
-    def answer(*given: object) -> Tensor:
-        """By marks a tenth of the mixture's energy, of windows without any three."""
-        _, context, phrases, anchors = given[:4]
-        assert isinstance(context, Tensor) and isinstance(anchors, Tensor)
-        assert isinstance(phrases, list) and len(phrases) == len(context) == 1
-        marked = (anchors == 1).any() and not (anchors == OPEN).any()
-        odds = 0.1 / 0.9 if marked else 3.0 / 7.0
-        latents = torch.zeros(1, context.shape[1], 256)
-        latents[..., :128] = np.log(odds) / (15 * np.log(10) / 10)
-        return latents
-
-    for module in (adaptation, asking):
-        monkeypatch.setattr(module, "mean_answer", answer)
-    codec, whole = codec_of(separator), moment.whole
-    made = adaptation._material(separator.networks, codec, moment, elsewhere, WAYS)
-    assert len(made.sound) == RATE
-    inner = slice(RATE // 10, -RATE // 10)
-    torch.testing.assert_close(
-        made.sound[inner], 0.1 * whole.wave[0, 3 * RATE : 4 * RATE][inner], atol=1e-4, rtol=1e-3
-    )
-    # Before and after the mark all of it is something else.
-    assert torch.equal(made.near.wave[: 2 * RATE], whole.wave[0, : 2 * RATE])
-    assert torch.equal(made.near.wave[5 * RATE :], whole.wave[0, 5 * RATE :])
-    assert not made.near.wanted.any()
-    for far, stretch in zip(made.far, elsewhere, strict=True):
-        assert torch.equal(far.wave, stretch.wave[0])
-        torch.testing.assert_close(far.wanted, 0.3 * stretch.wave[0], atol=1e-4, rtol=1e-3)
-
-
-def test_a_seed_is_an_answer(
-    separator: Separator, moment: Moment, elsewhere: list[Excerpt]
-) -> None:
-    ids = moment.whole.anchors[None]
+def test_a_seed_is_an_answer(separator: Separator, material: Material, example: Excerpt) -> None:
+    ids = example.anchors[None]
     answers = []
     for seed in (3, 3, 4):
-        field = adapt(separator.networks, moment, elsewhere, WAYS, 3, seed, lambda _: None)
+        field = adapt(separator.networks, material, example, WAYS, 3, seed, lambda _: None)
         assert field is not None
-        context = moment.whole.context
+        context = example.context
         answers.append(mean_answer(separator.networks, context, [None], ids, field))
     assert torch.equal(answers[0], answers[1])
     assert not torch.equal(answers[0], answers[2])
 
 
-def test_in_inference_mode(separator: Separator) -> None:
-    """As the separator calls it, and with excerpts that were made there."""
+def test_in_inference_mode(separator: Separator, example: Excerpt) -> None:
+    """As the separator calls it, and with what was made there."""
     with torch.inference_mode():
         wave = torch.from_numpy(noise(1, RATE * 4)[0])
-        around = excerpt(separator, wave, (25, 50))
-        moment = Moment(around, around)
-        field = adapt(separator.networks, moment, [around], WAYS, 2, 0, lambda _: None)
+        rest = Rest(wave * 0.5, torch.zeros_like(wave))
+        made = Material(wave[RATE : 2 * RATE] * 0.5, rest, (rest,))
+        shown = analyse(separator.networks.codec, wave[None, None], torch.ones(100).long())
+        field = adapt(separator.networks, made, shown, WAYS, 2, 0, lambda _: None)
     assert field is not None
 
 
 def test_where_there_is_nothing_to_practise(
-    separator: Separator, moment: Moment, elsewhere: list[Excerpt]
+    separator: Separator, material: Material, example: Excerpt
 ) -> None:
     def practise(steps: int = 2, **changes: object) -> object:
         networks = replace(separator.networks, **changes)  # type: ignore[arg-type]
-        return adapt(networks, moment, elsewhere, WAYS, steps, 0, lambda _: None)
+        return adapt(networks, material, example, WAYS, steps, 0, lambda _: None)
 
     assert practise() is not None
     assert practise(steps=0) is None
@@ -183,16 +131,8 @@ def test_where_there_is_nothing_to_practise(
     assert practise(codec=object()) is None
 
 
-def test_silence_under_the_mark(separator: Separator) -> None:
-    wave = torch.from_numpy(noise(1, RATE * 8)[0])
-    wave[2 * RATE : 5 * RATE] = 0.0
-    around = excerpt(separator, wave, (75, 100))
-    near = excerpt(separator, wave[2 * RATE : 5 * RATE], (25, 50))
-    assert adapt(separator.networks, Moment(near, around), [], WAYS, 2, 0, print) is None
-
-
 def test_practice_can_be_stopped(
-    separator: Separator, moment: Moment, elsewhere: list[Excerpt]
+    separator: Separator, material: Material, example: Excerpt
 ) -> None:
     told: list[float] = []
 
@@ -202,11 +142,11 @@ def test_practice_can_be_stopped(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        adapt(separator.networks, moment, elsewhere, WAYS, 10, 0, report)
+        adapt(separator.networks, material, example, WAYS, 10, 0, report)
     assert told == [0.0, 0.1, 0.2]
 
 
-@pytest.mark.parametrize(("preset", "steps"), [("draft", 0), ("standard", 0), ("best", 40)])
+@pytest.mark.parametrize(("preset", "steps"), [("draft", 0), ("standard", 40), ("best", 40)])
 def test_presets_say_how_much(
     separator: Separator, monkeypatch: pytest.MonkeyPatch, preset: str, steps: int
 ) -> None:
@@ -236,16 +176,16 @@ def test_a_separation_practises(separator: Separator, tmp_path: Path) -> None:
             preset=preset,
             progress=told.append,
         )
-        for preset in ("standard", "best")
+        for preset in ("draft", "standard")
     }
     runs = np.split(np.array(told), [told.index(1.0) + 1])
     for run in runs:
         assert run[0] == 0.0 and run[-1] == 1.0 and (np.diff(run) >= 0).all()
     # One or two reports more than windows, or practice's own.
     assert len(runs[1]) >= len(runs[0]) + 40
-    assert found["best"].settings["practised"] and not found["standard"].settings["practised"]
+    assert found["standard"].settings["practised"] and not found["draft"].settings["practised"]
     # Windows that hear the mark are answered as before.
-    first, second = (found[preset].target for preset in ("standard", "best"))
+    first, second = (found[preset].target for preset in ("draft", "standard"))
     np.testing.assert_array_equal(first[:, : 16_000 * 4], second[:, : 16_000 * 4])
     assert not np.allclose(first[:, 16_000 * 12 :], second[:, 16_000 * 12 :], atol=1e-6)
 
@@ -258,7 +198,7 @@ def test_windows_without_a_mark_are_asked_of_it(
     plan = make_plan(find_preset("draft", "data"), 0, Layout.overlapping(250, 0))
     wave = torch.from_numpy(noise(1, 1920 * 500))[None]
     monkeypatch.setattr(references, "adapt", lambda *_: other)
-    monkeypatch.setattr(references, "likely_phrases", lambda *_: {})
+    monkeypatch.setattr(references, "nearest_phrases", lambda *_: [])
     prompt = Prompt(None, SPANS)
 
     def read(stretches: Sequence[tuple[int, int]]) -> Iterator[Tensor]:

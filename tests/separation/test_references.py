@@ -17,7 +17,8 @@ from soundsift.models.inference import InferenceConditioning, InferenceField
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.prompts import NEGATIVE, NULL, OPEN, POSITIVE, Prompt, Span, frame_anchors
 from soundsift.separation import along, references
-from soundsift.separation.naming import Excerpt
+from soundsift.separation.excerpts import Excerpt
+from soundsift.separation.exercises import Material, Rest
 from soundsift.separation.plan import make_plan
 from soundsift.separation.presets import find_preset
 from soundsift.separation.references import (
@@ -29,6 +30,7 @@ from soundsift.separation.references import (
 )
 from soundsift.separation.separator import Separator
 from soundsift.separation.track import Track
+from soundsift.separation.trials import Moment, Trial
 from soundsift.separation.wanted import Reference, Wanted, Way
 from soundsift.separation.windows import Layout
 
@@ -38,7 +40,7 @@ START = max(0, 25 - AROUND)
 RATE = 16_000
 #: Without practice, which has tests of its own.
 PLAN = make_plan(find_preset("draft", "data"), 0, Layout.overlapping(250, 62))
-NAMES = {"hum": 0.75, "click": 0.25}
+NAMES = ["hum", "click"]
 WAYS = (
     Way(None, 1 / 3),
     Way("hum", 0.25),
@@ -71,18 +73,31 @@ def separator(tmp_path_factory: pytest.TempPathFactory) -> Separator:
 
 @pytest.fixture(autouse=True)
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Phrases for whatever is marked, and the frames of the windows that they were tried on."""
+    """Ways for whatever is marked, and the frames of the windows that they were tried on."""
     lengths: list[int] = []
 
-    def likely(_: object, moment: Excerpt, elsewhere: Sequence[Excerpt]) -> dict[str, float]:
-        for one in (moment, *elsewhere):
-            assert one.context.shape[1] == one.weight.shape[2] == len(one.anchors)
+    def named(_: object, moment: Excerpt) -> list[str]:
         assert (moment.anchors == POSITIVE).any()
-        assert not any((one.anchors == POSITIVE).any() for one in elsewhere)
-        lengths.extend(len(one.anchors) for one in elsewhere)
         return NAMES
 
-    monkeypatch.setattr(references, "likely_phrases", likely)
+    def tried(
+        _: object, moment: Moment, elsewhere: Sequence[Excerpt], ways: Sequence[Way], seed: int
+    ) -> Trial:
+        for one in (moment.example, moment.whole, *elsewhere):
+            assert one.context.shape[1] == one.weight.shape[2] == len(one.anchors)
+        assert (moment.whole.anchors == POSITIVE).sum() >= (moment.example.anchors == 1).sum()
+        assert not any((one.anchors == POSITIVE).any() for one in elsewhere)
+        # The example alone, then phrases beside it and alone.
+        assert [(way.phrase, way.example) for way in ways] == [
+            (None, True),
+            *((name, example) for name in NAMES for example in (True, False)),
+        ]
+        lengths.extend(len(one.anchors) for one in elsewhere)
+        nothing = torch.zeros(1)
+        return Trial(WAYS, Material(nothing, Rest(nothing, nothing), ()))
+
+    monkeypatch.setattr(references, "nearest_phrases", named)
+    monkeypatch.setattr(references, "try_ways", tried)
     # Practice has tests of its own.
     monkeypatch.setattr(references, "adapt", lambda *_: None)
     return lengths
@@ -213,7 +228,7 @@ def test_a_mark_reaches_windows_that_it_does_not_touch(
         [(NEGATIVE, 10), (OPEN, 240)],
     ]
     unmarked = [[(NULL if k == OPEN else k, n) for k, n in window] for window in windows]
-    assert result.settings["named"] == ([] if text else [*NAMES])
+    assert result.settings["named"] == ([] if text else NAMES)
     # The first window hears the mark itself. By the names that were found windows are also asked
     # without the moment.
     alone = [] if text else [window for window in unmarked for _ in NAMES]
@@ -347,10 +362,10 @@ def test_answers_to_all_questions_are_averaged(separator: Separator) -> None:
     torch.testing.assert_close(latents(prompt, reference), mean, atol=1e-4, rtol=1e-4)
 
 
-def test_without_names_the_example_is_all(
+def test_without_a_trial_the_example_is_all(
     separator: Separator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(references, "likely_phrases", lambda *_: {})
+    monkeypatch.setattr(references, "try_ways", lambda *_: None)
     result = separator.separate(noise(1, RATE * 30), sample_rate=RATE, spans=[FIRST])
     assert "reference" in result.settings
     assert result.settings["named"] == []

@@ -40,8 +40,8 @@ class Preset:
 #: frames were measured, and gave less or nothing (docs/experiments.md).
 PRESETS: dict[str, Preset] = {
     "draft": Preset("the mean answer, in one evaluation", "euler", 1, 0.0),
-    "standard": Preset("as draft: more evaluations don't help this model yet", "euler", 1, 0.0),
-    "best": Preset("as standard, after practice on marks without a name", "euler", 1, 0.0, 40),
+    "standard": Preset("as draft, after practice on marks without a name", "euler", 1, 0.0, 40),
+    "best": Preset("as standard: more evaluations don't help this model", "euler", 1, 0.0, 40),
 }
 
 #: For models that predict the velocity, as the released ones, which answer with samples.

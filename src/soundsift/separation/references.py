@@ -6,10 +6,10 @@ network answers there is thrown away. The window's own frames are OPEN: the netw
 look for the sound of the example in them.
 
 Where the user has given no name, phrases that lift the same out of the moment
-(`soundsift.separation.naming`) help: windows are asked with the example alone, with each phrase
-beside it, and by each phrase alone, and the answers are averaged. A phrase is sometimes wrong, and
-so is the example, but seldom in the same way. Before it is asked, the network may practise on the
-moment (`soundsift.separation.adaptation`).
+(`soundsift.separation.naming`) help: windows can be asked with the example alone, with a phrase
+beside it, and by a phrase alone. Which of these ways work is tried on exercises
+(`soundsift.separation.trials`), and the answers of the best are averaged. Before it is asked, the
+network may practise on such exercises (`soundsift.separation.adaptation`).
 
 Only for models that know this kind of frame, and whose one evaluation is their mean answer.
 """
@@ -24,27 +24,29 @@ from torch import Tensor
 
 from soundsift.models.codec import frame_rate
 from soundsift.prompts import OPEN, POSITIVE, Prompt, frame_anchors
-from soundsift.separation.adaptation import FRAMES_A_STEP, Moment, adapt
+from soundsift.separation.adaptation import FRAMES_A_STEP, adapt
 from soundsift.separation.asking import longest_mark
 from soundsift.separation.codec_rate import AnyRecording, latent_frames, parts_of
-from soundsift.separation.naming import analyse, likely_phrases
+from soundsift.separation.excerpts import analyse
+from soundsift.separation.naming import nearest_phrases
 from soundsift.separation.networks import Networks
 from soundsift.separation.plan import Plan
+from soundsift.separation.trials import Moment, try_ways
 from soundsift.separation.wanted import Reference, Way
 
 #: Marked frames of a reference, and frames shown on either side of them, at most.
 LONGEST_MARK, AROUND = 51, 37
 
-#: Marked frames that a network practises on at most.
+#: Marked frames that exercises are made of at most.
 _LONGEST_PRACTISED = 150
 
-#: To find a name, and to practise, so many windows of so many frames at most (10 s) are looked at,
-#: within so many (10 minutes): what lies further off would take longer to read than it is worth.
+#: For exercises so many windows of so many frames at most (10 s) are looked at, within so many (10
+#: minutes): what lies further off would take longer to read than it is worth.
 _WINDOWS, _LONGEST_WINDOW, _NEAR = 10, 250, 15_000
 
 #: For the time left: in how many ways windows are asked by a mark without a name, and frames that
-#: go through the network to find one.
-_WAYS, _FRAMES_TO_NAME = 5, 50_000
+#: go through the network to find them.
+_WAYS, _FRAMES_TO_TRY = 5, 70_000
 
 #: From stretches of a recording, in order, to their samples at the codec's rate, each
 #: `(1, channels, samples)`.
@@ -89,7 +91,7 @@ def preparation(
         ways = 1
         if not prompt.text and _refers(networks, recording, prompt, plan):
             ways = _WAYS
-            before += _FRAMES_TO_NAME + plan.practice * FRAMES_A_STEP
+            before += _FRAMES_TO_TRY + plan.practice * FRAMES_A_STEP
         after += windows * plan.layout.length * len(plan.evaluations) * ways
     return before / max(1.0, before + after)
 
@@ -134,9 +136,7 @@ def make_reference(
         (wave,) = read([(stretch[0] * size, stretch[1] * size)])
         example = analyse(networks.codec, wave, anchors[slice(*stretch)])
         return Reference(stretch[0], example.context, example.anchors, (Way(prompt.text),))
-    whole = stretch
-    if plan.practice:
-        whole = marked_stretch(anchors, AROUND, _LONGEST_PRACTISED) or stretch
+    whole = marked_stretch(anchors, AROUND, _LONGEST_PRACTISED) or stretch
     others = unmarked_windows(anchors, min(plan.layout.length, _LONGEST_WINDOW))
     order = sorted({stretch, whole, *others})
     waves = read([(start * size, end * size) for start, end in order])
@@ -145,20 +145,15 @@ def make_reference(
         for (start, end), wave in zip(order, waves, strict=True)
     }
     example, elsewhere = found[stretch], [found[other] for other in others]
-    ways = _ways(likely_phrases(networks, example, elsewhere))
-    moment = Moment(example, found[whole])
-    field = adapt(networks, moment, elsewhere, ways, plan.practice, plan.seed, report)
+    ways: tuple[Way, ...] = (Way(None),)
+    for name in nearest_phrases(networks, example):
+        ways = (*ways, Way(name), Way(name, example=False))
+    trial = try_ways(networks, Moment(example, found[whole]), elsewhere, ways, plan.seed)
+    if trial is None:
+        return Reference(stretch[0], example.context, example.anchors, (Way(None),))
+    ways, practice = trial.ways, plan.practice
+    field = adapt(networks, trial.material, example, ways, practice, plan.seed, report)
     return Reference(stretch[0], example.context, example.anchors, ways, field)
-
-
-def _ways(names: dict[str, float]) -> tuple[Way, ...]:
-    """A third of the answer by the example, a third by names beside it, a third by names alone."""
-    if not names:
-        return (Way(None),)
-    named = [
-        Way(name, share / 3, beside) for name, share in names.items() for beside in (True, False)
-    ]
-    return (Way(None, 1 / 3), *named)
 
 
 def unmarked_windows(anchors: Tensor, length: int) -> list[tuple[int, int]]:
