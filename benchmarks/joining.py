@@ -1,7 +1,7 @@
 """How windows join, and how far a mark reaches, on five-minute recordings.
 
     python benchmarks/joining.py BANK [--model default] [--split validation] [--scenes 20]
-        [--first 0] [--only joining|reach] [--spans-only] [--ways WAY ...]
+        [--first 0] [--only joining|reach] [--spans-only] [--ways WAY ...] [--preset standard]
 
 One line a recording, then means with 95 % bootstrap intervals, and how much of the gain by marks
 everywhere one mark gives. Choose on "validation", report on "test".
@@ -41,7 +41,9 @@ def seams(separator: Separator, seconds: float) -> list[float]:
     return [window.stop / rate for window in windows[:-1]]
 
 
-def joining(separator: Separator, scene: LongScene, ways: list[str]) -> dict[str, float]:
+def joining(
+    separator: Separator, scene: LongScene, ways: list[str], preset: str
+) -> dict[str, float]:
     """SI-SDR at the seams (absolute) and gain over the whole of each way to join."""
     places = seams(separator, scene.mixture.shape[1] / SAMPLE_RATE)
     row = {}
@@ -50,6 +52,7 @@ def joining(separator: Separator, scene: LongScene, ways: list[str]) -> dict[str
             scene.mixture,
             sample_rate=SAMPLE_RATE,
             text=scene.text,
+            preset=preset,
             **JOININGS[way],  # type: ignore[arg-type]
         ).target
         row[f"{way}, whole"] = _gain(scene, found)
@@ -62,14 +65,19 @@ def joining(separator: Separator, scene: LongScene, ways: list[str]) -> dict[str
     return row
 
 
-def reach(separator: Separator, scene: LongScene, with_text: bool) -> dict[str, float]:
+def reach(separator: Separator, scene: LongScene, with_text: bool, preset: str) -> dict[str, float]:
     """Gains by marks everywhere and by one in the first minute, without and with text."""
     row = {}
     ways = [("", None), ("text and ", scene.text)] if with_text else [("", None)]
     for name, text in ways:
         for marks, spans in (("everywhere", scene.spans), ("one", (scene.first_span,))):
             result = separator.separate(
-                scene.mixture, sample_rate=SAMPLE_RATE, text=text, spans=spans
+                scene.mixture,
+                sample_rate=SAMPLE_RATE,
+                text=text,
+                spans=spans,
+                preset=preset,
+                seed=0,
             )
             row[f"{name}{marks}"] = _gain(scene, result.target)
     return row
@@ -91,6 +99,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("joining", "reach"))
     parser.add_argument("--spans-only", action="store_true", help="reach without text")
     parser.add_argument("--ways", nargs="+", default=list(JOININGS), choices=list(JOININGS))
+    parser.add_argument("--preset", default="standard")
     asked = parser.parse_args()
     separator = soundsift.load(asked.model)
     drawn = LongScenes(asked.bank, asked.split)
@@ -100,11 +109,11 @@ def main() -> None:
         row = {}
         try:
             if asked.only != "reach":
-                row |= joining(separator, scene, asked.ways)
+                row |= joining(separator, scene, asked.ways, asked.preset)
         except ValueError:
             print(f"{number}: the target is silent at every seam")
         if asked.only != "joining":
-            row |= reach(separator, scene, not asked.spans_only)
+            row |= reach(separator, scene, not asked.spans_only, asked.preset)
         for name, value in row.items():
             rows[name].append(value)
         shown = ", ".join(f"{name} {value:.1f}" for name, value in row.items())
