@@ -1,4 +1,4 @@
-"""What a network practises on: a sound mixed anew with what else is heard in its recording.
+"""Questions with known answers: a sound mixed anew with what else is heard in its recording.
 
 The sound comes at other speeds, levels and slopes, so that its next occurrence is still known. What
 it is laid into is either known to be something else, or the model's own answer there stays right:
