@@ -181,7 +181,8 @@ def test_a_separation_practises(separator: Separator, tmp_path: Path) -> None:
     runs = np.split(np.array(told), [told.index(1.0) + 1])
     for run in runs:
         assert run[0] == 0.0 and run[-1] == 1.0 and (np.diff(run) >= 0).all()
-    # One or two reports more than windows, or practice's own.
+    # Nine ways are tried and scored, then come windows; or practice's own before these.
+    assert len(runs[0]) > 2 * 9
     assert len(runs[1]) >= len(runs[0]) + 40
     assert found["standard"].settings["practised"] and not found["draft"].settings["practised"]
     # Windows that hear the mark are answered as before.

@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,7 +81,12 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return NAMES
 
     def tried(
-        _: object, moment: Moment, elsewhere: Sequence[Excerpt], ways: Sequence[Way], seed: int
+        _: object,
+        moment: Moment,
+        elsewhere: Sequence[Excerpt],
+        ways: Sequence[Way],
+        seed: int,
+        report: Callable[[float], None],
     ) -> Trial:
         for one in (moment.example, moment.whole, *elsewhere):
             assert one.context.shape[1] == one.weight.shape[2] == len(one.anchors)

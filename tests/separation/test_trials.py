@@ -24,6 +24,10 @@ WAYS = (Way(None), Way("right"), Way("right", example=False), Way("wrong", examp
 BANDS, NEPERS = 128, 15 * np.log(10) / 10
 
 
+def quiet(_: float) -> None:
+    """For trials whose progress nobody follows."""
+
+
 @pytest.fixture(scope="module")
 def separator(tmp_path_factory: pytest.TempPathFactory) -> Separator:
     return model(tmp_path_factory.mktemp("open"), 4, std=0.1)
@@ -78,7 +82,7 @@ def shares(monkeypatch: pytest.MonkeyPatch) -> dict[str | None, tuple[float, flo
 
 
 def kept(separator: Separator, *given: object) -> dict[tuple[str | None, bool], float]:
-    trial = try_ways(separator.networks, *given, 3)  # type: ignore[arg-type]
+    trial = try_ways(separator.networks, *given, 3, quiet)  # type: ignore[arg-type]
     assert trial is not None
     assert sum(way.share for way in trial.ways) == pytest.approx(1)
     return {(way.phrase, way.example): way.share for way in trial.ways}
@@ -146,7 +150,7 @@ def test_what_exercises_are_made_of(
 ) -> None:
     """The sound as its marks lift it out, what is left of it, and what is taken elsewhere."""
     shares[None], shares["right"] = (0.1, 0.1), (0.3, 0.3)
-    trial = try_ways(separator.networks, moment, elsewhere, [Way("right")], 3)
+    trial = try_ways(separator.networks, moment, elsewhere, [Way("right")], 3, quiet)
     assert trial is not None
     made, whole = trial.material, moment.whole
     assert len(made.sound) == RATE
@@ -191,20 +195,37 @@ def test_stretches_are_asked_as_windows_will_be(
 def test_a_seed_is_a_trial(separator: Separator, moment: Moment, elsewhere: list[Excerpt]) -> None:
     """By a real network, whose answers differ."""
     ways = (Way(None), Way("hum"), Way("hum", example=False))
-    found = [try_ways(separator.networks, moment, elsewhere, ways, seed) for seed in (3, 3, 4)]
+    found = [
+        try_ways(separator.networks, moment, elsewhere, ways, seed, quiet) for seed in (3, 3, 4)
+    ]
     assert found[0] and found[1] and found[2]
     assert found[0].ways == found[1].ways
     assert found[0].ways != found[2].ways
+
+
+def test_a_trial_tells_how_far_it_is_and_can_be_stopped(
+    separator: Separator, moment: Moment, elsewhere: list[Excerpt]
+) -> None:
+    told: list[float] = []
+    try_ways(separator.networks, moment, elsewhere, WAYS, 0, told.append)
+    assert told == [i / 8 for i in range(8)]
+
+    def stop(fraction: float) -> None:
+        if fraction > 0.6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        try_ways(separator.networks, moment, elsewhere, WAYS, 0, stop)
 
 
 def test_where_there_is_nothing_to_try(
     separator: Separator, moment: Moment, elsewhere: list[Excerpt]
 ) -> None:
     other = replace(separator.networks, codec=object())  # type: ignore[arg-type]
-    assert try_ways(other, moment, elsewhere, WAYS, 0) is None
+    assert try_ways(other, moment, elsewhere, WAYS, 0, quiet) is None
     wave = torch.from_numpy(noise(1, RATE * 8)[0])
     wave[2 * RATE : 5 * RATE] = 0.0
     silent = Moment(
         excerpt(separator, wave[2 * RATE : 5 * RATE], (25, 50)), excerpt(separator, wave, (75, 100))
     )
-    assert try_ways(separator.networks, silent, [], WAYS, 0) is None
+    assert try_ways(separator.networks, silent, [], WAYS, 0, quiet) is None

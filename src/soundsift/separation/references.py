@@ -148,11 +148,21 @@ def make_reference(
     ways: tuple[Way, ...] = (Way(None),)
     for name in nearest_phrases(networks, example):
         ways = (*ways, Way(name), Way(name, example=False))
-    trial = try_ways(networks, Moment(example, found[whole]), elsewhere, ways, plan.seed)
+    practice = plan.practice
+    share = _FRAMES_TO_TRY / (_FRAMES_TO_TRY + practice * FRAMES_A_STEP)
+
+    def tried(fraction: float) -> None:
+        report(share * fraction)
+
+    def practised(fraction: float) -> None:
+        report(share + (1 - share) * fraction)
+
+    moment = Moment(example, found[whole])
+    trial = try_ways(networks, moment, elsewhere, ways, plan.seed, tried)
     if trial is None:
         return Reference(stretch[0], example.context, example.anchors, (Way(None),))
-    ways, practice = trial.ways, plan.practice
-    field = adapt(networks, trial.material, example, ways, practice, plan.seed, report)
+    ways = trial.ways
+    field = adapt(networks, trial.material, example, ways, practice, plan.seed, practised)
     return Reference(stretch[0], example.context, example.anchors, ways, field)
 
 

@@ -11,7 +11,7 @@ else for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -80,6 +80,7 @@ def try_ways(
     elsewhere: Sequence[Excerpt],
     ways: Sequence[Way],
     seed: int,
+    report: Callable[[float], None],
 ) -> Trial | None:
     """Try ways on exercises, and see what they take for the sound elsewhere.
 
@@ -89,6 +90,7 @@ def try_ways(
         elsewhere: stretches of one length without a mark of the sound.
         ways: to be tried; their shares don't count.
         seed: of the exercises.
+        report: called with the fraction done; an exception that it raises stops the trial.
 
     Returns:
         The best ways, the best first; None if next to nothing is heard where the mark is, or the
@@ -100,19 +102,32 @@ def try_ways(
     sound, near = _parted(networks, codec, moment.whole)
     if _ratio_db(sound, near.wave) < _FAINTEST_DB:
         return None
-    answers = [_answers(networks, way, moment.example, elsewhere) for way in ways]
+    answers = [
+        _answers(networks, way, moment.example, elsewhere)
+        for way in _counted(ways, lambda done: report(done / 2))
+    ]
     likely = -_excess_db(networks, codec, moment.example, elsewhere, answers) / _FAR_LOUDER_DB
     shares = torch.softmax(likely, dim=0)
     material = Material(sound, near, _taken(codec, elsewhere, answers, shares))
     generator = torch.Generator().manual_seed(seed)
     exercises = [make_exercises(codec, material, generator) for _ in range(_BATCHES)]
-    scores = [_score_db(networks, codec, way, moment.example, exercises) for way in ways]
+    scores = [
+        _score_db(networks, codec, way, moment.example, exercises)
+        for way in _counted(ways, lambda done: report((1 + done) / 2))
+    ]
     shares = torch.softmax(likely + torch.tensor(scores) / _BETTER_DB, dim=0)
     shares = _few(shares)
     far = _taken(codec, elsewhere, answers, shares)
     order = shares.argsort(descending=True, stable=True).tolist()
     kept = [replace(ways[i], share=float(shares[i])) for i in order if shares[i] > 0]
     return Trial(tuple(kept), replace(material, far=far))
+
+
+def _counted(ways: Sequence[Way], report: Callable[[float], None]) -> Iterator[Way]:
+    """Ways, one after the other, and before each what fraction of them is done."""
+    for i, way in enumerate(ways):
+        report(i / len(ways))
+        yield way
 
 
 def _few(shares: Tensor) -> Tensor:
