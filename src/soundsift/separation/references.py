@@ -44,9 +44,9 @@ _LONGEST_PRACTISED = 150
 #: minutes): what lies further off would take longer to read than it is worth.
 _WINDOWS, _LONGEST_WINDOW, _NEAR = 10, 250, 15_000
 
-#: For the time left: in how many ways windows are asked by a mark without a name, and frames that
-#: go through the network to find them.
-_WAYS, _FRAMES_TO_TRY = 5, 70_000
+#: For the time left: in how many ways windows are asked by a mark without a name, and frames of
+#: windows that are read, answered and written while these ways are found.
+_WAYS, _FRAMES_TO_TRY = 5, 25_000
 
 #: From stretches of a recording, in order, to their samples at the codec's rate, each
 #: `(1, channels, samples)`.
