@@ -161,9 +161,8 @@ def make_reference(
     trial = try_ways(networks, moment, elsewhere, ways, plan.seed, tried)
     if trial is None:
         return Reference(stretch[0], example.context, example.anchors, (Way(None),))
-    ways = trial.ways
-    field = adapt(networks, trial.material, example, ways, practice, plan.seed, practised)
-    return Reference(stretch[0], example.context, example.anchors, ways, field)
+    field = adapt(networks, trial.material, example, trial.ways, practice, plan.seed, practised)
+    return Reference(stretch[0], example.context, example.anchors, trial.ways, field)
 
 
 def unmarked_windows(anchors: Tensor, length: int) -> list[tuple[int, int]]:
