@@ -4,7 +4,7 @@ Everywhere in the package a wave is float32 of shape `(channels, samples)` with 
 """
 
 from soundsift.audio.formats import Output
-from soundsift.audio.grid import complement, count_clipped, quantise
+from soundsift.audio.pcm import complement, count_clipped, quantise
 from soundsift.audio.reading import Recording, RecordingFile, examine, read
 from soundsift.audio.resampling import resample
 from soundsift.audio.writing import atomic_file, ensure_writable, write

@@ -12,10 +12,10 @@ from typing import Any
 import av
 import numpy as np
 
+from soundsift.audio.blocks import Resampler, cut
 from soundsift.audio.formats import FormatName, Output
-from soundsift.audio.grid import to_steps
 from soundsift.audio.layouts import USUAL, fitting
-from soundsift.audio.streams import Resampler, cut
+from soundsift.audio.pcm import to_steps
 from soundsift.audio.writing import SoundFacts
 from soundsift.errors import SoundsiftError
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from soundsift.audio.blocks import cut
 from soundsift.audio.decoding import Decoding
-from soundsift.audio.streams import cut
 from soundsift.errors import SoundsiftError
 
 # The model works in frames of 1/25 s and spans are marked in them. What doesn't fill one frame

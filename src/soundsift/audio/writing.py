@@ -15,9 +15,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from soundsift.audio.grid import SAMPLE_FORMATS, to_steps
 from soundsift.audio.layouts import wave_mask
 from soundsift.audio.locks import alone_in, hold
+from soundsift.audio.pcm import SAMPLE_FORMATS, to_steps
 from soundsift.audio.tags import info_chunk
 from soundsift.errors import SoundsiftError
 

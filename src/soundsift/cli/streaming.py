@@ -17,7 +17,7 @@ from soundsift.interruption import ended_like_interrupted
 if TYPE_CHECKING:
     import numpy as np
 
-    from soundsift.audio.pipes import PipeFormat
+    from soundsift.audio.wav_stream import PipeFormat
     from soundsift.prompts import Prompt
 
 #: What `--format` may say of a pipe.
@@ -79,7 +79,7 @@ def stream(request: StreamRequest) -> None:
     _refuse_no_pipe(sys.stdout, "standard output", "a pipe or a file")
 
     import soundsift
-    from soundsift.audio.pipes import PipeFormat, read_blocks, read_wav_header
+    from soundsift.audio.wav_stream import PipeFormat, read_blocks, read_wav_header
 
     source = sys.stdin.buffer
     if raw:

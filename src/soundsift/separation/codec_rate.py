@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from soundsift.audio import Recording, RecordingFile
+from soundsift.audio.blocks import resampled
 from soundsift.audio.resampling import resample
-from soundsift.audio.streams import resampled
 from soundsift.models.codec import Codec
 from soundsift.separation.networks import Networks
 from soundsift.separation.track import Track

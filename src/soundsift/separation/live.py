@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from soundsift.audio.streams import resampled
+from soundsift.audio.blocks import resampled
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import Codec
 from soundsift.separation.plan import Plan

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from soundsift.audio import complement, quantise
-from soundsift.audio.streams import resampled
+from soundsift.audio.blocks import resampled
 from soundsift.models.codec import Codec
 from soundsift.separation.along import stems_along
 from soundsift.separation.chunks import stems_in_chunks

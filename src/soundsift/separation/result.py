@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from soundsift.audio.blocks import cut
 from soundsift.audio.formats import Output
-from soundsift.audio.streams import cut
 from soundsift.audio.writing import SoundFacts
 from soundsift.separation.stem_files import Levels, Place, stem_files
 

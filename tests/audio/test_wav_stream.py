@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from soundsift.audio.pipes import PipeFormat, read_blocks, read_wav_header
+from soundsift.audio.wav_stream import PipeFormat, read_blocks, read_wav_header
 from soundsift.audio.writing import SoundFacts, WavFile
 from soundsift.errors import SoundsiftError
 
