@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from soundsift.audio.atomic import clear_leftovers, written_together
 from soundsift.audio.formats import Output
-from soundsift.audio.together import clear_leftovers, written_together
 from soundsift.batch.identity import of_model
 from soundsift.batch.inputs import find_recordings
 from soundsift.batch.jobs_file import read_jobs

@@ -4,22 +4,18 @@ The header is written here rather than by a library: libsndfile puts the time of
 WAVs, and the same separation should give the same bytes.
 """
 
-import os
-import secrets
 import struct
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from soundsift.audio.atomic import atomic_file
 from soundsift.audio.layouts import wave_mask
-from soundsift.audio.locks import alone_in, hold
 from soundsift.audio.pcm import SAMPLE_FORMATS, to_steps
 from soundsift.audio.tags import info_chunk
-from soundsift.errors import SoundsiftError
 
 _BYTES = {"s16": 2, "s24": 3, "f32": 4}
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -147,86 +143,6 @@ def write(
             wav.write(samples[:, start : start + _BLOCK])
         wav.finish()
     return wav.clipped
-
-
-@contextmanager
-def atomic_file(path: str | Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
-    """Open a temporary file in the same folder that moves to its place once it is complete.
-
-    On any error, an interruption included, the temporary file is removed and the old file, if any,
-    is untouched.
-
-    Args:
-        path: where to; missing folders are made.
-        overwrite: replace an existing file.
-
-    Yields:
-        The open file.
-
-    Raises:
-        SoundsiftError: the file exists and `overwrite` is off, or it can't be written.
-    """
-    path = Path(path)
-    ensure_writable(path, overwrite=overwrite)
-    # Not named after the file: a name of 255 bytes has no room for more.
-    temporary = path.parent / f".soundsift-{secrets.token_hex(8)}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with alone_in(path.parent):
-                opened = temporary.open("xb")
-                hold(opened.fileno())
-            with opened as file:
-                yield file
-                file.flush()
-                # Without it, a power cut after the move may leave an empty file under the final
-                # name.
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise SoundsiftError(
-            f"{path} can't be written ({error.strerror or error}); a writable folder with room "
-            "was expected."
-        ) from error
-
-
-def ensure_writable(path: str | Path, *, overwrite: bool = False) -> None:
-    """Refuse, before any long work, a place where the result could not be written.
-
-    Makes no file and no folder.
-
-    Args:
-        path: the file to be written.
-        overwrite: whether an existing file may be replaced.
-
-    Raises:
-        SoundsiftError: the file exists and `overwrite` is off, it is a folder, or its folder can't
-            be written.
-    """
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise SoundsiftError(f"{path} is a folder; the name of a file was expected.")
-        if path.exists() and not overwrite:
-            raise SoundsiftError(
-                f"{path} exists already; choose another place or allow overwriting (--overwrite)."
-            )
-        folder = path.parent
-        while not folder.exists() and folder != folder.parent:
-            folder = folder.parent
-        is_folder = folder.is_dir()
-    except OSError as error:
-        raise SoundsiftError(
-            f"{path} can't be written ({error.strerror}); a writable folder was expected."
-        ) from error
-    if not is_folder:
-        raise SoundsiftError(f"{path} can't be written: {folder} is not a folder.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise SoundsiftError(
-            f"{path} can't be written: no permission to write into the folder {folder}."
-        )
 
 
 def encode_samples(samples: np.ndarray, sample_format: str) -> tuple[bytes, int]:

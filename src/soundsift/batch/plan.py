@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from soundsift.audio import ensure_writable
+from soundsift.audio.atomic import clear_leftovers
 from soundsift.audio.formats import Output
-from soundsift.audio.together import clear_leftovers
 from soundsift.batch.identity import same_input
 from soundsift.batch.inputs import place_of, read_settings
 from soundsift.batch.names import unmarked

@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from soundsift.audio.together import clear_leftovers
+from soundsift.audio.atomic import clear_leftovers
 from soundsift.batch.plan import Pass
 from soundsift.batch.process import do, start
 from soundsift.batch.work import Outcome, failed, work

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from soundsift.audio import complement, count_clipped, ensure_writable, quantise
+from soundsift.audio.atomic import Together, written_together
 from soundsift.audio.encoding import coded_file, coder
 from soundsift.audio.formats import Output, coarser
-from soundsift.audio.together import Together, written_together
 from soundsift.audio.video import video_file
 from soundsift.audio.writing import SoundFacts, WavFile
 from soundsift.errors import SoundsiftError
