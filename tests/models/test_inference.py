@@ -158,12 +158,15 @@ def test_items_share_equal_texts(texts: list[int]) -> None:
     for parameter in definition.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     field = InferenceField(config, definition.state_dict(), torch.float32)
-    prompt = Conditioning(torch.randn(4, 6, 32), torch.randn(4, 3, 32)[texts])
+    context, text = torch.randn(4, 6, 32), torch.randn(len(set(texts)), 3, 32)
+    mask = torch.tensor([[1, 1, 1], [1, 0, 0], [0, 0, 0], [1, 1, 0]]).bool()
+    mask = mask[: len(text)]
     noisy, time = torch.randn(4, 6, 16), torch.tensor(0.25)
-    prepared = field.prepare(prompt, [0.25])
+    prepared = field.prepare(Conditioning(context, text, mask), [0.25], torch.tensor(texts))
     assert prepared.prepared.text is not None
-    assert prepared.prepared.text.shape[0] == len(set(texts))
-    assert relative(field(noisy, time, prepared), definition(noisy, time, prompt)) < 1e-5
+    assert prepared.prepared.text.shape[0] == len(text)
+    expected = definition(noisy, time, Conditioning(context, text[texts], mask[texts]))
+    assert relative(field(noisy, time, prepared), expected) < 1e-5
 
 
 def test_autocast_around_it_changes_nothing(

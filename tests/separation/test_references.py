@@ -122,13 +122,13 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Seen]]:
     prepare = InferenceField.prepare
 
     def spy(
-        self: InferenceField, conditioning: Conditioning, times: Sequence[float] = ()
+        self: InferenceField, conditioning: Conditioning, times: Sequence[float], text_of: Tensor
     ) -> InferenceConditioning:
         assert conditioning.anchors is not None
         for context, ids in zip(conditioning.context, conditioning.anchors, strict=True):
             values, counts = torch.unique_consecutive(ids, return_counts=True)
             items.append(Seen(context, list(zip(values.tolist(), counts.tolist(), strict=True))))
-        return prepare(self, conditioning, times)
+        return prepare(self, conditioning, times, text_of)
 
     monkeypatch.setattr(InferenceField, "prepare", spy)
     yield items

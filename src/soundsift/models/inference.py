@@ -52,9 +52,10 @@ class InferenceConditioning:
     """A prompt prepared by `InferenceField.prepare`.
 
     Attributes:
-        prepared: What does not depend on time. Its `text` holds every text once, `(texts, tokens,
-            dim)`; the rest is per item.
-        text_of: `(batch,)`, int64: which of the texts an item has; None: all have the only one.
+        prepared: What does not depend on time. Its `text` may hold every text once, `(texts,
+            tokens, dim)`; the rest is per item.
+        text_of: `(batch,)`, int64: the row of `prepared.text` that an item has. None: there is one
+            row per item, or one row for all items.
         pooled: For each block, `(batch, 6, dim)` that the text as a whole adds to the modulation;
             empty for models that are not modulated by it.
         moments: By flow time.
@@ -111,27 +112,38 @@ class InferenceField:
 
     @torch.inference_mode()
     def prepare(
-        self, conditioning: Conditioning, times: Sequence[float] = ()
+        self,
+        conditioning: Conditioning,
+        times: Sequence[float] = (),
+        text_of: Tensor | None = None,
     ) -> InferenceConditioning:
         """Compute what stays the same from one evaluation to the next.
 
         Args:
-            conditioning: What is known, as for `VelocityField.prepare`.
+            conditioning: What is known, as for `VelocityField.prepare`; with `text_of`, its text
+                and text mask hold a row per distinct text instead of one per item.
             times: Flow times that the field will be asked for. Others work too, more slowly.
+            text_of: `(batch,)`, int64: the row of the text that each item has. The caller groups
+                items by their phrases: equal phrases in batches of different sizes get states
+                that differ in the last bits, so states cannot be compared.
         """
         with self._no_autocast():
             prepared = self._ends.prepare(_float(conditioning))
             pooled: tuple[Tensor, ...] = ()
             if prepared.pooled is not None:
                 pooled = tuple(block.pooled_modulation(prepared.pooled) for block in self._blocks)
-            text, text_of = _distinct(prepared.text)
+            if text_of is not None:
+                pooled = tuple(of_texts[text_of] for of_texts in pooled)
+                if prepared.text_mask is not None:
+                    prepared = replace(prepared, text_mask=prepared.text_mask[text_of])
+            text = prepared.text
             moments = {}
             if times:
                 # As they come back: solvers hand times over in float32.
                 asked = torch.tensor(sorted(set(times)), dtype=torch.float32)
                 found = self._moments(asked.to(self.device), text)
                 moments = dict(zip(asked.tolist(), found, strict=True))
-        return InferenceConditioning(replace(prepared, text=text), text_of, pooled, moments)
+        return InferenceConditioning(prepared, text_of, pooled, moments)
 
     @torch.inference_mode()
     def __call__(
@@ -446,11 +458,3 @@ def _float(conditioning: Conditioning) -> Conditioning:
         text=None if text is None else text.float(),
         video=None if video is None else video.float(),
     )
-
-
-def _distinct(text: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-    """Every text of a batch once, and which of them an item has; None if there is only one."""
-    if text is None or len(text) == 1:
-        return text, None
-    distinct, text_of = torch.unique(text, dim=0, return_inverse=True)
-    return distinct, None if len(distinct) == 1 else text_of

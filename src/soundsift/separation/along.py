@@ -60,7 +60,7 @@ def stems_along(
     contexts = Contexts(networks.codec, heard)
     times = [evaluation.time for evaluation in plan.evaluations]
 
-    moments: dict[tuple[InferenceField, frozenset[str | None]], Mapping[float, Moment]] = {}
+    moments: dict[tuple[InferenceField, tuple[str | None, ...]], Mapping[float, Moment]] = {}
 
     def prepared(windows: tuple[Window, ...]) -> list[Part]:
         context = contexts.of(windows)

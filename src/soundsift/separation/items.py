@@ -84,7 +84,7 @@ def prepare(
     prompts: Sequence[Wanted],
     items: list[Item],
     times: Sequence[float],
-    moments: dict[tuple[InferenceField, frozenset[str | None]], Mapping[float, Moment]],
+    moments: dict[tuple[InferenceField, tuple[str | None, ...]], Mapping[float, Moment]],
 ) -> Part:
     """Prepare items of one length.
 
@@ -111,8 +111,11 @@ def prepare(
             anchors.append(torch.cat((reference.anchors, own)))
         videos.append(_video(networks, window, wanted))
     ahead = contexts[0].shape[1] - windows[0].length
-    phrases = [item.phrase for item in items for _ in range(rows)]
-    states, mask = networks.text.encode_batch(phrases)
+    # Grouped by what was asked: computed states of equal phrases may differ in their last bits.
+    phrases = tuple(dict.fromkeys(item.phrase for item in items))
+    numbers = [phrases.index(item.phrase) for item in items]
+    text_of = torch.tensor(numbers, device=networks.device).repeat_interleave(rows)
+    states, mask = networks.text.encode_batch(list(phrases))
     conditioning = Conditioning(
         context=torch.cat(contexts),
         text=states,
@@ -121,9 +124,9 @@ def prepare(
         video=_joined(videos, rows, ahead),
     )
     field = items[0].field
-    same = moments.get((field, frozenset(phrases)))
-    known = field.prepare(conditioning, () if same else times)
-    same = moments[field, frozenset(phrases)] = same or known.moments
+    same = moments.get((field, phrases))
+    known = field.prepare(conditioning, () if same else times, text_of)
+    same = moments[field, phrases] = same or known.moments
     known = replace(known, moments=same)
     places = [
         (item.window * len(prompts) + item.prompt) * rows + row
