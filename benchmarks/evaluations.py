@@ -23,8 +23,8 @@ from soundsift.errors import SoundsiftError
 from soundsift.evaluation.metrics import bootstrap_mean, si_sdr_improvement
 from soundsift.evaluation.scenes import Benchmark, BenchmarkScene
 from soundsift.flow import as_velocity
+from soundsift.models.components import ModelComponents
 from soundsift.models.velocity_field import Conditioning
-from soundsift.separation.networks import Networks
 from soundsift.solvers import Solver, evaluations, schedule, solve
 
 _AT_A_TIME = 10
@@ -32,7 +32,7 @@ _AT_A_TIME = 10
 
 @torch.inference_mode()
 def gains(
-    networks: Networks,
+    networks: ModelComponents,
     scenes: Sequence[BenchmarkScene],
     solver: Solver,
     steps: int,

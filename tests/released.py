@@ -17,7 +17,7 @@ DATA = Path(__file__).parent / "data"
 RATE = 48_000
 
 #: Of `pe_vision_tiny.safetensors`; to be put in the place of PE-Core-L14-336.
-TINY_TOWER = PeVisionConfig(
+TINY_VISION = PeVisionConfig(
     image_size=56,
     patch_size=14,
     width=32,

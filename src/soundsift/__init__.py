@@ -45,11 +45,11 @@ def load(
     # Imported here, so that `import soundsift` and `soundsift --help` don't wait for PyTorch.
     from soundsift.allocator import keep_memory
     from soundsift.checkpoints.find import find_model
-    from soundsift.checkpoints.load import build_networks
+    from soundsift.checkpoints.load import build_components
     from soundsift.devices import pick_device, pick_dtype
     from soundsift.separation.separator import Separator
 
     keep_memory()
     where = pick_device(device)
     dtype = pick_dtype(where, precision)
-    return Separator(*build_networks(find_model(model), where, dtype, mark))
+    return Separator(*build_components(find_model(model), where, dtype, mark))

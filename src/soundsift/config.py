@@ -90,7 +90,7 @@ class VelocityFieldConfig(_Strict):
 
 
 class PeVisionConfig(_Strict):
-    """Sizes of the image tower, `soundsift.models.pe_vision` (arXiv 2504.13181).
+    """Sizes of the vision encoder, `soundsift.models.pe_vision` (arXiv 2504.13181).
 
     Attributes:
         image_size: Side in pixels of the square that pictures are squashed into.
@@ -248,7 +248,7 @@ class SeparatorConfig(_Strict):
             (`soundsift.flow`).
         text_encoder: Whose token states the field reads.
         field: Sizes of the velocity field.
-        vision: Sizes of the image tower, of models with a video branch.
+        vision: Sizes of the vision encoder, of models with a video branch.
         span_predictor: Name on the Hub of the network that predicts spans from text, of models
             whose codec it can read.
         window_seconds: Length of the windows that longer recordings are cut into: what the model

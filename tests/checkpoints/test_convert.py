@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from tests.released import RATE, TINY_TOWER, write_released
+from tests.released import RATE, TINY_VISION, write_released
 
 import soundsift
 from soundsift.checkpoints import sam_audio
@@ -22,9 +22,9 @@ pytest.importorskip("transformers", reason="the released models need the extra `
 
 
 @pytest.fixture(scope="module", autouse=True)
-def tiny_tower() -> Iterator[None]:
+def tiny_vision() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sam_audio, "_TOWERS", {"PE-Core-L14-336": TINY_TOWER})
+        patch.setattr(sam_audio, "_VISION_ENCODERS", {"PE-Core-L14-336": TINY_VISION})
         yield
 
 
@@ -170,11 +170,11 @@ def test_a_full_disk(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_shapes_without_numbers(released: Path, tmp_path: Path, form: str) -> None:
     folder = released if form == "released" else converted(released, tmp_path / "m", "int8")
     read, shapes = open_parts(folder), open_parts(folder, shapes_only=True)
-    assert read.tower is not None and shapes.tower is not None
+    assert read.vision_encoder is not None and shapes.vision_encoder is not None
     for full, bare in (
         (read.field, shapes.field),
         (read.codec, shapes.codec),
-        (read.tower(), shapes.tower()),
+        (read.vision_encoder(), shapes.vision_encoder()),
     ):
         assert {k: v.shape for k, v in full.items()} == {k: v.shape for k, v in bare.items()}
         assert all(tensor.is_meta for tensor in bare.values())

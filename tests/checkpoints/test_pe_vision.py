@@ -1,4 +1,4 @@
-"""The released image tower's weights under our names."""
+"""The released vision encoder's weights under our names."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def released() -> dict[str, Tensor]:
 def test_released_names_and_shapes() -> None:
     checkpoint = released()
     assert len(checkpoint) == 307
-    # The text tower beside it, and the rest of SAM Audio.
+    # The text encoder beside it, and the rest of SAM Audio.
     for name in ("vision_encoder.model.logit_scale", "proj.bias"):
         checkpoint[name] = torch.empty(1, device="meta")
     with torch.device("meta"):

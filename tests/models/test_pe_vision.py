@@ -1,4 +1,4 @@
-"""The image tower against the authors' outputs."""
+"""The vision encoder against the authors' outputs."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
-from tests.released import TINY_TOWER
+from tests.released import TINY_VISION
 from torch import Tensor
 
 from soundsift.checkpoints.pe_vision import convert_pe_vision
@@ -27,24 +27,26 @@ def tensors() -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def tower(tensors: dict[str, Tensor]) -> PeVision:
-    tower = PeVision(TINY_TOWER)
-    tower.load_state_dict(convert_pe_vision(tensors, "sd."))
-    return tower.eval().requires_grad_(False)
+def vision_encoder(tensors: dict[str, Tensor]) -> PeVision:
+    vision_encoder = PeVision(TINY_VISION)
+    vision_encoder.load_state_dict(convert_pe_vision(tensors, "sd."))
+    return vision_encoder.eval().requires_grad_(False)
 
 
-def test_features_of_every_patch(tower: PeVision, tensors: dict[str, Tensor]) -> None:
-    assert_near(tower.features(tensors["in.image"]), tensors["out.features"])
+def test_features_of_every_patch(vision_encoder: PeVision, tensors: dict[str, Tensor]) -> None:
+    assert_near(vision_encoder.features(tensors["in.image"]), tensors["out.features"])
 
 
-def test_pooled_projected_and_normalised(tower: PeVision, tensors: dict[str, Tensor]) -> None:
-    assert_near(tower.embed(tensors["in.image"]), tensors["out.pooled"])
-    assert_near(tower(tensors["in.image"]), tensors["out.normalized"])
+def test_pooled_projected_and_normalised(
+    vision_encoder: PeVision, tensors: dict[str, Tensor]
+) -> None:
+    assert_near(vision_encoder.embed(tensors["in.image"]), tensors["out.pooled"])
+    assert_near(vision_encoder(tensors["in.image"]), tensors["out.normalized"])
 
 
-def test_other_image_sizes(tower: PeVision, tensors: dict[str, Tensor]) -> None:
+def test_other_image_sizes(vision_encoder: PeVision, tensors: dict[str, Tensor]) -> None:
     """6 by 5 patches instead of 4 by 4: learned positions are interpolated."""
-    assert_near(tower.embed(tensors["in.image_other_size"]), tensors["out.other_size"])
+    assert_near(vision_encoder.embed(tensors["in.image_other_size"]), tensors["out.other_size"])
 
 
 def test_resizing_is_exact(tensors: dict[str, Tensor]) -> None:
@@ -64,17 +66,17 @@ def test_resizing_cuts_overshoot() -> None:
     assert (square[:, :, :16] < 60).all() and (square[:, :, -16:] > 195).all()
 
 
-def test_pictures_to_vectors(tower: PeVision, tensors: dict[str, Tensor]) -> None:
+def test_pictures_to_vectors(vision_encoder: PeVision, tensors: dict[str, Tensor]) -> None:
     """Both videos of the authors' batch; theirs pads the shorter one with zeros."""
     for number, count in ((0, 5), (1, 2)):
         squares = [resize_picture(picture, 56) for picture in tensors[f"in.video{number}"]]
-        ours = tower(normalise_pictures(torch.stack(squares)))
+        ours = vision_encoder(normalise_pictures(torch.stack(squares)))
         assert_near(ours, tensors["out.encoder"][number, :count])
 
 
-def test_bfloat16_autocast(tower: PeVision, tensors: dict[str, Tensor]) -> None:
+def test_bfloat16_autocast(vision_encoder: PeVision, tensors: dict[str, Tensor]) -> None:
     with torch.autocast("cpu", torch.bfloat16):
-        ours = tower(tensors["in.image"])
+        ours = vision_encoder(tensors["in.image"])
     assert ours.dtype == torch.float32
     assert not torch.equal(ours, tensors["out.normalized"])
     assert (ours * tensors["out.normalized"]).sum(dim=-1).min() > 0.999
@@ -91,4 +93,4 @@ def test_bfloat16_autocast(tower: PeVision, tensors: dict[str, Tensor]) -> None:
 )
 def test_impossible_sizes(change: dict[str, int], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
-        PeVisionConfig.model_validate(TINY_TOWER.model_dump() | change)
+        PeVisionConfig.model_validate(TINY_VISION.model_dump() | change)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.checkpoints.tiny import fixture, write_model, write_tokenizer
-from tests.released import DATA, RATE, TINY_TOWER, write_released
+from tests.released import DATA, RATE, TINY_VISION, write_released
 from torch import Tensor
 
 import soundsift
@@ -36,9 +36,9 @@ def published() -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def tiny_tower() -> Iterator[None]:
+def tiny_vision() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sam_audio, "_TOWERS", {"PE-Core-L14-336": TINY_TOWER})
+        patch.setattr(sam_audio, "_VISION_ENCODERS", {"PE-Core-L14-336": TINY_VISION})
         yield
 
 
@@ -187,9 +187,11 @@ def test_eyes_are_opened_only_when_needed(folder: Path, tmp_path: Path) -> None:
     _write_video(video)
     request = {"text": "w83", "preset": "draft"}
     built = []
-    tower = separator.networks.tower
-    assert tower is not None
-    counted = replace(separator.networks, tower=lambda: built.append(1) or tower())
+    vision_encoder = separator.networks.vision_encoder
+    assert vision_encoder is not None
+    counted = replace(
+        separator.networks, vision_encoder=lambda: built.append(1) or vision_encoder()
+    )
     separator = Separator(separator.config, counted)
     blind = separator.separate(video, **request).target  # type: ignore[arg-type]
     assert not built

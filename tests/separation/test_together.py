@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tests.released import RATE, TINY_TOWER, write_released
+from tests.released import RATE, TINY_VISION, write_released
 from tests.separation.test_separator import noise, separator
 
 import soundsift
@@ -22,7 +22,7 @@ __all__ = ["separator"]
 def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Separator]:
     pytest.importorskip("transformers", reason="the released models need the extra `released`")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sam_audio, "_TOWERS", {"PE-Core-L14-336": TINY_TOWER})
+        patch.setattr(sam_audio, "_VISION_ENCODERS", {"PE-Core-L14-336": TINY_VISION})
         folder = write_released(tmp_path_factory.mktemp("released") / "sam-audio-tiny")
         yield soundsift.load(folder, device="cpu", precision="float32")
 

@@ -4,7 +4,7 @@
 |---|---|---|
 | `model.safetensors` | the velocity field | float32, bfloat16 or int8 with scales |
 | `codec.safetensors` | DAC-VAE | float32: in bfloat16 its sound is 19 dB off |
-| `vision.safetensors` | the image tower | float32 or bfloat16 |
+| `vision.safetensors` | the vision encoder | float32 or bfloat16 |
 | `text_encoder/` | the text encoder, of models that bring one along | as it came |
 | `config.yaml` | what it looks like | |
 | `manifest.json` | SHA-256 and size of each of these | |
@@ -30,7 +30,7 @@ from soundsift.checkpoints.hub import check_fit
 from soundsift.checkpoints.load import (
     CODEC_WEIGHTS,
     TEXT_ENCODER,
-    TOWER_WEIGHTS,
+    VISION_WEIGHTS,
     Parts,
     open_parts,
 )
@@ -74,9 +74,9 @@ def convert(source: Path, folder: Path, stored: Stored, overwrite: bool = False)
     }
     if isinstance(parts.config.codec, DacVaeConfig):
         jobs[CODEC_WEIGHTS] = lambda: dict(parts.codec)
-    tower = parts.tower
-    if tower is not None:
-        jobs[TOWER_WEIGHTS] = lambda: _cast(tower(), _DTYPES[stored])
+    vision_encoder = parts.vision_encoder
+    if vision_encoder is not None:
+        jobs[VISION_WEIGHTS] = lambda: _cast(vision_encoder(), _DTYPES[stored])
     texts = _text_encoder_files(source)
     if left := sorted(set(_text_encoder_files(folder)) - set(texts)):
         raise SoundsiftError(
@@ -184,8 +184,8 @@ def _check_manifest(folder: Path) -> dict[str, str]:
 def _components(parts: Parts) -> Iterator[Mapping[str, Tensor]]:
     yield parts.field
     yield parts.codec
-    if parts.tower is not None:
-        yield parts.tower()
+    if parts.vision_encoder is not None:
+        yield parts.vision_encoder()
 
 
 def _text_encoder_files(source: Path) -> list[str]:

@@ -60,7 +60,7 @@ def cache_is_readable() -> bool:
 
 _SAM = "SAM License"
 
-#: Whole checkpoints, with the parts that are not used: a text tower, the codecs of the last ones.
+#: Whole checkpoints, with the parts that are not used: a text encoder, the codecs of the last ones.
 KNOWN: tuple[KnownModel, ...] = (
     KnownModel(DEFAULT, "separates; comes with the package", 25, "Apache-2.0", gated=False),
     KnownModel("facebook/sam-audio-small", "separates", 1275, _SAM),

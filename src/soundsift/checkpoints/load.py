@@ -26,6 +26,7 @@ from soundsift.config import (
 )
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import Codec
+from soundsift.models.components import ModelComponents, SpanPredictor, TextEncoder
 from soundsift.models.dac_vae import DacVae
 from soundsift.models.dac_vae_tiles import optimise_for_inference
 from soundsift.models.inference import InferenceField
@@ -35,12 +36,11 @@ from soundsift.models.velocity_field import VelocityField
 from soundsift.models.watermark import draw_message
 from soundsift.models.waveform_codec import WaveformCodec
 from soundsift.precision import restored
-from soundsift.separation.networks import Networks, SpanPredictor, TextEncoder
 
 #: Beside the weights, in models that bring their text encoder along.
 TEXT_ENCODER = "text_encoder"
 SPAN_PREDICTOR = "span_predictor"
-CODEC_WEIGHTS, TOWER_WEIGHTS = "codec.safetensors", "vision.safetensors"
+CODEC_WEIGHTS, VISION_WEIGHTS = "codec.safetensors", "vision.safetensors"
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class Parts:
         config: what it looks like.
         field: weights of the velocity field.
         codec: weights of the codec; empty if it has none.
-        tower: reads the weights of the image tower; None if there is none.
+        vision_encoder: reads the weights of the vision encoder; None if there is none.
     """
 
     config: SeparatorConfig
     field: Mapping[str, Tensor]
     codec: Mapping[str, Tensor]
-    tower: Callable[[], Mapping[str, Tensor]] | None = None
+    vision_encoder: Callable[[], Mapping[str, Tensor]] | None = None
 
 
 def open_parts(folder: Path, shapes_only: bool = False) -> Parts:
@@ -88,15 +88,15 @@ def open_parts(folder: Path, shapes_only: bool = False) -> Parts:
     codec: Mapping[str, Tensor] = {}
     if isinstance(config.codec, DacVaeConfig):
         codec = read(folder / CODEC_WEIGHTS)
-    tower = None
+    vision_encoder = None
     if config.vision is not None:
-        tower = partial(read, folder / TOWER_WEIGHTS)
-    return Parts(config, restored(read(folder / WEIGHTS)), codec, tower)
+        vision_encoder = partial(read, folder / VISION_WEIGHTS)
+    return Parts(config, restored(read(folder / WEIGHTS)), codec, vision_encoder)
 
 
-def build_networks(
+def build_components(
     folder: Path, device: torch.device, dtype: torch.dtype, mark: int | None = None
-) -> tuple[SeparatorConfig, Networks]:
+) -> tuple[SeparatorConfig, ModelComponents]:
     """Build a model's networks and fill them.
 
     Args:
@@ -128,9 +128,11 @@ def build_networks(
         raise SoundsiftError(f"{folder}: {error}") from error
     except RuntimeError as error:
         raise SoundsiftError(f"{folder}: weights and configuration disagree: {error}") from error
-    tower = None
-    if parts.tower is not None and config.vision is not None:
-        tower = partial(_build_tower, config.vision, parts.tower, folder, device)
+    vision_encoder = None
+    if parts.vision_encoder is not None and config.vision is not None:
+        vision_encoder = partial(
+            _build_vision_encoder, config.vision, parts.vision_encoder, folder, device
+        )
     predictor = None
     if config.span_predictor is not None:
         # Built when first asked for, then kept: a folder of recordings asks again and again.
@@ -138,8 +140,8 @@ def build_networks(
     trainable = None
     if config.prediction == "data":
         trainable = partial(_build_trainable, config.field, parts.field, folder, device)
-    return config, Networks(
-        field, config.prediction, codec, text, device, tower, predictor, trainable
+    return config, ModelComponents(
+        field, config.prediction, codec, text, device, vision_encoder, predictor, trainable
     )
 
 
@@ -151,17 +153,17 @@ def _build_span_predictor(name: str, folder: Path, device: torch.device) -> Span
     return load_span_predictor(own if own.is_dir() else name, device)
 
 
-def _build_tower(
+def _build_vision_encoder(
     config: PeVisionConfig,
     weights: Callable[[], Mapping[str, Tensor]],
     folder: Path,
     device: torch.device,
 ) -> PeVision:
     with torch.device("meta"):
-        tower = PeVision(config)
+        vision_encoder = PeVision(config)
     read = weights()
-    fill(tower, {name: read[name].to(device, torch.float32) for name in read}, folder)
-    return tower.eval().requires_grad_(False)
+    fill(vision_encoder, {name: read[name].to(device, torch.float32) for name in read}, folder)
+    return vision_encoder.eval().requires_grad_(False)
 
 
 def _build_trainable(

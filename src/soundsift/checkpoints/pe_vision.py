@@ -1,4 +1,4 @@
-"""The released image tower, PE-Core-L14-336: its sizes, and its weights under our names."""
+"""The released vision encoder, PE-Core-L14-336: its sizes, and its weights under our names."""
 
 import re
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ PE_CORE_L14_336 = PeVisionConfig(
     pool_heads=8,
     out_dim=1024,
 )
-"""The tower of every SAM Audio model; 317 million parameters."""
+"""The encoder of every SAM Audio model; 317 million parameters."""
 
 IN_SAM_AUDIO = "vision_encoder.model.visual."
-"""What precedes the tower's weights in a SAM Audio checkpoint."""
+"""What precedes the encoder's weights in a SAM Audio checkpoint."""
 
 # Released name (a regular expression) to ours. `proj` and the pool's joined weights are apart.
 _RENAMES: tuple[tuple[str, str], ...] = (
@@ -47,18 +47,18 @@ _RENAMES: tuple[tuple[str, str], ...] = (
 def convert_pe_vision(
     state_dict: Mapping[str, Tensor], prefix: str = IN_SAM_AUDIO
 ) -> dict[str, Tensor]:
-    """Rename and rearrange the image tower's weights for `PeVision`.
+    """Rename and rearrange the vision encoder's weights for `PeVision`.
 
     Args:
         state_dict: Weights under the released names. What does not begin with the prefix is passed
-            over: the text tower beside it, and the rest of SAM Audio.
-        prefix: What precedes the tower's names.
+            over: the text encoder beside it, and the rest of SAM Audio.
+        prefix: What precedes the encoder's names.
 
     Returns:
         Weights for `PeVision.load_state_dict`, strict.
 
     Raises:
-        SoundsiftError: If there is no tower, or a weight in it that is not known.
+        SoundsiftError: If there is no vision encoder, or a weight in it that is not known.
     """
     weights: dict[str, Tensor] = {}
     for name, tensor in state_dict.items():
@@ -75,7 +75,7 @@ def convert_pe_vision(
         else:
             weights[_rename(name)] = tensor
     if not weights:
-        raise SoundsiftError(f"the checkpoint has no weight {prefix}*, where an image tower is")
+        raise SoundsiftError(f"the checkpoint has no weight {prefix}*, where a vision encoder is")
     return weights
 
 
@@ -84,4 +84,4 @@ def _rename(name: str) -> str:
         match = re.fullmatch(pattern, name)
         if match:
             return match.expand(replacement)
-    raise SoundsiftError(f"the image tower has a weight {name}, which PE-Core has not")
+    raise SoundsiftError(f"the vision encoder has a weight {name}, which PE-Core has not")

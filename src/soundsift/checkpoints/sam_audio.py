@@ -1,6 +1,6 @@
 """Released SAM Audio models as they come: `config.json` and `checkpoint.pt`.
 
-The checkpoint holds the velocity field, the codec and the image tower (with a text tower that
+The checkpoint holds the velocity field, the codec and the vision encoder (with a text encoder that
 nothing uses). It is mapped, not read: what is not asked for is never in memory.
 """
 
@@ -26,7 +26,7 @@ from soundsift.errors import SoundsiftError
 
 CHECKPOINT = "checkpoint.pt"
 
-_TOWERS = {"PE-Core-L14-336": PE_CORE_L14_336}
+_VISION_ENCODERS = {"PE-Core-L14-336": PE_CORE_L14_336}
 
 _TEXT_ENCODERS = ("t5-base", "google-t5/t5-base")
 
@@ -63,10 +63,10 @@ def _name(folder: Path) -> str:
 def _refuse_others(given: Mapping[str, Any], file: Path) -> None:
     """Refuse what would be computed otherwise than here; what is not said is as published."""
     vision, transformer = given["vision_encoder"], given["transformer"]
-    tower = _TOWERS.get(vision.get("name", "PE-Core-L14-336"))
+    vision_encoder = _VISION_ENCODERS.get(vision.get("name", "PE-Core-L14-336"))
     checks: list[tuple[str, object, tuple[object, ...]]] = [
         ("text_encoder.name", given["text_encoder"].get("name", "t5-base"), _TEXT_ENCODERS),
-        ("vision_encoder.name", vision.get("name", "PE-Core-L14-336"), tuple(_TOWERS)),
+        ("vision_encoder.name", vision.get("name", "PE-Core-L14-336"), tuple(_VISION_ENCODERS)),
         ("vision_encoder.normalize_feature", vision.get("normalize_feature", True), (True,)),
         (
             "vision_encoder.interpolation_mode",
@@ -75,9 +75,9 @@ def _refuse_others(given: Mapping[str, Any], file: Path) -> None:
         ),
         ("transformer.fc_bias", transformer.get("fc_bias", False), (False,)),
     ]
-    if tower is not None:
-        size = vision.get("image_size", tower.image_size)
-        checks.append(("vision_encoder.image_size", size, (tower.image_size,)))
+    if vision_encoder is not None:
+        size = vision.get("image_size", vision_encoder.image_size)
+        checks.append(("vision_encoder.image_size", size, (vision_encoder.image_size,)))
     for field, value, known in checks:
         if value not in known:
             raise SoundsiftError(
@@ -120,7 +120,7 @@ def _separator_config(name: str, given: Mapping[str, Any]) -> SeparatorConfig:
             video_dim=given["vision_encoder"]["dim"],
             transformer=transformer,
         ),
-        vision=_TOWERS[given["vision_encoder"].get("name", "PE-Core-L14-336")],
+        vision=_VISION_ENCODERS[given["vision_encoder"].get("name", "PE-Core-L14-336")],
         span_predictor=f"facebook/{given.get('span_predictor') or 'pe-a-frame-large'}",
         window_seconds=_WINDOW_SECONDS,
         overlap_seconds=_OVERLAP_SECONDS,

@@ -116,8 +116,8 @@ def describe(model: str) -> dict[str, Any]:
     counts = {"field": sum(tensor.numel() for tensor in parts.field.values())}
     if parts.codec:
         counts["codec"] = sum(tensor.numel() for tensor in parts.codec.values())
-    if parts.tower is not None:
-        counts["image tower"] = sum(tensor.numel() for tensor in parts.tower().values())
+    if parts.vision_encoder is not None:
+        counts["vision encoder"] = sum(tensor.numel() for tensor in parts.vision_encoder().values())
     return {
         "name": parts.config.name,
         "folder": str(folder),

@@ -1,4 +1,4 @@
-"""The image tower of the Perception Encoder, PE-Core (arXiv 2504.13181), which SAM Audio sees with.
+"""The vision encoder of SAM Audio: PE-Core, the Perception Encoder (arXiv 2504.13181).
 
 A vision transformer with learned and, in every block, rotary positions (half of each head's
 channels turn with the column, half with the row), whose tokens are read out by a learned query.
@@ -16,7 +16,7 @@ from soundsift.models.rope import rotate
 
 
 def resize_picture(picture: Tensor, size: int) -> Tensor:
-    """Squash a picture into the tower's square, as its training did: bicubic, antialiased.
+    """Squash a picture into the encoder's square, as its training did: bicubic, antialiased.
 
     The result is in whole 8-bit steps: the interpolation overshoots at edges and has to be cut off.
 
@@ -62,7 +62,7 @@ class PeVision(nn.Module):
                 nn.init.normal_(parameter, std=width**-0.5)
 
     def features(self, images: Tensor) -> Tensor:
-        """What the tower knows of every patch.
+        """What the encoder knows of every patch.
 
         Args:
             images: `(batch, 3, height, width)`, from -1 to 1. Sides other than `image_size` work:

@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 import torch
 
 from soundsift.heard import heard_term
+from soundsift.models.components import ModelComponents
 from soundsift.models.inference import InferenceField
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
 from soundsift.separation.asking import answer_in
 from soundsift.separation.excerpts import Excerpt
 from soundsift.separation.exercises import EXERCISES, FRAMES, Material, make_exercises
-from soundsift.separation.networks import Networks
 from soundsift.separation.wanted import Way
 
 #: For the time left: what a step takes, in frames that are but answered, with an example and there
@@ -33,7 +33,7 @@ _RATE, _WARM_UP, _BETAS, _CLIP = 1e-4, 5, (0.9, 0.98), 1.0
 
 
 def adapt(
-    networks: Networks,
+    networks: ModelComponents,
     material: Material,
     example: Excerpt,
     ways: Sequence[Way],
@@ -67,7 +67,7 @@ def adapt(
 
 
 def _practise(
-    networks: Networks,
+    networks: ModelComponents,
     codec: MelCodec,
     field: VelocityField,
     material: Material,

@@ -14,10 +14,10 @@ from torch.nn import functional
 
 from soundsift.flow import as_velocity
 from soundsift.models.codec import Codec
+from soundsift.models.components import ModelComponents
 from soundsift.models.inference import InferenceField, Moment
 from soundsift.separation.contexts import Contexts
 from soundsift.separation.items import Part, of_one_length, prepare
-from soundsift.separation.networks import Networks
 from soundsift.separation.plan import Plan
 from soundsift.separation.sharing import shared
 from soundsift.separation.track import Track
@@ -34,7 +34,7 @@ _BLOCK = 250
 
 
 def stems_along(
-    networks: Networks,
+    networks: ModelComponents,
     waves: Iterator[Tensor],
     prompts: Sequence[Wanted],
     plan: Plan,

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from soundsift.models.components import ModelComponents
 from soundsift.models.velocity_field import Conditioning
 from soundsift.prompts import NULL, OPEN, POSITIVE
-from soundsift.separation.networks import Networks
 from soundsift.separation.wanted import Way
 
 #: (noisy, time, prompt) -> latents: a velocity field, for training or for inference.
@@ -21,7 +21,7 @@ Field = Callable[[Tensor, Tensor, Conditioning], Tensor]
 
 
 def mean_answer(
-    networks: Networks,
+    networks: ModelComponents,
     context: Tensor,
     phrases: Sequence[str | None],
     anchors: Tensor,
@@ -72,7 +72,7 @@ def beside(
 
 
 def answer_in(
-    networks: Networks,
+    networks: ModelComponents,
     way: Way,
     example: tuple[Tensor, Tensor],
     context: Tensor,

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from soundsift.models.codec import frame_rate
+from soundsift.models.components import ModelComponents
 from soundsift.prompts import Span
 from soundsift.separation.along import stems_along
-from soundsift.separation.networks import Networks
 from soundsift.separation.plan import Plan
 from soundsift.separation.track import Track
 from soundsift.separation.wanted import Wanted
@@ -20,7 +20,7 @@ from soundsift.separation.windows import Layout, Window
 
 
 def stems_in_chunks(
-    networks: Networks,
+    networks: ModelComponents,
     waves: Iterator[Tensor],
     prompts: Sequence[Wanted],
     plan: Plan,

@@ -13,7 +13,7 @@ from soundsift.audio import Recording, RecordingFile
 from soundsift.audio.blocks import resampled
 from soundsift.audio.resampling import resample
 from soundsift.models.codec import Codec
-from soundsift.separation.networks import Networks
+from soundsift.models.components import ModelComponents
 from soundsift.separation.track import Track
 
 AnyRecording = Recording | RecordingFile
@@ -25,14 +25,14 @@ def latent_frames(codec: Codec, recording: AnyRecording) -> int:
     return int(-(-seconds * codec.sample_rate // codec.samples_per_frame))
 
 
-def waves_of(networks: Networks, recording: AnyRecording) -> Iterator[Tensor]:
+def waves_of(networks: ModelComponents, recording: AnyRecording) -> Iterator[Tensor]:
     """A recording at the codec's rate, in pieces `(1, channels, samples)`."""
     pieces = resampled(recording.blocks(), recording.sample_rate, networks.codec.sample_rate)
     return (torch.from_numpy(piece).to(networks.device)[None] for piece in pieces)
 
 
 def parts_of(
-    networks: Networks, recording: AnyRecording, stretches: Sequence[tuple[int, int]]
+    networks: ModelComponents, recording: AnyRecording, stretches: Sequence[tuple[int, int]]
 ) -> Iterator[Tensor]:
     """Stretches of a recording at the codec's rate, each `(1, channels, samples)`.
 

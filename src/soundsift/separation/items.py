@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from soundsift.models.codec import Codec, frame_rate
+from soundsift.models.components import ModelComponents
 from soundsift.models.inference import InferenceConditioning, InferenceField, Moment
 from soundsift.models.velocity_field import Conditioning
 from soundsift.prompts import NULL, OPEN, Prompt, frame_anchors
-from soundsift.separation.networks import Networks
 from soundsift.separation.wanted import Reference, Wanted, Way
 from soundsift.separation.windows import Window
 
@@ -61,7 +61,7 @@ class Item:
 
 
 def of_one_length(
-    networks: Networks, windows: tuple[Window, ...], prompts: Sequence[Wanted]
+    networks: ModelComponents, windows: tuple[Window, ...], prompts: Sequence[Wanted]
 ) -> list[list[Item]]:
     """The items of a group, put together by their network and the length of what goes in front."""
     groups: dict[tuple[InferenceField, int], list[Item]] = defaultdict(list)
@@ -78,7 +78,7 @@ def of_one_length(
 
 
 def prepare(
-    networks: Networks,
+    networks: ModelComponents,
     context: Tensor,
     windows: tuple[Window, ...],
     prompts: Sequence[Wanted],
@@ -155,7 +155,7 @@ def _anchors(prompt: Prompt, window: Window, codec: Codec, unmarked: int) -> Ten
     return torch.from_numpy(ids[window.start :])
 
 
-def _video(networks: Networks, window: Window, wanted: Wanted) -> Tensor | None:
+def _video(networks: ModelComponents, window: Window, wanted: Wanted) -> Tensor | None:
     """What a window sees, `(frames, video_dim)`; None: nothing."""
     width = networks.field.config.video_dim
     if width is None or wanted.video is None:

@@ -14,10 +14,10 @@ from importlib import resources
 import torch
 from torch import Tensor
 
+from soundsift.models.components import ModelComponents
 from soundsift.models.mel_codec import MelCodec
 from soundsift.separation.asking import mean_answer
 from soundsift.separation.excerpts import Excerpt
-from soundsift.separation.networks import Networks
 
 #: How many phrases are worth a trial. More are no better (docs/experiments.md).
 _NEAREST = 4
@@ -35,7 +35,7 @@ def known_phrases() -> tuple[str, ...]:
 
 @torch.inference_mode()
 def nearest_phrases(
-    networks: Networks, moment: Excerpt, phrases: Sequence[str] | None = None
+    networks: ModelComponents, moment: Excerpt, phrases: Sequence[str] | None = None
 ) -> list[str]:
     """The phrases that lift out of a marked moment most nearly what its marks do.
 
@@ -66,7 +66,7 @@ def nearest_phrases(
 
 
 def _cells(
-    networks: Networks,
+    networks: ModelComponents,
     codec: MelCodec,
     context: Tensor,
     phrases: Sequence[str | None],

@@ -11,10 +11,10 @@ from torch.nn import functional
 from soundsift.audio import complement, quantise
 from soundsift.audio.blocks import resampled
 from soundsift.models.codec import Codec
+from soundsift.models.components import ModelComponents
 from soundsift.separation.along import stems_along
 from soundsift.separation.chunks import stems_in_chunks
 from soundsift.separation.codec_rate import AnyRecording, latent_frames
-from soundsift.separation.networks import Networks
 from soundsift.separation.plan import Plan
 from soundsift.separation.sharing import shared
 from soundsift.separation.track import Track
@@ -64,7 +64,7 @@ def recording_stems(
 
 @torch.inference_mode()
 def block_stems(
-    networks: Networks,
+    networks: ModelComponents,
     blocks: Iterator[np.ndarray],
     form: tuple[int, str],
     wanted: Sequence[Wanted],

@@ -23,13 +23,13 @@ import torch
 from torch import Tensor
 
 from soundsift.models.codec import frame_rate
+from soundsift.models.components import ModelComponents
 from soundsift.prompts import OPEN, POSITIVE, Prompt, frame_anchors
 from soundsift.separation.adaptation import FRAMES_A_STEP, adapt
 from soundsift.separation.asking import longest_mark
 from soundsift.separation.codec_rate import AnyRecording, latent_frames, parts_of
 from soundsift.separation.excerpts import analyse
 from soundsift.separation.naming import nearest_phrases
-from soundsift.separation.networks import Networks
 from soundsift.separation.plan import Plan
 from soundsift.separation.trials import Moment, try_ways
 from soundsift.separation.wanted import Reference, Way
@@ -53,13 +53,13 @@ _WAYS, _FRAMES_TO_TRY = 5, 25_000
 Reader = Callable[[Sequence[tuple[int, int]]], Iterator[Tensor]]
 
 
-def can_refer(networks: Networks) -> bool:
+def can_refer(networks: ModelComponents) -> bool:
     """Whether a model's marks can steer windows that they don't touch."""
     return networks.prediction == "data" and networks.field.config.anchor_count > OPEN
 
 
 def find_reference(
-    networks: Networks,
+    networks: ModelComponents,
     recording: AnyRecording,
     prompt: Prompt,
     plan: Plan,
@@ -82,7 +82,7 @@ def find_reference(
 
 
 def preparation(
-    networks: Networks, recording: AnyRecording, prompts: Sequence[Prompt], plan: Plan
+    networks: ModelComponents, recording: AnyRecording, prompts: Sequence[Prompt], plan: Plan
 ) -> float:
     """About what share of the whole work it is to find the references of all prompts, 0 to 1."""
     windows = plan.layout.count(latent_frames(networks.codec, recording))
@@ -96,7 +96,7 @@ def preparation(
     return before / max(1.0, before + after)
 
 
-def _refers(networks: Networks, recording: AnyRecording, prompt: Prompt, plan: Plan) -> bool:
+def _refers(networks: ModelComponents, recording: AnyRecording, prompt: Prompt, plan: Plan) -> bool:
     """Whether there is a mark, and windows that it may not touch."""
     marked = any(span.positive for span in prompt.spans)
     frames = latent_frames(networks.codec, recording)
@@ -105,7 +105,7 @@ def _refers(networks: Networks, recording: AnyRecording, prompt: Prompt, plan: P
 
 @torch.inference_mode()
 def make_reference(
-    networks: Networks,
+    networks: ModelComponents,
     read: Reader,
     prompt: Prompt,
     frames: int,

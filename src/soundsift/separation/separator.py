@@ -16,9 +16,9 @@ from soundsift.audio.writing import SoundFacts
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import frame_rate
+from soundsift.models.components import ModelComponents
 from soundsift.prompts import Prompt, SpanLike, make_prompt
 from soundsift.separation.live import Live, live_layout, measured_delay, whole_blocks
-from soundsift.separation.networks import Networks
 from soundsift.separation.options import Options, OptionWords
 from soundsift.separation.plan import Plan, make_plan
 from soundsift.separation.presets import find_preset
@@ -62,7 +62,7 @@ class Separator:
         networks: its parts.
     """
 
-    def __init__(self, config: SeparatorConfig, networks: Networks) -> None:
+    def __init__(self, config: SeparatorConfig, networks: ModelComponents) -> None:
         self.config, self.networks = config, networks
 
     def separate(

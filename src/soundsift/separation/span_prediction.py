@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from soundsift.errors import SoundsiftError
+from soundsift.models.components import ModelComponents
 from soundsift.prompts import FRAME_RATE, Span
 from soundsift.separation.contexts import Contexts
-from soundsift.separation.networks import Networks
 from soundsift.separation.track import Track
 from soundsift.separation.windows import Layout, Window
 
@@ -63,7 +63,7 @@ _STRETCH, _SHARED = 750, 125
 
 @torch.inference_mode()
 def sound_probabilities(
-    networks: Networks, waves: Iterator[Tensor], phrases: Sequence[str]
+    networks: ModelComponents, waves: Iterator[Tensor], phrases: Sequence[str]
 ) -> Tensor:
     """How likely each frame of a recording holds each phrase's sound, however long it is.
 

@@ -19,12 +19,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from soundsift.heard import heard_term
+from soundsift.models.components import ModelComponents
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import POSITIVE
 from soundsift.separation.asking import answer_in, longest_mark, mean_answer
 from soundsift.separation.excerpts import Excerpt
 from soundsift.separation.exercises import Exercises, Material, Rest, make_exercises
-from soundsift.separation.networks import Networks
 from soundsift.separation.wanted import Way
 
 #: Batches of exercises that ways are tried on.
@@ -75,7 +75,7 @@ class Trial:
 
 @torch.inference_mode()
 def try_ways(
-    networks: Networks,
+    networks: ModelComponents,
     moment: Moment,
     elsewhere: Sequence[Excerpt],
     ways: Sequence[Way],
@@ -137,7 +137,7 @@ def _few(shares: Tensor) -> Tensor:
     return kept / kept.sum()
 
 
-def _parted(networks: Networks, codec: MelCodec, whole: Excerpt) -> tuple[Tensor, Rest]:
+def _parted(networks: ModelComponents, codec: MelCodec, whole: Excerpt) -> tuple[Tensor, Rest]:
     """The sound as its marks lift it out, `(samples,)`, and what is heard around it."""
     size, marks = codec.samples_per_frame, whole.anchors.to(networks.device)
     answer = mean_answer(networks, whole.context, [None], marks[None])
@@ -155,7 +155,7 @@ def _parted(networks: Networks, codec: MelCodec, whole: Excerpt) -> tuple[Tensor
 
 
 def _answers(
-    networks: Networks, way: Way, example: Excerpt, stretches: Sequence[Excerpt]
+    networks: ModelComponents, way: Way, example: Excerpt, stretches: Sequence[Excerpt]
 ) -> Tensor:
     """What stretches are answered in a way, `(stretches, frames, 2 * latent_channels)`."""
     shown = example.context, example.anchors.to(networks.device)
@@ -176,7 +176,7 @@ def _groups(stretches: Sequence[Excerpt], ahead: int) -> list[Sequence[Excerpt]]
 
 
 def _excess_db(
-    networks: Networks,
+    networks: ModelComponents,
     codec: MelCodec,
     example: Excerpt,
     elsewhere: Sequence[Excerpt],
@@ -218,7 +218,11 @@ def _taken(
 
 
 def _score_db(
-    networks: Networks, codec: MelCodec, way: Way, example: Excerpt, exercises: list[Exercises]
+    networks: ModelComponents,
+    codec: MelCodec,
+    way: Way,
+    example: Excerpt,
+    exercises: list[Exercises],
 ) -> float:
     """How well a way does in exercises, in dB."""
     shown = example.context, example.anchors.to(networks.device)

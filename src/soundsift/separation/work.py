@@ -12,10 +12,10 @@ from torch import Tensor
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import frame_rate
+from soundsift.models.components import ModelComponents
 from soundsift.prompts import Prompt
 from soundsift.separation.codec_rate import AnyRecording, latent_frames, waves_of
 from soundsift.separation.joining import find_layout
-from soundsift.separation.networks import Networks
 from soundsift.separation.options import Options
 from soundsift.separation.plan import Plan, make_plan
 from soundsift.separation.presets import find_preset
@@ -39,7 +39,7 @@ class Work:
         prepared: what share of the whole work it was to make this.
     """
 
-    networks: Networks
+    networks: ModelComponents
     wanted: list[Wanted]
     plan: Plan
     settings: list[dict[str, Any]]
@@ -49,7 +49,7 @@ class Work:
 
 def make_work(
     config: SeparatorConfig,
-    networks: Networks,
+    networks: ModelComponents,
     recording: AnyRecording,
     prompts: Sequence[Prompt],
     options: Options,
@@ -120,7 +120,7 @@ def make_work(
 
 
 def _with_spans(
-    networks: Networks, recording: AnyRecording, prompts: Sequence[Prompt]
+    networks: ModelComponents, recording: AnyRecording, prompts: Sequence[Prompt]
 ) -> list[Prompt]:
     """The prompts, those of text alone with spans where the predictor hears the sound."""
     phrases = [p.text for p in prompts if p.text is not None and not p.spans]
@@ -146,10 +146,10 @@ def _described(wanted: Wanted, rate: float) -> dict[str, Any]:
 
 
 def _seen(
-    config: SeparatorConfig, networks: Networks, recording: AnyRecording, prompt: Prompt
+    config: SeparatorConfig, networks: ModelComponents, recording: AnyRecording, prompt: Prompt
 ) -> Tensor:
     """What the video shows of the object, `(latent frames, video_dim)`."""
-    if networks.tower is None:
+    if networks.vision_encoder is None:
         raise SoundsiftError(
             f"the model {config.name} has no eyes; text or spans were expected, or a "
             "model with a video branch, such as facebook/sam-audio-small."
@@ -160,4 +160,4 @@ def _seen(
     assert prompt.visual is not None
     frames = latent_frames(networks.codec, recording)
     pairs = pair_by_time(prompt.visual.frames(recording.path), frames)
-    return video_features(networks.tower(), pairs, frames)
+    return video_features(networks.vision_encoder(), pairs, frames)

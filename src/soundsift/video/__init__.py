@@ -6,7 +6,7 @@ in memory as a whole:
     frames = read_video(path)                        # pictures at their times
     frames = keep_boxes(frames, boxes)               # or keep_masks: black around the object
     pairs = pair_by_time(frames, latent_frames)      # which picture serves which latent frames
-    features = video_features(tower, pairs, latent_frames)
+    features = video_features(vision_encoder, pairs, latent_frames)
 
 The model is shown the object alone, V * M in arXiv 2512.18099, section 3: pixels of the object are
 kept, all others are black. The authors' helper for masks blackens the object instead, while their

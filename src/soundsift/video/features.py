@@ -1,4 +1,4 @@
-"""Pictures through the image tower: what the velocity field reads of a video."""
+"""Pictures through the vision encoder: what the velocity field reads of a video."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from soundsift.video.pairing import Pair
 
 @torch.inference_mode()
 def video_features(
-    tower: PeVision,
+    vision_encoder: PeVision,
     pairs: Iterable[Pair],
     latent_frames: int,
     *,
@@ -28,19 +28,19 @@ def video_features(
     as all in which the object is not in view, are encoded once.
 
     Args:
-        tower: The image tower, in eval mode.
+        vision_encoder: The vision encoder, in eval mode.
         pairs: Pictures and the latent frames that they serve.
         latent_frames: Length of the recording in latent frames.
-        batch_size: Pictures that go through the tower together.
+        batch_size: Pictures that go through the encoder together.
         dtype: What products run in, float32 or bfloat16; None: bfloat16 where the hardware has it.
         progress: Called with the fraction of the latent frames that have been dealt with.
 
     Returns:
-        `(latent_frames, out_dim)`, float32, on the tower's device; unit vectors, and zero where
+        `(latent_frames, out_dim)`, float32, on the encoder's device; unit vectors, and zero where
         there is no video. `Conditioning.video` in `soundsift.models.velocity_field` is a batch of
         these.
     """
-    device = tower.positions.device
+    device = vision_encoder.positions.device
     if dtype is None:
         dtype = pick_dtype(device)
     encoded: list[Tensor] = []
@@ -53,12 +53,13 @@ def video_features(
         if waiting:
             batch = normalise_pictures(torch.stack(waiting).to(device))
             with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
-                encoded.append(tower(batch))
+                encoded.append(vision_encoder(batch))
             waiting.clear()
 
     for pixels, served in pairs:
         square = resize_picture(
-            torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1), tower.config.image_size
+            torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1),
+            vision_encoder.config.image_size,
         )
         key = hashlib.blake2b(square.numpy().tobytes(), digest_size=16).digest()
         if key not in places:
@@ -72,5 +73,5 @@ def video_features(
     encode()
     if progress is not None:
         progress(1.0)
-    nothing = torch.zeros(1, tower.config.out_dim, device=device)
+    nothing = torch.zeros(1, vision_encoder.config.out_dim, device=device)
     return torch.cat((*encoded, nothing))[index.to(device)]

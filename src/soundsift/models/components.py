@@ -35,7 +35,7 @@ class SpanPredictor(Protocol):
 
 
 @dataclass(frozen=True)
-class Networks:
+class ModelComponents:
     """The parts of a loaded model.
 
     Attributes:
@@ -44,7 +44,7 @@ class Networks:
         codec: waves to latents and back.
         text: phrases to token states.
         device: where all of them are.
-        tower: builds the image tower, which few prompts need; None for models without one.
+        vision_encoder: builds the vision encoder when a video prompt needs it; None without one.
         span_predictor: loads the span predictor, which works only when asked; None for models that
             have none.
         trainable: builds the velocity field once more, as it is trained; None for models that don't
@@ -56,17 +56,17 @@ class Networks:
     codec: Codec
     text: TextEncoder
     device: torch.device
-    tower: Callable[[], PeVision] | None = None
+    vision_encoder: Callable[[], PeVision] | None = None
     span_predictor: Callable[[], SpanPredictor] | None = None
     trainable: Callable[[], VelocityField] | None = None
 
-    def consistent(self) -> Networks:
+    def consistent(self) -> ModelComponents:
         """The same with stems that add up to the mixture."""
         if self.codec.adds_up:
             return self
         return replace(self, codec=ConsistentCodec(self.codec.downmixed()))
 
-    def exclusive(self) -> Networks:
+    def exclusive(self) -> ModelComponents:
         """The same with prompts that share the mixture: no part of it goes to two of them whole."""
         codec = self.consistent().codec
         if not isinstance(codec, MelCodec | ConsistentCodec):
