@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 import soundsift
-from soundsift.pictures import spectrogram_picture
+from soundsift.plots import spectrogram_picture
 from soundsift.prompts import Span
 from soundsift.separation.result import Separation
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from soundsift.errors import SoundsiftError
-from soundsift.extras import library
+from soundsift.optional import library
 
 SCALE = "_scale"
 """Ends the name of a matrix's scales, `(out,)`, float32."""

@@ -12,12 +12,12 @@ import pytest
 
 from soundsift.audio.atomic import clear_leftovers, written_together
 from soundsift.audio.formats import Output
-from soundsift.batch.identity import of_model
+from soundsift.batch.fingerprint import of_model
 from soundsift.batch.inputs import find_recordings
 from soundsift.batch.jobs_file import read_jobs
-from soundsift.batch.names import check_template, fill, slug, split_suffix
-from soundsift.batch.plan import Job, Pass, make_plan
-from soundsift.batch.work import failed
+from soundsift.batch.planner import Job, RecordingJob, make_plan
+from soundsift.batch.runner import failed
+from soundsift.batch.templates import check_template, fill, slug, split_suffix
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import Prompt
 from soundsift.separation.options import Options
@@ -132,17 +132,17 @@ def test_a_model_is_known_by_all_its_files(tmp_path):
 def test_reasons_name_the_recording(tmp_path):
     alone = job(tmp_path, "a.wav")
     for reason in ("span 3-4 lies outside.", "a.wav: span 3-4 lies outside."):
-        (outcome,) = failed(Pass((alone,)), reason)
+        (outcome,) = failed(RecordingJob((alone,)), reason)
         assert outcome.error == "a.wav: span 3-4 lies outside."
     listed = replace(alone, where="jobs.jsonl, line 3")
-    (outcome,) = failed(Pass((listed,)), "span 3-4 lies outside.")
+    (outcome,) = failed(RecordingJob((listed,)), "span 3-4 lies outside.")
     assert outcome.error == "jobs.jsonl, line 3: a.wav: span 3-4 lies outside."
 
 
 def test_a_recording_that_no_file_can_be(tmp_path):
     touch(tmp_path, "b.target.wav")
     with pytest.raises(SoundsiftError, match=r"b\.target\.wav"):
-        make_plan([Pass((job(tmp_path, "a\0/b.wav"),))])
+        make_plan([RecordingJob((job(tmp_path, "a\0/b.wav"),))])
 
 
 def test_kinds_that_are_no_field(tmp_path):

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from soundsift.audio.formats import Output
-from soundsift.batch import pool, process
-from soundsift.batch.plan import Job, Pass
-from soundsift.batch.work import Outcome
+from soundsift.batch import pool, worker
+from soundsift.batch.planner import Job, RecordingJob
+from soundsift.batch.runner import Outcome
 from soundsift.prompts import Prompt
 from soundsift.separation.options import Options
 
@@ -23,7 +23,7 @@ def kill_myself() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def pretend(one: Pass, load: Any, report: Any) -> list[Outcome]:
+def pretend(one: RecordingJob, load: Any, report: Any) -> list[Outcome]:
     """Instead of work."""
     if one.recording.name.startswith("fatal"):
         kill_myself()
@@ -32,23 +32,25 @@ def pretend(one: Pass, load: Any, report: Any) -> list[Outcome]:
 
 
 def start_pretending(*given: Any) -> None:
-    process.start(*given)
-    process.work = pretend
+    worker.start(*given)
+    worker.work = pretend
 
 
 def start_to_die(*given: Any) -> None:
     kill_myself()
 
 
-def passes(folder: Path, *names: str) -> list[Pass]:
+def passes(folder: Path, *names: str) -> list[RecordingJob]:
     prompt, stems = Prompt("dog"), ("target",)
     return [
-        Pass((Job(n, Path(name), prompt, Options(), folder, name, stems, Output(), False, "", ""),))
+        RecordingJob(
+            (Job(n, Path(name), prompt, Options(), folder, name, stems, Output(), False, "", ""),)
+        )
         for n, name in enumerate(names, start=1)
     ]
 
 
-def run(asked: list[Pass]) -> dict[str, Outcome]:
+def run(asked: list[RecordingJob]) -> dict[str, Outcome]:
     found = [(one.job.recording.name, one) for one in pool.run(asked, 2, lambda *_: None)]
     # Each once, whatever happens.
     assert Counter(name for name, _ in found) == Counter(one.recording.name for one in asked)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from soundsift.batch.plan import Job
-from soundsift.batch.work import work
+from soundsift.batch.planner import Job
+from soundsift.batch.runner import work
 from soundsift.cli.requests import Request, make_passes
 from soundsift.errors import SoundsiftError
 from soundsift.separation.options import Options

@@ -11,22 +11,22 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from soundsift.audio.atomic import clear_leftovers
-from soundsift.batch.plan import Pass
-from soundsift.batch.process import do, start
-from soundsift.batch.work import Outcome, failed, work
-from soundsift.interruption import ended_like_interrupted
+from soundsift.batch.planner import RecordingJob
+from soundsift.batch.runner import Outcome, failed, work
+from soundsift.batch.worker import do, start
+from soundsift.signals import ended_like_interrupted
 
 if TYPE_CHECKING:
     from soundsift.separation.separator import Separator
 
 #: Called with a pass and the fraction of it that is done.
-Progress = Callable[[Pass, float], None]
+Progress = Callable[[RecordingJob, float], None]
 
 _TICK_SECONDS = 0.2
 _PATIENCE_SECONDS = 10.0
 
 
-def run(passes: Sequence[Pass], workers: int, progress: Progress) -> Iterator[Outcome]:
+def run(passes: Sequence[RecordingJob], workers: int, progress: Progress) -> Iterator[Outcome]:
     """Do passes, the model loaded once per process.
 
     Results are the same whatever the number of processes. An interruption leaves no partial file.
@@ -65,7 +65,7 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def _here(passes: Sequence[Pass], progress: Progress) -> Iterator[Outcome]:
+def _here(passes: Sequence[RecordingJob], progress: Progress) -> Iterator[Outcome]:
     import soundsift
 
     loaded: list[Separator] = []
@@ -83,7 +83,7 @@ def _here(passes: Sequence[Pass], progress: Progress) -> Iterator[Outcome]:
         yield from found
 
 
-def _beside(passes: Sequence[Pass], workers: int, progress: Progress) -> Iterator[Outcome]:
+def _beside(passes: Sequence[RecordingJob], workers: int, progress: Progress) -> Iterator[Outcome]:
     threads = max(1, processors() // workers)
     with _threads_of_processes(threads):
         left = list(passes)
@@ -105,8 +105,8 @@ def _beside(passes: Sequence[Pass], workers: int, progress: Progress) -> Iterato
 
 
 def _one_at_a_time(
-    passes: Sequence[Pass], threads: int, progress: Progress
-) -> Generator[Outcome, None, list[Pass]]:
+    passes: Sequence[RecordingJob], threads: int, progress: Progress
+) -> Generator[Outcome, None, list[RecordingJob]]:
     """Do passes, each with a process of its own.
 
     Returns:
@@ -120,8 +120,8 @@ def _one_at_a_time(
 
 
 def _until_killed(
-    passes: Sequence[Pass], workers: int, threads: int, progress: Progress
-) -> Generator[Outcome, None, tuple[list[Pass], list[Pass]]]:
+    passes: Sequence[RecordingJob], workers: int, threads: int, progress: Progress
+) -> Generator[Outcome, None, tuple[list[RecordingJob], list[RecordingJob]]]:
     """Do passes with a pool of their own, which breaks when one of its processes is killed.
 
     Returns:
@@ -144,7 +144,7 @@ def _until_killed(
             progress(by_index[index], fraction)
 
     try:
-        waiting: dict[Future[list[Outcome]], Pass] = {}
+        waiting: dict[Future[list[Outcome]], RecordingJob] = {}
         with suppress(BrokenProcessPool):
             for one in passes:
                 waiting[pool.submit(do, one)] = one

@@ -16,7 +16,7 @@ from torch import Tensor
 from soundsift.checkpoints.hub import find_folder, read_tokenizer
 from soundsift.checkpoints.pretrained import load_pretrained
 from soundsift.errors import SoundsiftError
-from soundsift.extras import library
+from soundsift.optional import library
 
 CLAP = "laion/clap-htsat-unfused"
 

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from soundsift.errors import SoundsiftError
-from soundsift.extras import library
+from soundsift.optional import library
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 _WEIGHTS = ("model.safetensors", "checkpoint.pt", "pytorch_model.bin")

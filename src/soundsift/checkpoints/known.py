@@ -12,7 +12,7 @@ from soundsift.checkpoints.judge import AUTHORS_BRANCH as JUDGE_BRANCH
 from soundsift.checkpoints.judge import JUDGE
 from soundsift.checkpoints.pe_a_frame import AUTHORS_BRANCH as FRAME_BRANCH
 from soundsift.errors import SoundsiftError
-from soundsift.extras import library
+from soundsift.optional import library
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from soundsift.checkpoints.pretrained import load_pretrained
-from soundsift.extras import library
+from soundsift.optional import library
 
 #: Settings of old files that today's library has no use for.
 _OBSOLETE = ("reference_compile", "repad_logits_with_grad", "layer_norm_eps", "torch_dtype")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from soundsift.checkpoints.hub import check_names
 from soundsift.errors import SoundsiftError
-from soundsift.extras import library, without_warnings
+from soundsift.optional import library, without_warnings
 
 
 def load_pretrained(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from soundsift.checkpoints.hub import find_folder, read_tokenizer
 from soundsift.checkpoints.mapped import hand_back, mapped_files
 from soundsift.checkpoints.pretrained import load_pretrained
-from soundsift.extras import check_installed
+from soundsift.optional import check_installed
 
 T5_BASE = "t5-base"
 

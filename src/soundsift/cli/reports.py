@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from soundsift.batch.work import Outcome
+    from soundsift.batch.runner import Outcome
     from soundsift.prompts import Prompt
 
 #: Quieter than this beside the mixture, hardly anything was lifted out. A short or distant sound

@@ -13,7 +13,7 @@ from soundsift.prompts import Prompt, Span
 if TYPE_CHECKING:
     from soundsift.audio.formats import BitsName, FormatName, Output
     from soundsift.batch.jobs_file import JobLine
-    from soundsift.batch.plan import Job, Pass
+    from soundsift.batch.planner import Job, RecordingJob
     from soundsift.separation.options import Options
     from soundsift.video import VisualPrompt
 
@@ -59,7 +59,7 @@ class _Asked:
     where: str | None = None
 
 
-def make_passes(request: Request) -> list[Pass]:
+def make_passes(request: Request) -> list[RecordingJob]:
     """What a command line asks of each recording.
 
     Raises:
@@ -87,8 +87,8 @@ def make_passes(request: Request) -> list[Pass]:
         )
 
     # Only now what takes time to import.
-    from soundsift.batch.identity import of_model
-    from soundsift.batch.plan import Pass
+    from soundsift.batch.fingerprint import of_model
+    from soundsift.batch.planner import RecordingJob
     from soundsift.checkpoints.find import find_model
 
     output, name = _output(request)
@@ -98,12 +98,12 @@ def make_passes(request: Request) -> list[Pass]:
     else:
         asked = _from_list(request.jobs_file, request, prompts, name)
     total = sum(len(one.prompts) + one.rest for one in asked)
-    passes: list[Pass] = []
+    passes: list[RecordingJob] = []
     index = 1
     for one in asked:
         _check_container(request, output, one.recording)
         jobs = _jobs(index, total, one, request, output, identity)
-        passes.append(Pass(jobs))
+        passes.append(RecordingJob(jobs))
         index += len(jobs)
     return passes
 
@@ -152,7 +152,7 @@ def _refuse_empty(prompt: Prompt) -> None:
 def _output(request: Request) -> tuple[Output, str | None]:
     """The format, and the name, if one is given, without a suffix that says the same."""
     from soundsift.audio.formats import Output
-    from soundsift.batch.names import check_template, split_suffix
+    from soundsift.batch.templates import check_template, split_suffix
 
     name, asked = (None, None) if request.name is None else split_suffix(request.name)
     if name is not None:
@@ -191,7 +191,7 @@ def _from_list(
     path: Path, request: Request, prompts: tuple[Prompt, ...], name: str | None
 ) -> list[_Asked]:
     from soundsift.batch.jobs_file import read_jobs
-    from soundsift.batch.names import check_template, split_suffix
+    from soundsift.batch.templates import check_template, split_suffix
 
     asked = []
     for where, line in read_jobs(path):
@@ -249,8 +249,8 @@ def _jobs(
     first: int, total: int, asked: _Asked, request: Request, output: Output, identity: str
 ) -> tuple[Job, ...]:
     """One for each sound, numbered from `first`, and one for the rest if it is asked for."""
-    from soundsift.batch.names import fill
-    from soundsift.batch.plan import Job
+    from soundsift.batch.planner import Job
+    from soundsift.batch.templates import fill
 
     several = "{stem}.{text}" if len(asked.prompts) > 1 else "{stem}"
     wanted: list[tuple[Prompt | None, str, str, tuple[str, ...]]] = [

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import typer
 
-from soundsift.batch.plan import Pass, make_plan
+from soundsift.batch.planner import RecordingJob, make_plan
 from soundsift.batch.pool import run
-from soundsift.batch.work import Outcome
+from soundsift.batch.runner import Outcome
 from soundsift.cli import reports
 from soundsift.cli.groups import BAD_REQUEST
 from soundsift.cli.outputs import check_folder
@@ -20,7 +20,7 @@ from soundsift.errors import SoundsiftError
 SOME_FAILED = 3
 
 
-def run_passes(passes: list[Pass], workers: int, json_line: bool) -> None:
+def run_passes(passes: list[RecordingJob], workers: int, json_line: bool) -> None:
     """Do what is not done yet, and tell of each sound on stdout, or on stderr what went wrong.
 
     Args:
@@ -54,7 +54,7 @@ def run_passes(passes: list[Pass], workers: int, json_line: bool) -> None:
         sizes = [_size(one.recording) for one in plan.to_do]
         with files_progress(sizes) as bar:
 
-            def progress(one: Pass, fraction: float) -> None:
+            def progress(one: RecordingJob, fraction: float) -> None:
                 bar.report(numbers[one.index], one.recording.name, fraction)
 
             with closing(run(plan.to_do, workers, progress)) as outcomes:  # type: ignore[type-var]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO
 import typer
 
 from soundsift.errors import SoundsiftError
-from soundsift.interruption import ended_like_interrupted
+from soundsift.signals import ended_like_interrupted
 
 if TYPE_CHECKING:
     import numpy as np

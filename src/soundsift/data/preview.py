@@ -13,7 +13,7 @@ from soundsift.audio import write
 from soundsift.data.bank import SAMPLE_RATE, Bank
 from soundsift.data.scenes import Query, Scene, SceneConfig, SceneGenerator
 from soundsift.errors import SoundsiftError
-from soundsift.pictures import spectrogram_picture
+from soundsift.plots import spectrogram_picture
 
 _RECORD = "scene.json"
 

@@ -22,7 +22,7 @@ from soundsift.audio.writing import SoundFacts, WavFile
 from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
-    from soundsift.pictures import Picture
+    from soundsift.plots import Picture
 
 #: In a name, stands for what a file holds.
 KIND = "{kind}"
@@ -324,7 +324,7 @@ def output_paths(
 
 def _picture(facts: SoundFacts, settings: Mapping[str, Any]) -> Picture:
     # Imported here: few ask for a picture.
-    from soundsift.pictures import Picture
+    from soundsift.plots import Picture
     from soundsift.prompts import Span
 
     spans = [Span(**span) for span in settings.get("spans", ())]

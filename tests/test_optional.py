@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from soundsift.errors import SoundsiftError
-from soundsift.extras import check_installed, library, without_warnings
+from soundsift.optional import check_installed, library, without_warnings
 
 
 def test_a_missing_library_says_what_to_install() -> None:

@@ -13,9 +13,9 @@ from typing import Any
 from soundsift.audio import ensure_writable
 from soundsift.audio.atomic import clear_leftovers
 from soundsift.audio.formats import Output
-from soundsift.batch.identity import same_input
+from soundsift.batch.fingerprint import same_input
 from soundsift.batch.inputs import place_of, read_settings
-from soundsift.batch.names import unmarked
+from soundsift.batch.templates import unmarked
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import Prompt
 from soundsift.separation.options import Options
@@ -108,7 +108,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Pass:
+class RecordingJob:
     """What is lifted out of one recording while it is read once.
 
     Attributes:
@@ -143,11 +143,11 @@ class Plan:
         finished: jobs whose results are there, with what their settings files say.
     """
 
-    to_do: list[Pass]
+    to_do: list[RecordingJob]
     finished: list[tuple[Job, dict[str, Any]]]
 
 
-def make_plan(passes: Sequence[Pass]) -> Plan:
+def make_plan(passes: Sequence[RecordingJob]) -> Plan:
     """Look which jobs are done already, and refuse those that can't be.
 
     Finishes or removes what a killed run left in the output folders; else nothing is written.
@@ -173,7 +173,7 @@ def make_plan(passes: Sequence[Pass]) -> Plan:
         plan.finished.extend(finished)
         done = [job for job, _ in finished]
         if missing := tuple(job for job in one.jobs if job not in done):
-            plan.to_do.append(Pass(missing))
+            plan.to_do.append(RecordingJob(missing))
             _check_exists(missing[0])
     return plan
 

@@ -9,8 +9,8 @@ import threading
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
-from soundsift.batch.plan import Pass
-from soundsift.batch.work import Outcome, work
+from soundsift.batch.planner import RecordingJob
+from soundsift.batch.runner import Outcome, work
 
 if TYPE_CHECKING:
     from soundsift.separation.separator import Separator
@@ -36,7 +36,7 @@ def start(messages: Any, model: tuple[str, str | None, str], threads: int) -> No
     _own.update(messages=messages, model=model, threads=threads)
 
 
-def do(one: Pass) -> list[Outcome]:
+def do(one: RecordingJob) -> list[Outcome]:
     """Do a pass, and say that it is begun before anything can go wrong with it.
 
     Raises:

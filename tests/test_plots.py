@@ -8,7 +8,7 @@ import pytest
 from matplotlib.image import imread
 
 from soundsift.errors import SoundsiftError
-from soundsift.pictures import Picture, _band_edges, _Panel, spectrogram_picture
+from soundsift.plots import Picture, _band_edges, _Panel, spectrogram_picture
 from soundsift.prompts import Span
 
 
@@ -96,5 +96,5 @@ def test_blocks_make_the_same_picture_and_columns_stay_few(tmp_path):
 
 
 def test_matplotlib_loads_only_when_drawing():
-    code = "import sys, soundsift.pictures; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, soundsift.plots; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

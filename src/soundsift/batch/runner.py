@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from soundsift.audio import RecordingFile, examine
 from soundsift.audio.encoding import coder
 from soundsift.audio.video import has_picture
-from soundsift.batch.identity import of_input
-from soundsift.batch.plan import Job, Pass
+from soundsift.batch.fingerprint import of_input
+from soundsift.batch.planner import Job, RecordingJob
 from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-def work(one: Pass, load: Callable[[], Separator], report: Report) -> list[Outcome]:
+def work(one: RecordingJob, load: Callable[[], Separator], report: Report) -> list[Outcome]:
     """Do a pass; what is wrong with its recording becomes failed outcomes.
 
     Args:
@@ -111,7 +111,7 @@ def work(one: Pass, load: Callable[[], Separator], report: Report) -> list[Outco
     ]
 
 
-def failed(one: Pass, reason: object) -> list[Outcome]:
+def failed(one: RecordingJob, reason: object) -> list[Outcome]:
     """What becomes of a pass that can't be done; the reason names the recording in any case."""
     text, name = str(reason), str(one.recording)
     if name not in text:
@@ -119,7 +119,7 @@ def failed(one: Pass, reason: object) -> list[Outcome]:
     return [Outcome(job, "failed", str(job.refused(text))) for job in one.jobs]
 
 
-def _examine(one: Pass) -> tuple[RecordingFile, dict[str, Any]]:
+def _examine(one: RecordingJob) -> tuple[RecordingFile, dict[str, Any]]:
     """The recording, if this pass can be done with it, and what it is known by."""
     recording, output = examine(one.recording), one.jobs[0].output
     identity = of_input(one.recording)
