@@ -18,7 +18,7 @@ import numpy as np
 import soundsift
 from soundsift.data.bank import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
-from soundsift.evaluation.long import SECONDS, LongScene, LongScenes, seam_si_sdr
+from soundsift.evaluation.long_recordings import SECONDS, LongScene, LongScenes, seam_si_sdr
 from soundsift.evaluation.metrics import bootstrap_mean, bootstrap_share, si_sdr_improvement
 from soundsift.separation.joining import find_layout
 from soundsift.separation.separator import Separator

@@ -143,12 +143,15 @@ def test_a_voice_speaks_with_one_voice(bank_folder: Path) -> None:
                 assert min(abs(fundamental(frame) - pitch) for pitch in pitches) < 4
 
 
-@pytest.mark.parametrize(("again", "clips"), [(1.0, 1), (0.0, 2)])
+@pytest.mark.parametrize(("p_same_clip", "clips"), [(1.0, 1), (0.0, 2)])
 def test_a_sound_comes_back_as_the_same_clip_or_another(
-    bank_folder: Path, monkeypatch: pytest.MonkeyPatch, again: float, clips: int
+    bank_folder: Path, monkeypatch: pytest.MonkeyPatch, p_same_clip: float, clips: int
 ) -> None:
     made = generator(
-        bank_folder, kind_weights={"instrument": 1.0}, source_counts=(1, 0, 0, 0), again=again
+        bank_folder,
+        kind_weights={"instrument": 1.0},
+        source_counts=(1, 0, 0, 0),
+        p_same_clip=p_same_clip,
     )
     heard: list[str] = []
     audio = made.bank.audio

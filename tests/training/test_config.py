@@ -67,7 +67,7 @@ def test_what_is_written_is_what_is_read(
         (MINIMAL.replace("bank: some/bank", ""), "bank"),
         (MINIMAL.replace("heads: 2", "heads: 5"), "5 heads"),
         (MINIMAL.replace("384\n", "512\n"), "512"),
-        (MINIMAL + "scenes: {example: 0.1}\n", "anchor_count is 3"),
+        (MINIMAL + "scenes: {p_inline_example: 0.1}\n", "anchor_count is 3"),
         (MINIMAL + "released_with: {a: 0.5, b: 0.5}\n", "all together below 1"),
         (MINIMAL + "released_with: {a: -0.5}\n", "each above 0"),
     ],

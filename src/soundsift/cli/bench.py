@@ -61,7 +61,7 @@ def bench(
             model=model,
             preset=preset,
             scenes=scenes,
-            baselines=baselines,
+            with_baselines=baselines,
             progress=lambda what, fraction: report(fraction, what),
             overwrite=overwrite,
         )

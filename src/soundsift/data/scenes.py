@@ -44,13 +44,14 @@ class SceneConfig(BaseModel):
         absent: probability that a query names a sound that is not there.
         group: probability that a query names a group.
         drop_text, drop_spans: probability that a condition is withheld (never both).
-        example: probability that spans mark one moment as an example of what is wanted everywhere.
-        elsewhere: probability that all that is asked of a scene comes with an example from another
-            part of it (`soundsift.data.examples`); scenes of 4 s and more.
-        passing: of such scenes, probability that a source is heard in a part of them only.
-        wide: of such examples, probability that more of what surrounds them is shown.
-        again: probability that a sound other than speech comes back as the same clip, not as
-            another of its concept.
+        p_inline_example: probability that spans mark one moment as an example of the target, which
+            may be heard elsewhere too.
+        p_example_prompt: probability that every query of a scene comes with an example from another
+            part of the scene (`soundsift.data.example_prompts`); scenes of 4 s and more.
+        p_transient: probability that a source of such a scene begins late or ends early.
+        p_wide_context: probability that such an example shows more of what surrounds the mark.
+        p_same_clip: probability that a sound other than speech recurs as the same clip, not as
+            another clip of its concept.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,11 +75,11 @@ class SceneConfig(BaseModel):
     group: float = 0.2
     drop_text: float = 0.3
     drop_spans: float = 0.5
-    example: float = 0.0
-    elsewhere: float = 0.0
-    passing: float = 0.4
-    wide: float = 0.0
-    again: float = 0.5
+    p_inline_example: float = 0.0
+    p_example_prompt: float = 0.0
+    p_transient: float = 0.4
+    p_wide_context: float = 0.0
+    p_same_clip: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ class SceneGenerator:
         with_text = rng.random() >= self.config.drop_text
         with_spans = rng.random() >= self.config.drop_spans or not with_text
         spans: tuple[Span, ...] = ()
-        example = with_spans and rng.random() < self.config.example
+        example = with_spans and rng.random() < self.config.p_inline_example
         if with_spans:
             wave = scene.stems[list(targets)].sum(axis=0)
             spans = (draw_example if example else draw_spans)(wave, SAMPLE_RATE, rng)
@@ -265,7 +266,7 @@ class SceneGenerator:
             if rng.random() > keep:
                 break
             at = end + int(rng.uniform(*gaps) * SAMPLE_RATE)
-            same = clip.kind != "speech" and rng.random() < self.config.again
+            same = clip.kind != "speech" and rng.random() < self.config.p_same_clip
             wave = first if same else sound(siblings[int(rng.integers(len(siblings)))])
         return out
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from soundsift.errors import SoundsiftError
-from soundsift.evaluation import metrics, report, separators
+from soundsift.evaluation import baselines, metrics, report
+from soundsift.evaluation.baselines import Query, Samples, Separate
 from soundsift.evaluation.scenes import (
     GROUP_KINDS,
     PUBLISHED_DIGEST,
@@ -21,9 +22,8 @@ from soundsift.evaluation.scenes import (
     BenchmarkScene,
     digest,
 )
-from soundsift.evaluation.separators import Query, Samples, Separate
 from soundsift.evaluation.speed import measure_speed
-from soundsift.evaluation.unseen import UNSEEN_PROMPTS, check_unseen
+from soundsift.evaluation.unseen_prompts import UNSEEN_PROMPTS, check_unseen
 from soundsift.version import __version__
 
 Row = dict[str, Any]
@@ -41,7 +41,7 @@ def run_benchmark(
     model: str | Path = "default",
     preset: str = "standard",
     scenes: int | None = None,
-    baselines: bool = True,
+    with_baselines: bool = True,
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def run_benchmark(
         model: as for `soundsift.load`.
         preset: draft, standard or best.
         scenes: only the first so many of the 240, at least 4; for a quick look.
-        baselines: also run other packages' separators on the same scenes.
+        with_baselines: also run other packages' separators on the same scenes.
         progress: called with what is being done and the fraction of it that is.
         overwrite: whether files that exist may be replaced.
 
@@ -68,15 +68,15 @@ def run_benchmark(
     count = _count(scenes)
     report.ensure_free(out, overwrite)
     check_unseen()
-    ours, codec = separators.open_model(model, preset)
+    ours, codec = baselines.open_model(model, preset)
     drawn = Benchmark(Path(bank))
     others: dict[str, Separate] = {
-        "ceiling": separators.codec_ceiling(codec),
-        "ideal_mask": separators.ideal_ratio_mask,
+        "ceiling": baselines.codec_ceiling(codec),
+        "ideal_mask": baselines.ideal_ratio_mask,
     }
     missing: dict[str, str] = {}
-    if baselines:
-        found, missing = separators.baselines()
+    if with_baselines:
+        found, missing = baselines.installed()
         others |= found
     rows, listing = [], []
     for number in range(count):

@@ -20,18 +20,18 @@ from torch.utils.data import DataLoader, Dataset
 
 from soundsift.allocator import keep_memory
 from soundsift.data.bank import Bank
-from soundsift.data.examples import (
+from soundsift.data.example_prompts import (
     SHORTEST_SECONDS,
     SPARE_SECONDS,
-    passing,
     query_by_example,
+    with_transients,
 )
 from soundsift.data.scenes import Query, Scene, SceneGenerator
 from soundsift.heard import HEARD
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import NULL, OPEN, frame_anchors
+from soundsift.training.alignment_loss import concept_indices
 from soundsift.training.config import TrainingConfig
-from soundsift.training.tagging import concept_indices
 
 
 @dataclass
@@ -235,16 +235,16 @@ class Batches(Dataset[Batch]):
         rng = self.generator.rng(number)
         law = self.config.scenes
         # The random numbers of runs without examples stay what they were.
-        possible = law.elsewhere > 0 and seconds >= SHORTEST_SECONDS
-        elsewhere = possible and rng.random() < law.elsewhere
-        scene = self.generator.scene(rng, seconds + SPARE_SECONDS * elsewhere)
-        if elsewhere:
-            scene = passing(scene, law.passing, rng)
+        possible = law.p_example_prompt > 0 and seconds >= SHORTEST_SECONDS
+        by_example = possible and rng.random() < law.p_example_prompt
+        scene = self.generator.scene(rng, seconds + SPARE_SECONDS * by_example)
+        if by_example:
+            scene = with_transients(scene, law.p_transient, rng)
         asked = [int(i) for i in rng.permutation(len(scene.sources))]
         length = round(seconds * self.config.model.codec.frame_rate)
         queries = [
-            query_by_example(scene, length, rng, wanted, law.wide)
-            if elsewhere
+            query_by_example(scene, length, rng, wanted, law.p_wide_context)
+            if by_example
             else self.generator.query(scene, rng, wanted)
             for wanted in islice(cycle(asked), self.config.batch.queries)
         ]

@@ -36,7 +36,7 @@ class LossConfig(_Strict):
     Attributes:
         flow: flow-matching term, on the latents.
         heard: signal-to-noise ratio of the decoded target.
-        alignment: what a middle block knows of all sounds (`soundsift.training.tagging`).
+        alignment: what a middle block knows of all sounds (`soundsift.training.alignment_loss`).
         alignment_block: which block that is, counted from 0.
         mean_share: share of queries trained at t = 0 without noise, where the right answer is the
             mean.
@@ -87,7 +87,7 @@ class TrainingConfig(_Strict):
         validate_every: steps between validations on a fixed set of `validation_scenes`.
         checkpoint_minutes: time between checkpoints.
         start_from: weights to start from (a model folder), if not from scratch; the new model may
-            have more blocks (`soundsift.training.growth`).
+            have more blocks (`soundsift.training.deepen`).
         released_with: other models of the same sizes (folders) and their shares in the weights
             that ship; the rest is this run's. Weights between runs that began alike can be better
             than those of any of them (arXiv 2109.01903, arXiv 2203.05482).
@@ -113,10 +113,10 @@ class TrainingConfig(_Strict):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> TrainingConfig:
-        open_marks = self.scenes.example or self.scenes.elsewhere
+        open_marks = self.scenes.p_inline_example or self.scenes.p_example_prompt
         if open_marks and self.model.field.anchor_count < 4:
             raise ValueError(
-                "scenes.example and scenes.elsewhere mark frames as open, the fourth kind; "
+                "scenes.p_inline_example and scenes.p_example_prompt need a fourth anchor id; "
                 f"model.field.anchor_count is {self.model.field.anchor_count}, expected 4"
             )
         shares = self.released_with.values()

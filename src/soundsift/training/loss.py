@@ -8,9 +8,9 @@ from torch import Tensor
 
 from soundsift.heard import heard_term
 from soundsift.models.mel_codec import MelCodec, fold
+from soundsift.training.alignment_loss import alignment_term
 from soundsift.training.batches import Batch
 from soundsift.training.config import LossConfig
-from soundsift.training.tagging import alignment_term
 
 
 @dataclass(frozen=True)

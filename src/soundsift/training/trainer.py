@@ -23,13 +23,13 @@ from soundsift.errors import SoundsiftError
 from soundsift.flow import as_data
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
+from soundsift.training.alignment_loss import TaggedField, Tagger, concept_embeddings
 from soundsift.training.batches import Batch, Batches, batch_loader
 from soundsift.training.checkpoint import RunningAverage, load_checkpoint, save_checkpoint
 from soundsift.training.config import OptimiserConfig, TrainingConfig
-from soundsift.training.growth import grow
+from soundsift.training.deepen import grow
 from soundsift.training.loss import training_loss
 from soundsift.training.plot import plot_metrics
-from soundsift.training.tagging import TaggedField, Tagger, concept_embeddings
 from soundsift.training.validation import Validation, noisy_latents, predict
 
 _LOG_EVERY = 20

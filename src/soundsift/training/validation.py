@@ -12,7 +12,7 @@ from torch import Tensor
 
 from soundsift.checkpoints.minilm import TextEncoder
 from soundsift.data.bank import Bank
-from soundsift.data.examples import SPARE_SECONDS, passing, query_by_example
+from soundsift.data.example_prompts import SPARE_SECONDS, query_by_example, with_transients
 from soundsift.data.scenes import Query, SceneGenerator
 from soundsift.data.spans import active_spans
 from soundsift.flow import interpolate
@@ -122,7 +122,7 @@ def _by_example(scenes: int, generator: SceneGenerator, codec: MelCodec) -> list
         rng = generator.rng(number)
         number += 1
         scene = generator.scene(rng, _SECONDS + SPARE_SECONDS)
-        scene = passing(scene, generator.config.passing, rng)
+        scene = with_transients(scene, generator.config.p_transient, rng)
         query = query_by_example(scene, round(_SECONDS * codec.config.frame_rate), rng)
         if len(scene.sources) >= 2 and query.example:
             tensors = encode_queries(codec, scene, [replace(query, text=None)])

@@ -6,7 +6,7 @@ import torch
 from soundsift.config import TransformerConfig, VelocityFieldConfig
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.prompts import OPEN
-from soundsift.training.growth import grow
+from soundsift.training.deepen import grow
 
 
 def config(layers: int, dim: int = 16, anchor_count: int = 3) -> VelocityFieldConfig:

@@ -33,7 +33,7 @@ _OFF, _SHORTEST_MARK = 0.1, 0.04
 _AROUND, _WIDEST = 12, 37
 
 
-def passing(scene: Scene, share: float, rng: np.random.Generator) -> Scene:
+def with_transients(scene: Scene, share: float, rng: np.random.Generator) -> Scene:
     """The same scene with some sources that begin late or end early.
 
     Args:
@@ -53,7 +53,11 @@ def _cut(source: Source, rng: np.random.Generator) -> Source:
 
 
 def query_by_example(
-    scene: Scene, length: int, rng: np.random.Generator, favourite: int = 0, wide: float = 0.0
+    scene: Scene,
+    length: int,
+    rng: np.random.Generator,
+    favourite: int = 0,
+    p_wide_context: float = 0.0,
 ) -> Query:
     """Ask for a source in one part of a scene by an example of it from another part.
 
@@ -62,7 +66,7 @@ def query_by_example(
         length: frames of example and window together.
         rng: random numbers.
         favourite: the source to ask for, if there is a place for its example.
-        wide: the probability that more of what is around the mark is shown.
+        p_wide_context: probability that more of what surrounds the mark is shown.
 
     Returns:
         The question; one by text alone about the beginning if no example can be cut out.
@@ -70,7 +74,7 @@ def query_by_example(
     samples = len(scene.sources[0].wave)
     frames = -(-samples * FRAME_RATE // SAMPLE_RATE)
     # Without it, the random numbers stay what they were.
-    around = _around(length, rng) if wide and rng.random() < wide else _AROUND
+    around = _around(length, rng) if p_wide_context and rng.random() < p_wide_context else _AROUND
     heard: dict[int, list[tuple[float, float]]] = {}
     for attempt in range(_ATTEMPTS):
         # The favourite has half of the attempts.

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from soundsift.data.bank import Bank
-from soundsift.data.examples import SPARE_SECONDS, passing, query_by_example
+from soundsift.data.example_prompts import SPARE_SECONDS, query_by_example, with_transients
 from soundsift.data.scenes import Query, Scene, SceneConfig, SceneGenerator, Source
 from soundsift.data.spans import active_spans
 from soundsift.prompts import POSITIVE, frame_anchors
@@ -63,7 +63,7 @@ def test_more_may_be_shown_around_a_mark(bank_folder: Path) -> None:
     for number in range(30):
         rng = generator.rng(number)
         scene = generator.scene(rng, seconds + SPARE_SECONDS)
-        query = query_by_example(scene, 300, rng, wide=1.0)
+        query = query_by_example(scene, 300, rng, p_wide_context=1.0)
         if not query.example:
             continue
         (start, end), (first, last) = query.parts
@@ -87,13 +87,13 @@ def test_what_passes_is_heard_in_one_part_only(bank_folder: Path) -> None:
     steady = Scene(tuple(Source(s.clip, np.ones_like(s.wave)) for s in scene.sources))
     beginnings = set()
     for seed in range(20):
-        for source in passing(steady, 1.0, np.random.default_rng(seed)).sources:
+        for source in with_transients(steady, 1.0, np.random.default_rng(seed)).sources:
             assert source.wave.dtype == np.float32
             assert sorted(source.wave[[0, -1]]) == [0, 1]
             assert 0.15 < source.wave.mean() < 0.85
             beginnings.add(float(source.wave[0]))
     assert beginnings == {0.0, 1.0}
-    same = passing(steady, 0.0, np.random.default_rng(0))
+    same = with_transients(steady, 0.0, np.random.default_rng(0))
     assert all(
         np.array_equal(a.wave, b.wave) for a, b in zip(same.sources, steady.sources, strict=True)
     )

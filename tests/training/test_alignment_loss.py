@@ -5,13 +5,13 @@ import torch
 
 from soundsift.checkpoints.minilm import TextEncoder
 from soundsift.data.bank import Bank
-from soundsift.training.batches import Batches
-from soundsift.training.tagging import (
+from soundsift.training.alignment_loss import (
     Tagger,
     alignment_term,
     concept_embeddings,
     concept_indices,
 )
+from soundsift.training.batches import Batches
 
 
 def test_concepts_are_numbered_in_order_and_embedded_by_their_captions(bank_folder: Path) -> None:

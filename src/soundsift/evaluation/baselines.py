@@ -207,7 +207,7 @@ class DeepFilterNet:
         return made[self._DELAY : self._DELAY + len(wave)]
 
 
-def baselines() -> tuple[dict[str, Separate], dict[str, str]]:
+def installed() -> tuple[dict[str, Separate], dict[str, str]]:
     """Installed separators of other packages by name, and why the others are missing."""
     found: dict[str, Separate] = {}
     missing: dict[str, str] = {}

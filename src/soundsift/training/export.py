@@ -1,6 +1,6 @@
 """Turn a run into a model that ships: weights at half size, learning curve, provenance.
 
-python -m soundsift.training.release configs/default.yaml src/soundsift/weights/default
+python -m soundsift.training.export configs/default.yaml src/soundsift/weights/default
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from soundsift.checkpoints.folder import load_config, load_weights, save_model
 from soundsift.config import SeparatorConfig
 from soundsift.models.velocity_field import VelocityField
 from soundsift.training.config import TrainingConfig
-from soundsift.training.release import release, released_weights
+from soundsift.training.export import release, released_weights
 
 
 def save(folder: Path, config: SeparatorConfig, seed: int) -> dict[str, torch.Tensor]:
