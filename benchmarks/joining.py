@@ -26,8 +26,8 @@ from soundsift.separation.separator import Separator
 #: By text: the ways to join, and what is said about windows.
 JOININGS: dict[str, dict[str, object]] = {
     "multi-diffusion": {},
-    "chunks": {"joining": "chunks"},
-    "one-shot": {"joining": "one-shot"},
+    "chunks": {"windowing": "chunks"},
+    "one-shot": {"windowing": "one-shot"},
 }
 
 

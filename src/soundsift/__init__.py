@@ -25,7 +25,7 @@ def load(
     model: str | Path = "default",
     device: str | None = None,
     precision: str = "auto",
-    mark: int | None = None,
+    watermark_seed: int | None = None,
 ) -> Separator:
     """Load a model.
 
@@ -35,8 +35,8 @@ def load(
         device: cuda, mps or cpu; the best that is there unless given.
         precision: of the network's products: float32, bfloat16 or auto, which is bfloat16 where
             the hardware multiplies it.
-        mark: hide inaudible marks in the stems, drawn from this seed, as the decoder of the
-            released models was published to do; None, the default, hides none.
+        watermark_seed: hide inaudible watermarks in the stems, drawn from this seed, as the decoder
+            of the released models was published to do; None, the default, hides none.
 
     Raises:
         SoundsiftError: if the model, the device or the precision is not there, or the model is
@@ -52,4 +52,4 @@ def load(
     keep_memory()
     where = pick_device(device)
     dtype = pick_dtype(where, precision)
-    return Separator(*build_components(find_model(model), where, dtype, mark))
+    return Separator(*build_components(find_model(model), where, dtype, watermark_seed))

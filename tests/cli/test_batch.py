@@ -464,7 +464,7 @@ def test_what_is_at_its_default_now_was_not_then(run, takes, model, tmp_path, on
     one_sentence(run(*command(takes / "take0.wav", model, out)), "another request (seed)")
     # Of an option that a version before did not know, nothing is noted.
     settings = json.loads((out / "take0.json").read_text())
-    del settings["request"]["sharing"], settings["request"]["joining"]
+    del settings["request"]["sharing"], settings["request"]["windowing"]
     (out / "take0.json").write_text(json.dumps(settings))
     assert run(*command(takes / "take0.wav", model, out, "--seed", 7)).exit_code == 0
 

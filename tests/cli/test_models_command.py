@@ -60,5 +60,5 @@ def test_every_model_that_is_used_is_listed(run: Run) -> None:
 
 
 def test_marks_of_a_codec_that_has_none() -> None:
-    with pytest.raises(SoundsiftError, match="hides no marks"):
-        soundsift.load(device="cpu", mark=1)
+    with pytest.raises(SoundsiftError, match="hides no watermarks"):
+        soundsift.load(device="cpu", watermark_seed=1)

@@ -41,7 +41,7 @@ def test_separate_writes_two_stems_that_add_up(run, mix, model, tmp_path):
 
 
 def test_several_sounds_get_files_of_their_own(run, mix, model, tmp_path):
-    asked = ("--text", "dog barking", "--text", "Rain", "--joining", "chunks", "--window", "0.6")
+    asked = ("--text", "dog barking", "--text", "Rain", "--windowing", "chunks", "--window", "0.6")
     result = run("separate", mix, *asked, "--model", model, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     assert names(tmp_path / "out") == [
@@ -52,7 +52,7 @@ def test_several_sounds_get_files_of_their_own(run, mix, model, tmp_path):
     settings = json.loads((tmp_path / "out" / "street.rain.json").read_text())
     request = settings["request"]
     assert settings["text"] == "rain"
-    assert (request["joining"], request["window"]) == ("chunks", 0.6)
+    assert (request["windowing"], request["window"]) == ("chunks", 0.6)
     assert request["overlap"] is None
 
 

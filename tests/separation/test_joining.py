@@ -74,8 +74,8 @@ def test_one_shot_is_one_window() -> None:
 def test_a_short_recording_is_the_same_however_it_is_joined(separator: Separator) -> None:
     mixture = noise(1, 48_000)
     answers = [
-        separator.separate(mixture, sample_rate=48_000, text="hiss", joining=joining).target
-        for joining in ("multi-diffusion", "chunks", "one-shot")
+        separator.separate(mixture, sample_rate=48_000, text="hiss", windowing=windowing).target
+        for windowing in ("multi-diffusion", "chunks", "one-shot")
     ]
     for other in answers[1:]:
         torch.testing.assert_close(torch.from_numpy(other), torch.from_numpy(answers[0]))
@@ -89,7 +89,7 @@ def test_windows_as_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("joining", "window", "overlap", "culprit"),
+    ("windowing", "window", "overlap", "culprit"),
     [
         ("glue", None, None, "glue"),
         ("one-shot", 5.0, None, "window 5"),
@@ -102,7 +102,7 @@ def test_windows_as_asked_for() -> None:
     ],
 )
 def test_windows_that_cannot_be(
-    joining: str, window: float | None, overlap: float | None, culprit: str
+    windowing: str, window: float | None, overlap: float | None, culprit: str
 ) -> None:
     with pytest.raises(SoundsiftError, match=culprit):
-        find_layout(joining, window, overlap, CONFIG, 25.0)  # type: ignore[arg-type]
+        find_layout(windowing, window, overlap, CONFIG, 25.0)  # type: ignore[arg-type]

@@ -304,7 +304,7 @@ def test_files_hold_what_arrays_do(separator: Separator, tmp_path: Path, channel
 
 def test_chunks_hear_the_reference_too(separator: Separator, seen: list[Seen]) -> None:
     separator.separate(
-        noise(1, RATE * 20), sample_rate=RATE, text="hiss", spans=[FIRST], joining="chunks"
+        noise(1, RATE * 20), sample_rate=RATE, text="hiss", spans=[FIRST], windowing="chunks"
     )
     reference = [(NULL, 25 - START), (POSITIVE, 25), (NULL, AROUND)]
     assert [item.marks[:3] == reference for item in seen] == [False, True, True]

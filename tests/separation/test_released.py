@@ -171,7 +171,7 @@ def test_marks_are_hidden_only_when_asked_for(folder: Path, separator: Separator
     request = {"sample_rate": RATE, "text": "w83", "preset": "draft"}
     plain = separator.separate(mixture, **request).target  # type: ignore[arg-type]
     marked = [
-        soundsift.load(folder, device="cpu", precision="float32", mark=seed)
+        soundsift.load(folder, device="cpu", precision="float32", watermark_seed=seed)
         .separate(mixture, **request)  # type: ignore[arg-type]
         .target
         for seed in (1, 1, 2)

@@ -183,10 +183,10 @@ def test_settings_and_tags_of_what_was_separated(separator: Separator, tmp_path:
         file.title = "A song"
         file.write(noise(1, 64_000)[0])
     result = separator.separate(
-        tmp_path / "song.flac", text="hiss", joining="chunks", window=2.0, overlap=0.2
+        tmp_path / "song.flac", text="hiss", windowing="chunks", window=2.0, overlap=0.2
     )
-    asked = {name: result.settings[name] for name in ("joining", "window", "overlap")}
-    assert asked == {"joining": "chunks", "window": 2.0, "overlap": 0.2}
+    asked = {name: result.settings[name] for name in ("windowing", "window", "overlap")}
+    assert asked == {"windowing": "chunks", "window": 2.0, "overlap": 0.2}
     paths = result.save(tmp_path / "stems", "song")
     with soundfile.SoundFile(paths["target"]) as file:
         assert file.title == "A song"

@@ -95,7 +95,7 @@ def open_parts(folder: Path, shapes_only: bool = False) -> Parts:
 
 
 def build_components(
-    folder: Path, device: torch.device, dtype: torch.dtype, mark: int | None = None
+    folder: Path, device: torch.device, dtype: torch.dtype, watermark_seed: int | None = None
 ) -> tuple[SeparatorConfig, ModelComponents]:
     """Build a model's networks and fill them.
 
@@ -103,22 +103,23 @@ def build_components(
         folder: of the model.
         device: where to compute.
         dtype: of the velocity field's products.
-        mark: seed of the marks to hide in stems, of models whose decoder can; None hides none.
+        watermark_seed: seed of the watermarks to hide in the stems, if the model's decoder can;
+            None hides none.
 
     Raises:
         SoundsiftError: if something is missing or damaged, weights and configuration disagree, or
-            a mark is asked of a model whose decoder can't.
+            a watermark is asked of a model whose decoder can't.
     """
     parts = open_parts(folder)
     config = parts.config
-    if mark is not None and not isinstance(config.codec, DacVaeConfig):
+    if watermark_seed is not None and not isinstance(config.codec, DacVaeConfig):
         raise SoundsiftError(
-            f"mark {mark} was asked of the model {config.name}, whose decoder hides no "
-            "marks; None, or a model with the released codec, was expected."
+            f"watermark_seed {watermark_seed} was given for the model {config.name}, whose decoder "
+            "hides no watermarks. Leave it out, or use a model with the released codec."
         )
     # The largest last: what building the others takes for a moment is then no addition to it.
     text = _build_text_encoder(config, folder, device)
-    codec = _build_codec(config.codec, parts.codec, folder, device, mark)
+    codec = _build_codec(config.codec, parts.codec, folder, device, watermark_seed)
     try:
         field = InferenceField(config.field, parts.field, dtype, device)
     except KeyError as error:
@@ -182,7 +183,7 @@ def _build_codec(
     weights: Mapping[str, Tensor],
     folder: Path,
     device: torch.device,
-    mark: int | None,
+    watermark_seed: int | None,
 ) -> Codec:
     if isinstance(config, MelCodecConfig):
         return MelCodec(config).to(device)
@@ -193,7 +194,7 @@ def _build_codec(
     vae.eval().requires_grad_(False)
     if device.type == "cpu":
         optimise_for_inference(vae, keep_weights=False)
-    messages = None if mark is None else draw_message(mark, 2).to(device)
+    messages = None if watermark_seed is None else draw_message(watermark_seed, 2).to(device)
     return WaveformCodec(vae, messages=messages)
 
 

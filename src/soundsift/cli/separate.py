@@ -216,7 +216,7 @@ def separate(
         ),
     ] = False,
     overwrite: Overwrite = False,
-    joining: Annotated[
+    windowing: Annotated[
         Literal["multi-diffusion", "chunks", "one-shot"],
         typer.Option(
             help="How the windows of a long recording come together; the last two for comparison."
@@ -316,7 +316,7 @@ def separate(
             preset=preset,
             seed=seed,
             consistent=consistent,
-            joining=joining,
+            windowing=windowing,
             window=window,
             overlap=overlap,
             predict_spans=predict_spans,

@@ -30,7 +30,7 @@ class Codec(Protocol):
         ...
 
     @property
-    def adds_up(self) -> bool:
+    def mixture_consistent(self) -> bool:
         """Whether target and residual are the mixture; then the target alone is decoded."""
         ...
 
@@ -71,6 +71,6 @@ class Codec(Protocol):
             mixture: `(1, C, N)`.
 
         Returns:
-            `(P, stems, C, N)`: the target, and the residual unless `adds_up`.
+            `(P, stems, C, N)`: the target, and the residual unless `mixture_consistent`.
         """
         ...

@@ -62,7 +62,7 @@ class ModelComponents:
 
     def consistent(self) -> ModelComponents:
         """The same with stems that add up to the mixture."""
-        if self.codec.adds_up:
+        if self.codec.mixture_consistent:
             return self
         return replace(self, codec=ConsistentCodec(self.codec.downmixed()))
 

@@ -58,7 +58,7 @@ class MelCodec(nn.Module):
         config: the codec's constants.
     """
 
-    adds_up = True
+    mixture_consistent = True
     #: None, as the level of a window as a whole is taken out of its features.
     context_margin: int | None = None
 

@@ -24,7 +24,7 @@ class WaveformCodec:
             published decoder does; None hides none.
     """
 
-    adds_up = False
+    mixture_consistent = False
 
     def __init__(self, vae: DacVae, downmix: bool = False, messages: Tensor | None = None) -> None:
         self.vae, self.downmix, self.messages = vae, downmix, messages
@@ -84,7 +84,7 @@ class ConsistentCodec:
             the mixture.
     """
 
-    adds_up = True
+    mixture_consistent = True
 
     def __init__(self, inner: Codec, window: int = 1920, exclusive: bool = False) -> None:
         self.inner, self.window, self.exclusive = inner, window, exclusive

@@ -7,7 +7,7 @@ from typing import get_args
 
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
-from soundsift.separation.options import Joining
+from soundsift.separation.options import Windowing
 from soundsift.separation.windows import Layout
 
 #: Of chunks, in seconds: two frames.
@@ -15,7 +15,7 @@ _CROSSFADE = 0.08
 
 
 def find_layout(
-    joining: Joining,
+    windowing: Windowing,
     window: float | None,
     overlap: float | None,
     config: SeparatorConfig,
@@ -24,7 +24,7 @@ def find_layout(
     """How a recording is cut into windows.
 
     Args:
-        joining: how they come together.
+        windowing: how they come together.
         window: their length in seconds; None for the model's own.
         overlap: of two that follow each other; None for the model's own, or a quarter of a shorter
             window.
@@ -35,11 +35,11 @@ def find_layout(
         SoundsiftError: for a way that is unknown, a window or overlap that can't be, or either of
             them with "one-shot".
     """
-    if joining not in get_args(Joining):
+    if windowing not in get_args(Windowing):
         raise SoundsiftError(
-            f"joining {joining!r} is unknown; expected one of {', '.join(get_args(Joining))}."
+            f"windowing {windowing!r} is unknown; expected one of {', '.join(get_args(Windowing))}."
         )
-    if joining == "one-shot":
+    if windowing == "one-shot":
         if window is not None or overlap is not None:
             name, given = ("window", window) if window is not None else ("overlap", overlap)
             raise SoundsiftError(
@@ -54,7 +54,7 @@ def find_layout(
         )
     shared = overlap
     if shared is None:
-        shared = _CROSSFADE if joining == "chunks" else config.overlap_seconds
+        shared = _CROSSFADE if windowing == "chunks" else config.overlap_seconds
         if shared >= length:
             shared = length / 4
     frames = round(length * frame_rate)
@@ -63,6 +63,6 @@ def find_layout(
             f"overlap {shared:g} s does not fit windows of {length:g} s; from 0 up to less than a "
             "window was expected."
         )
-    if joining == "chunks":
+    if windowing == "chunks":
         return Layout.chunks(frames, round(shared * frame_rate))
     return Layout.overlapping(frames, round(shared * frame_rate))

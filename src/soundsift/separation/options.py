@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal, TypedDict, cast
 
-Joining = Literal["multi-diffusion", "chunks", "one-shot"]
+Windowing = Literal["multi-diffusion", "chunks", "one-shot"]
 
 
 class OptionWords(TypedDict, total=False):
@@ -14,7 +14,7 @@ class OptionWords(TypedDict, total=False):
     preset: str
     seed: int | None
     consistent: bool
-    joining: Joining
+    windowing: Windowing
     window: float | None
     overlap: float | None
     predict_spans: bool
@@ -29,8 +29,8 @@ class Options:
         seed: of the starting noise; None draws one.
         consistent: of a model that generates its stems, take a mask on the mixture that they guide,
             so that target and residual add up to it. The default model's always do.
-        joining: how the windows of a long recording come together: "multi-diffusion" averages their
-            answers at every evaluation; for comparison, "chunks" separates each alone and
+        windowing: how the windows of a long recording are combined: "multi-diffusion" averages
+            their velocities at every evaluation; for comparison, "chunks" separates each alone and
             crossfades the waves, and "one-shot" makes the recording one window.
         window: length of a window in seconds; the model's own unless given. Not of "one-shot".
         overlap: of two windows in seconds; unless given the model's own, of chunks 0.08, of windows
@@ -42,7 +42,7 @@ class Options:
     preset: str = "standard"
     seed: int | None = 0
     consistent: bool = False
-    joining: Joining = "multi-diffusion"
+    windowing: Windowing = "multi-diffusion"
     window: float | None = None
     overlap: float | None = None
     predict_spans: bool = False

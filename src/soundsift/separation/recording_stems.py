@@ -117,7 +117,7 @@ def block_stems(
 
 def _finish(codec: Codec, mixture: np.ndarray, stems: np.ndarray, sample_format: str) -> np.ndarray:
     """Both stems `(prompts, 2, channels, samples)` as a sample format holds them."""
-    if not codec.adds_up:
+    if not codec.mixture_consistent:
         return quantise(stems, sample_format)
     pairs = [complement(mixture, own[0], sample_format) for own in stems]
     return np.stack([np.stack(pair) for pair in pairs])
@@ -127,7 +127,7 @@ def _finish_sharing(
     codec: Codec, mixture: np.ndarray, stems: np.ndarray, sample_format: str
 ) -> np.ndarray:
     """All stems and the rest of the mixture, each with its residual, in a sample format."""
-    assert codec.adds_up
+    assert codec.mixture_consistent
     targets, rest = [], mixture
     for own in stems:
         # What is clipped of the rest stays with the sound: the sum is kept.

@@ -109,12 +109,14 @@ class Separation:
         )
         blocks = [cut(w, self.sample_rate) for w in (self.mixture, self.target, self.residual)]
         wanted = [(place, self.settings)]
-        with stem_files(wanted, facts, self.sample_format, adds_up=self._adds_up()) as (files,):
+        with stem_files(
+            wanted, facts, self.sample_format, mixture_consistent=self._mixture_consistent()
+        ) as (files,):
             for mixture, target, residual in zip(*blocks, strict=True):
                 files.write(mixture, target, residual)
         return place.paths
 
-    def _adds_up(self) -> bool:
+    def _mixture_consistent(self) -> bool:
         blocks = [cut(w, self.sample_rate) for w in (self.mixture, self.target, self.residual)]
         gaps = (np.abs(t + r - m).max(initial=0.0) for m, t, r in zip(*blocks, strict=True))
         return bool(max(gaps, default=0.0) <= _ROUNDING)

@@ -90,7 +90,7 @@ class Separator:
             visual: where the object can be seen in the video, for models that look.
             progress: called with the fraction done, 0 to 1; an exception that it raises stops the
                 work.
-            options: any of `Options`: preset, seed, consistent, joining, window, overlap,
+            options: any of `Options`: preset, seed, consistent, windowing, window, overlap,
                 predict_spans.
 
         Returns:
@@ -272,8 +272,8 @@ class Separator:
         form = written if coarser(written, form) else form
         results = recording_stems(recording, work, report, form)
         wanted = list(zip(places, work.settings, strict=False))
-        adds_up = work.networks.codec.adds_up
-        with stem_files(wanted, facts, form, adds_up=adds_up) as files:
+        mixture_consistent = work.networks.codec.mixture_consistent
+        with stem_files(wanted, facts, form, mixture_consistent=mixture_consistent) as files:
             for mixture, block in results:
                 for one, stems in zip(files, block, strict=False):
                     one.write(mixture, *stems)

@@ -121,24 +121,24 @@ class StemFiles:
         picture: Picture | None,
         of_recording: str,
         sample_format: str,
-        adds_up: bool,
+        mixture_consistent: bool,
     ) -> None:
         self.levels = Levels()
         self.picture = picture
         self._writers = writers
         self._clipped = 0
-        self._format, self._adds_up = sample_format, adds_up
+        self._format, self._mixture_consistent = sample_format, mixture_consistent
         self._coarser = coarser(sample_format, of_recording)
 
     def write(self, mixture: np.ndarray, target: np.ndarray, residual: np.ndarray) -> None:
         """Write a block of each, all float32 `(channels, samples)`."""
         self.levels.add(mixture, target)
-        if self._adds_up:
+        if self._mixture_consistent:
             # Stems that add up are within full scale: what was clipped is the mixture.
             self._clipped += count_clipped(mixture, self._format)
         if self.picture is not None:
             self.picture.add(mixture, target, residual)
-        if self._coarser and self._adds_up:
+        if self._coarser and self._mixture_consistent:
             target, residual = complement(mixture, target, self._format)
         elif self._coarser:
             # A model that makes both stems on their own.
@@ -169,7 +169,7 @@ def stem_files(
     facts: SoundFacts,
     of_recording: str,
     *,
-    adds_up: bool,
+    mixture_consistent: bool,
 ) -> Iterator[list[StemFiles]]:
     """Write stems, settings and picture; all files appear together when it ends, or none does.
 
@@ -178,7 +178,8 @@ def stem_files(
             again; all in one folder.
         facts: of the recording.
         of_recording: its sample format.
-        adds_up: whether target and residual are the mixture, and shall be so in fewer bits too.
+        mixture_consistent: whether target and residual sum to the mixture; files of fewer bits then
+            do, too.
 
     Yields:
         For each separation, what takes its blocks.
@@ -192,7 +193,7 @@ def stem_files(
     with written_together(folder, overwrite=overwrite) as hidden:
         with ExitStack() as stack:
             files = [
-                _open(place, settings, facts, of_recording, adds_up, hidden, stack)
+                _open(place, settings, facts, of_recording, mixture_consistent, hidden, stack)
                 for place, settings in wanted
             ]
             yield files
@@ -205,7 +206,7 @@ def _open(
     settings: Mapping[str, Any],
     facts: SoundFacts,
     of_recording: str,
-    adds_up: bool,
+    mixture_consistent: bool,
     hidden: Together,
     stack: ExitStack,
 ) -> StemFiles:
@@ -219,7 +220,7 @@ def _open(
         for stem in place.stems
     }
     picture = _picture(facts, settings) if place.picture else None
-    return StemFiles(writers, picture, of_recording, sample_format, adds_up)
+    return StemFiles(writers, picture, of_recording, sample_format, mixture_consistent)
 
 
 def _finish(

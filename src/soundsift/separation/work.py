@@ -81,8 +81,8 @@ def make_work(
     elif options.consistent:
         networks = networks.consistent()
     rate = frame_rate(networks.codec)
-    layout = find_layout(options.joining, options.window, options.overlap, config, rate)
-    plan = replace(make_plan(preset, seed, layout), apart=options.joining == "chunks")
+    layout = find_layout(options.windowing, options.window, options.overlap, config, rate)
+    plan = replace(make_plan(preset, seed, layout), apart=options.windowing == "chunks")
     asked = prompts
     if options.predict_spans:
         prompts = _with_spans(networks, recording, prompts)
@@ -103,8 +103,8 @@ def make_work(
         "preset": options.preset,
         **{k: v for k, v in asdict(preset).items() if k != "description"},
         "seed": seed,
-        "consistent": networks.codec.adds_up,
-        "joining": options.joining,
+        "consistent": networks.codec.mixture_consistent,
+        "windowing": options.windowing,
         "window": options.window,
         "overlap": options.overlap,
         "sharing": [prompt.described() for prompt in asked] if exclusive else [],
