@@ -49,7 +49,7 @@ from soundsift.checkpoints.t5 import T5TextEncoder
 from soundsift.config import DacVaeConfig, SeparatorConfig
 from soundsift.models.dac_vae import DacVae
 from soundsift.models.velocity_field import Conditioning, VelocityField
-from soundsift.separation.presets import find_preset
+from soundsift.presets import find_preset
 from soundsift.separation.separator import Separator
 from soundsift.solvers import solve
 

@@ -7,9 +7,7 @@ import pytest
 import soundfile
 
 import soundsift
-from soundsift.cli.options import PresetName
 from soundsift.cli.reports import NEARLY_SILENT_DB, _loudness
-from soundsift.separation.presets import PRESETS
 
 RATE = 16_000
 
@@ -130,10 +128,6 @@ def test_interruption(run, mix, tmp_path, monkeypatch):
     assert result.exit_code == 130
     assert result.stderr == "Interrupted.\n"
     assert not (tmp_path / "out").exists()
-
-
-def test_presets_of_the_command_line_are_those_there_are():
-    assert PresetName.__args__ == tuple(PRESETS)
 
 
 @pytest.mark.parametrize(

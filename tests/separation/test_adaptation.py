@@ -14,6 +14,7 @@ from torch import Tensor
 
 from soundsift.heard import heard_term
 from soundsift.models.mel_codec import MelCodec
+from soundsift.presets import find_preset
 from soundsift.prompts import Prompt, Span
 from soundsift.separation import adaptation, along, references
 from soundsift.separation.adaptation import adapt
@@ -21,7 +22,6 @@ from soundsift.separation.asking import beside, mean_answer
 from soundsift.separation.excerpts import Excerpt, analyse
 from soundsift.separation.exercises import Material, Rest
 from soundsift.separation.plan import make_plan
-from soundsift.separation.presets import find_preset
 from soundsift.separation.references import make_reference
 from soundsift.separation.separator import Separator
 from soundsift.separation.wanted import Wanted, Way

@@ -15,12 +15,12 @@ from soundsift.checkpoints.folder import save_model
 from soundsift.config import SeparatorConfig
 from soundsift.models.inference import InferenceConditioning, InferenceField
 from soundsift.models.velocity_field import Conditioning, VelocityField
+from soundsift.presets import find_preset
 from soundsift.prompts import NEGATIVE, NULL, OPEN, POSITIVE, Prompt, Span, frame_anchors
 from soundsift.separation import along, references
 from soundsift.separation.excerpts import Excerpt
 from soundsift.separation.exercises import Material, Rest
 from soundsift.separation.plan import make_plan
-from soundsift.separation.presets import find_preset
 from soundsift.separation.references import (
     AROUND,
     LONGEST_MARK,

@@ -13,7 +13,6 @@ import soundfile
 from clients import JSON, Client, film, sound, tone
 
 from soundsift.audio.tags import read_tags
-from soundsift.studio.messages import PRESETS
 from soundsift.version import __version__
 
 NOWHERE, NO_JOB = "0" * 64, "0" * 32
@@ -380,16 +379,10 @@ def test_info(client: Client) -> None:
     info = client.http.get("/api/info").json()
     assert info["version"] == __version__
     assert info["models"] == ["default"]
-    assert info["presets"] == PRESETS
+    assert list(info["presets"]) == ["draft", "standard", "best"]
     assert info["formats"] == ["wav", "flac", "mp3", "opus", "video"]
     assert info["limits"]["seconds"] == 20.0
     assert info["opened"] is None
-
-
-def test_presets_are_those_of_the_models() -> None:
-    from soundsift.separation import presets
-
-    assert list(PRESETS) == list(presets.PRESETS) == list(presets.GENERATIVE_PRESETS)
 
 
 def test_health_and_metrics(client: Client) -> None:

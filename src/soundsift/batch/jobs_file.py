@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from soundsift.errors import SoundsiftError
+from soundsift.presets import PRESET_NAMES, PresetName
 
 _SpanText = str | Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
 
@@ -36,7 +37,7 @@ class JobLine(BaseModel):
     spans: list[_SpanText] = []
     not_spans: list[_SpanText] = []
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
-    preset: Literal["draft", "standard", "best"] | None = None
+    preset: PresetName | None = None
     name: str | None = None
     exclusive: bool | None = None
     rest: bool | None = None
@@ -106,7 +107,7 @@ _EXPECTED = {
     "spans": 'a list of spans such as "1.2-2.5" or [1.2, 2.5]',
     "not_spans": 'a list of spans such as "1.2-2.5" or [1.2, 2.5]',
     "seed": "a whole number from 0 to 4294967295",
-    "preset": "draft, standard or best",
+    "preset": f"one of {', '.join(PRESET_NAMES)}",
     "name": "a name such as 'street' or '{stem}_{text}'",
     "exclusive": "true or false",
     "rest": "true or false",

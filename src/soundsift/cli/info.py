@@ -13,6 +13,7 @@ import typer
 from soundsift.cli.options import Json
 from soundsift.cli.requirements import REMEDIES, packages, programs
 from soundsift.errors import SoundsiftError
+from soundsift.presets import PRESET_NAMES, describe_preset
 
 EXAMPLES = """Examples:
 
@@ -37,7 +38,6 @@ def gather() -> dict[str, Any]:
     import torch
 
     from soundsift.devices import bfloat16_pays, pick_device
-    from soundsift.separation.presets import PRESETS
     from soundsift.version import __version__
 
     device = pick_device()
@@ -52,7 +52,7 @@ def gather() -> dict[str, Any]:
         "processors": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "model": default_model(),
-        "presets": {name: preset.description for name, preset in PRESETS.items()},
+        "presets": {name: describe_preset(name) for name in PRESET_NAMES},
         "packages": packages(),
         "programs": programs(),
     }

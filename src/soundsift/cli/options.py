@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-PresetName = Literal["draft", "standard", "best"]
-"""Keys of `soundsift.separation.PRESETS`, which would take PyTorch to import."""
+from soundsift.presets import PresetName
 
 Model = Annotated[
     str,

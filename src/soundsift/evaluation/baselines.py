@@ -73,7 +73,7 @@ def open_model(model: str | Path, preset: str) -> tuple[Separate, MelCodec]:
     Raises:
         SoundsiftError: if there is no such model or preset, or it is damaged.
     """
-    from soundsift.separation.presets import find_preset
+    from soundsift.presets import find_preset
 
     find_preset(preset)
     separator = soundsift.load(model)

@@ -25,7 +25,7 @@ class Options:
     """How to go about a separation.
 
     Attributes:
-        preset: draft, standard or best (`soundsift.separation.presets`).
+        preset: draft, standard or best (`soundsift.presets`).
         seed: of the starting noise; None draws one.
         consistent: of a model that generates its stems, take a mask on the mixture that they guide,
             so that target and residual add up to it. The default model's always do.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from soundsift.separation.presets import Preset
+from soundsift.presets import Preset
 from soundsift.separation.windows import Layout
 from soundsift.solvers import Evaluation, schedule
 

@@ -17,11 +17,11 @@ from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import frame_rate
 from soundsift.models.components import ModelComponents
+from soundsift.presets import find_preset
 from soundsift.prompts import Prompt, SpanLike, make_prompt
 from soundsift.separation.live import Live, live_layout, measured_delay, whole_blocks
 from soundsift.separation.options import Options, OptionWords
 from soundsift.separation.plan import Plan, make_plan
-from soundsift.separation.presets import find_preset
 from soundsift.separation.recording_stems import block_stems, recording_stems
 from soundsift.separation.result import Separation
 from soundsift.separation.stem_files import Place, ensure_places, stem_files

@@ -13,12 +13,12 @@ from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import frame_rate
 from soundsift.models.components import ModelComponents
+from soundsift.presets import find_preset
 from soundsift.prompts import Prompt
 from soundsift.separation.codec_rate import AnyRecording, latent_frames, waves_of
 from soundsift.separation.joining import find_layout
 from soundsift.separation.options import Options
 from soundsift.separation.plan import Plan, make_plan
-from soundsift.separation.presets import find_preset
 from soundsift.separation.references import find_reference, preparation
 from soundsift.separation.span_prediction import predict_spans, sound_probabilities
 from soundsift.separation.wanted import Wanted

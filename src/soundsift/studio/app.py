@@ -19,9 +19,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
+from soundsift.presets import PRESET_NAMES, describe_preset
 from soundsift.studio.docs_page import docs_page
 from soundsift.studio.job_routes import job_routes
-from soundsift.studio.messages import PRESETS, Health, Info, Refusal, StemFormat
+from soundsift.studio.messages import Health, Info, Refusal, StemFormat
 from soundsift.studio.problems import ALWAYS, RequestError, refusals
 from soundsift.studio.recording_routes import recording_routes
 from soundsift.studio.security import COOKIE, NONCE, Guard, as_problem
@@ -87,7 +88,7 @@ def _add_facts(app: FastAPI, studio: Studio) -> None:
         return {
             "version": __version__,
             "models": list(studio.settings.models),
-            "presets": PRESETS,
+            "presets": {name: describe_preset(name) for name in PRESET_NAMES},
             "formats": list(get_args(StemFormat)),
             "limits": {
                 "upload_bytes": limits.upload_bytes,

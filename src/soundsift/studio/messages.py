@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from soundsift.presets import PresetName
 from soundsift.studio.store import Status
 
 RecordingId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -14,13 +15,6 @@ Stem = Literal["target", "residual"]
 STEMS: tuple[Stem, ...] = ("target", "residual")
 SoundFormat = Literal["wav", "flac", "mp3", "opus"]
 StemFormat = Literal["wav", "flac", "mp3", "opus", "video"]
-PresetName = Literal["draft", "standard", "best"]
-#: What `soundsift.separation.presets` says in full, which would take PyTorch to import.
-PRESETS: dict[PresetName, str] = {
-    "draft": "the quickest: with released models a quarter of the usual work",
-    "standard": "the usual amount of work",
-    "best": "as standard, after practice on a mark in a long recording",
-}
 
 #: Far beyond any recording, so that times are numbers that can be calculated with.
 _LAST = 1e6
