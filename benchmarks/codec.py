@@ -27,7 +27,7 @@ from soundsift.allocator import keep_memory
 from soundsift.config import DacVaeConfig
 from soundsift.models.dac_vae import DacVae
 from soundsift.models.dac_vae_native import NativeBackend, possible_ways
-from soundsift.models.dac_vae_tiles import TiledCodec
+from soundsift.models.dac_vae_tiled import TiledCodec
 from soundsift.models.watermark import draw_message
 
 

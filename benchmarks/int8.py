@@ -31,11 +31,11 @@ from torch import Tensor, nn
 from transformer import TIMES, make_input, make_weights
 
 from soundsift.allocator import keep_memory
+from soundsift.checkpoints.int8 import quantise, restored
 from soundsift.checkpoints.released import RELEASED
-from soundsift.checkpoints.weights_file import WeightsFile
+from soundsift.checkpoints.state_dict import WeightsFile
 from soundsift.models import inference
 from soundsift.models.packed import Activation, PackedLinear
-from soundsift.precision import quantise, restored
 
 EVALUATIONS = 5
 

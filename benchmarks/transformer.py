@@ -29,13 +29,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from soundsift.allocator import keep_memory
+from soundsift.checkpoints.int8 import quantise, restored
 from soundsift.checkpoints.released import RELEASED
-from soundsift.checkpoints.weights_file import WeightsFile
+from soundsift.checkpoints.state_dict import WeightsFile
 from soundsift.config import VelocityFieldConfig
 from soundsift.models import packed
 from soundsift.models.inference import InferenceField
 from soundsift.models.velocity_field import Conditioning, VelocityField
-from soundsift.precision import quantise, restored
 from soundsift.solvers import solve
 
 FRAMES, TOKENS, STEPS = 250, 8, 16

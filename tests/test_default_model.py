@@ -8,7 +8,7 @@ import pytest
 
 import soundsift
 from soundsift.audio import Recording, read
-from soundsift.checkpoints.find import find_model
+from soundsift.checkpoints.store import find_model
 from soundsift.separation.separator import Separator
 
 #: When the woman calls without the cow, and the cow without her, in seconds.

@@ -19,8 +19,7 @@ import pytest
 import soundfile
 from typer.main import get_command
 
-from soundsift.checkpoints.find import DEFAULT, find_model
-from soundsift.checkpoints.folder import WEIGHTS
+from soundsift.checkpoints.store import DEFAULT, WEIGHTS, find_model
 from soundsift.cli import app
 
 ROOT = Path(__file__).parents[1]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from soundsift.checkpoints.folder import save_model
+from soundsift.checkpoints.store import save_model
 from soundsift.config import SeparatorConfig
 from soundsift.models.velocity_field import VelocityField
 

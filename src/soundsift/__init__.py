@@ -44,8 +44,8 @@ def load(
     """
     # Imported here, so that `import soundsift` and `soundsift --help` don't wait for PyTorch.
     from soundsift.allocator import keep_memory
-    from soundsift.checkpoints.find import find_model
     from soundsift.checkpoints.load import build_components
+    from soundsift.checkpoints.store import find_model
     from soundsift.devices import pick_device, pick_dtype
     from soundsift.separation.separator import Separator
 

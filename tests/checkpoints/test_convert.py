@@ -14,9 +14,9 @@ from tests.released import RATE, TINY_VISION, write_released
 import soundsift
 from soundsift.checkpoints import sam_audio
 from soundsift.checkpoints.convert import Stored, convert, verify
+from soundsift.checkpoints.int8 import quantise
 from soundsift.checkpoints.load import open_parts
 from soundsift.errors import SoundsiftError
-from soundsift.precision import quantise
 
 pytest.importorskip("transformers", reason="the released models need the extra `released`")
 

@@ -4,8 +4,8 @@ import json
 
 import torch
 
-from soundsift.checkpoints import find
-from soundsift.checkpoints.folder import load_weights
+from soundsift.checkpoints import store
+from soundsift.checkpoints.store import load_weights
 from soundsift.cli.info import default_model, gather, lines
 
 
@@ -30,7 +30,7 @@ def test_lines(run):
 
 
 def test_default_model(model, monkeypatch):
-    monkeypatch.setattr(find, "find_model", lambda name: model)
+    monkeypatch.setattr(store, "find_model", lambda name: model)
     facts = default_model()
     assert facts["name"] == "tiny"
     assert facts["parameters"] == sum(w.numel() for w in load_weights(model).values())
@@ -38,7 +38,7 @@ def test_default_model(model, monkeypatch):
 
 
 def test_what_is_missing_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(find, "find_model", lambda name: tmp_path)
+    monkeypatch.setattr(store, "find_model", lambda name: tmp_path)
     monkeypatch.setattr("soundsift.cli.info.programs", lambda: {"apt-get": False, "dpkg-deb": True})
     monkeypatch.setattr(
         "soundsift.cli.info.packages",

@@ -12,7 +12,7 @@ from soundsift.checkpoints.dac_vae import convert_dac_vae
 from soundsift.config import DacVaeConfig
 from soundsift.models.dac_vae import DacVae
 from soundsift.models.dac_vae_native import WAYS, NativeBackend, possible_ways
-from soundsift.models.dac_vae_tiles import (
+from soundsift.models.dac_vae_tiled import (
     Stretch,
     TiledCodec,
     decode_blocks,

@@ -13,14 +13,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from soundsift.checkpoints.int8 import quantise, restored
 from soundsift.checkpoints.released import convert_velocity_field
-from soundsift.checkpoints.weights_file import WeightsFile
+from soundsift.checkpoints.state_dict import WeightsFile
 from soundsift.config import TransformerConfig, VelocityFieldConfig
 from soundsift.devices import pick_device, pick_dtype
 from soundsift.models import packed
 from soundsift.models.inference import InferenceField
 from soundsift.models.velocity_field import Conditioning, VelocityField
-from soundsift.precision import quantise, restored
 from soundsift.solvers import Solver, schedule, solve
 
 DATA = Path(__file__).parents[1] / "data"

@@ -11,7 +11,7 @@ from tests.tiny_model import SIZES, TINY
 from torch import Tensor
 
 import soundsift
-from soundsift.checkpoints.folder import save_model
+from soundsift.checkpoints.store import save_model
 from soundsift.config import SeparatorConfig
 from soundsift.models.inference import InferenceConditioning, InferenceField
 from soundsift.models.velocity_field import Conditioning, VelocityField

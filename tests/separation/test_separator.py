@@ -7,7 +7,7 @@ from tests.tiny_model import CONFIG, write_tiny_model
 
 import soundsift
 from soundsift.audio import Recording, read
-from soundsift.checkpoints.folder import save_model
+from soundsift.checkpoints.store import save_model
 from soundsift.errors import SoundsiftError
 from soundsift.models.velocity_field import VelocityField
 from soundsift.prompts import Span

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from soundsift.checkpoints.folder import load_config, load_weights, save_model
+from soundsift.checkpoints.store import load_config, load_weights, save_model
 from soundsift.config import SeparatorConfig
 from soundsift.models.velocity_field import VelocityField
 from soundsift.training.config import TrainingConfig

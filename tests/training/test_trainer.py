@@ -14,7 +14,7 @@ import torch
 import yaml
 from torch import nn
 
-from soundsift.checkpoints.folder import load_config, load_weights, save_model
+from soundsift.checkpoints.store import load_config, load_weights, save_model
 from soundsift.errors import SoundsiftError
 from soundsift.models.velocity_field import VelocityField
 from soundsift.training.checkpoint import load_checkpoint

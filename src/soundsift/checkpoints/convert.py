@@ -25,8 +25,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from soundsift.audio import ensure_writable
-from soundsift.checkpoints.folder import CONFIG, WEIGHTS, complete_file
 from soundsift.checkpoints.hub import check_fit
+from soundsift.checkpoints.int8 import quantise
 from soundsift.checkpoints.load import (
     CODEC_WEIGHTS,
     TEXT_ENCODER,
@@ -34,13 +34,13 @@ from soundsift.checkpoints.load import (
     Parts,
     open_parts,
 )
+from soundsift.checkpoints.store import CONFIG, WEIGHTS, complete_file
 from soundsift.config import DacVaeConfig
 from soundsift.digest import file_digest
 from soundsift.errors import SoundsiftError
 from soundsift.models.dac_vae import DacVae
 from soundsift.models.pe_vision import PeVision
 from soundsift.models.velocity_field import VelocityField
-from soundsift.precision import quantise
 from soundsift.version import __version__
 
 MANIFEST = "manifest.json"

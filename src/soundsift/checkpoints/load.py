@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from soundsift.checkpoints.dac_vae import convert_dac_vae
-from soundsift.checkpoints.folder import CONFIG, WEIGHTS, load_config
 from soundsift.checkpoints.hub import check_names, fill
+from soundsift.checkpoints.int8 import restored
 from soundsift.checkpoints.pe_vision import convert_pe_vision
 from soundsift.checkpoints.released import convert_velocity_field
 from soundsift.checkpoints.sam_audio import map_checkpoint, read_released_config
-from soundsift.checkpoints.weights_file import WeightsFile, read_shapes
+from soundsift.checkpoints.state_dict import WeightsFile, read_shapes
+from soundsift.checkpoints.store import CONFIG, WEIGHTS, load_config
 from soundsift.config import (
     DacVaeConfig,
     MelCodecConfig,
@@ -28,14 +29,13 @@ from soundsift.errors import SoundsiftError
 from soundsift.models.codec import Codec
 from soundsift.models.components import ModelComponents, SpanPredictor, TextEncoder
 from soundsift.models.dac_vae import DacVae
-from soundsift.models.dac_vae_tiles import optimise_for_inference
+from soundsift.models.dac_vae_tiled import optimise_for_inference
 from soundsift.models.inference import InferenceField
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.pe_vision import PeVision
 from soundsift.models.velocity_field import VelocityField
 from soundsift.models.watermark import draw_message
 from soundsift.models.waveform_codec import WaveformCodec
-from soundsift.precision import restored
 
 #: Beside the weights, in models that bring their text encoder along.
 TEXT_ENCODER = "text_encoder"

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from soundsift.checkpoints.hub import map_pickle, read_config
-from soundsift.checkpoints.mapped import PassingWeights
 from soundsift.checkpoints.pe_vision import PE_CORE_L14_336
+from soundsift.checkpoints.state_dict import PassingWeights
 from soundsift.config import (
     DacVaeConfig,
     SeparatorConfig,

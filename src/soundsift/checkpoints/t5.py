@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from soundsift.checkpoints.hub import find_folder, read_tokenizer
-from soundsift.checkpoints.mapped import hand_back, mapped_files
 from soundsift.checkpoints.pretrained import load_pretrained
+from soundsift.checkpoints.state_dict import hand_back, mapped_files
 from soundsift.optional import check_installed
 
 T5_BASE = "t5-base"

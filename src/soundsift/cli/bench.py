@@ -48,7 +48,7 @@ def bench(
     need("bench", "scipy")
     check_folder(out)
 
-    from soundsift.checkpoints.find import find_model
+    from soundsift.checkpoints.store import find_model
 
     find_model(model)
 

@@ -60,8 +60,7 @@ def gather() -> dict[str, Any]:
 
 def default_model() -> dict[str, Any]:
     """The default model's name, folder, parameters and bytes, or why it can't be used."""
-    from soundsift.checkpoints.find import DEFAULT, find_model
-    from soundsift.checkpoints.folder import WEIGHTS, load_config
+    from soundsift.checkpoints.store import DEFAULT, WEIGHTS, find_model, load_config
 
     folder = find_model(DEFAULT)
     try:

@@ -48,7 +48,7 @@ Model = Annotated[
 
 def list_models(json_line: Json = False) -> None:
     """List the models that are known, and which of them are here."""
-    from soundsift.checkpoints.known import KNOWN, cache_is_readable
+    from soundsift.checkpoints.registry import KNOWN, cache_is_readable
 
     readable = cache_is_readable()
     rows = [
@@ -103,9 +103,8 @@ def info(model: Model, json_line: Json = False) -> None:
 def describe(model: str) -> dict[str, Any]:
     """Everything that `models info` prints, as data."""
     from soundsift.checkpoints.convert import read_manifest
-    from soundsift.checkpoints.find import find_model
-    from soundsift.checkpoints.folder import CONFIG
     from soundsift.checkpoints.load import open_parts
+    from soundsift.checkpoints.store import CONFIG, find_model
 
     folder = find_model(model)
     parts = open_parts(folder, shapes_only=True)
@@ -152,7 +151,7 @@ def convert(
     """
     from soundsift.checkpoints.convert import convert as rewrite
     from soundsift.checkpoints.convert import read_manifest
-    from soundsift.checkpoints.find import find_model
+    from soundsift.checkpoints.store import find_model
 
     rewrite(find_model(model), folder, dtype, overwrite=overwrite)
     manifest = read_manifest(folder)
@@ -168,7 +167,7 @@ def convert(
 def verify(model: Model, json_line: Json = False) -> None:
     """Check a model: sums, names, shapes, and that every number is finite."""
     from soundsift.checkpoints.convert import verify as check
-    from soundsift.checkpoints.find import find_model
+    from soundsift.checkpoints.store import find_model
 
     found = check(find_model(model))
     if json_line:

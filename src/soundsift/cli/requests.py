@@ -89,7 +89,7 @@ def make_passes(request: Request) -> list[RecordingJob]:
     # Only now what takes time to import.
     from soundsift.batch.fingerprint import of_model
     from soundsift.batch.planner import RecordingJob
-    from soundsift.checkpoints.find import find_model
+    from soundsift.checkpoints.store import find_model
 
     output, name = _output(request)
     identity = of_model(find_model(request.model))

@@ -179,7 +179,7 @@ class Decoder(nn.Module):
 
 
 class FastPath(Protocol):
-    """Another way of computing the same, `soundsift.models.dac_vae_tiles.TiledCodec`."""
+    """Another way of computing the same, `soundsift.models.dac_vae_tiled.TiledCodec`."""
 
     def encode(self, wave: Tensor) -> Tensor:
         """As `DacVae.encode`."""

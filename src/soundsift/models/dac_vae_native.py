@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from soundsift.models.dac_vae import Snake
-from soundsift.models.dac_vae_tiles import Layer, PortableBackend, Stretch
+from soundsift.models.dac_vae_tiled import Layer, PortableBackend, Stretch
 from soundsift.native import compile_library
 
 _SOURCE = Path(__file__).with_name("dac_vae_kernels.c")

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from soundsift.checkpoints.folder import load_weights, save_model
+from soundsift.checkpoints.store import load_weights, save_model
 from soundsift.data.bank import Bank, Clip
 from soundsift.training.config import TrainingConfig, load_training_config
 from soundsift.training.plot import plot_metrics

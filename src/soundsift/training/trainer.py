@@ -15,8 +15,8 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from soundsift.allocator import keep_memory
-from soundsift.checkpoints.folder import load_config, load_weights, save_model
 from soundsift.checkpoints.minilm import TextEncoder
+from soundsift.checkpoints.store import load_config, load_weights, save_model
 from soundsift.config import VelocityFieldConfig
 from soundsift.data.bank import Bank
 from soundsift.errors import SoundsiftError

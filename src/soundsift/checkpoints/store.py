@@ -1,9 +1,10 @@
-"""A model as a folder: `config.yaml` and `model.safetensors`."""
+"""Models on disk: find a model's folder, read and write its configuration and weights."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 
 import torch
@@ -13,10 +14,34 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from soundsift.checkpoints.hub import find_folder
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
 
+DEFAULT = "default"
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
+
+
+def find_model(model: str | Path) -> Path:
+    """The folder of a model.
+
+    Args:
+        model: `default`, which comes with the package; a folder; or the name of a released model,
+            such as `facebook/sam-audio-small`, that is in the Hub's cache.
+
+    Raises:
+        SoundsiftError: if there is no such model.
+    """
+    if str(model) == DEFAULT:
+        return Path(str(resources.files("soundsift") / "weights" / DEFAULT))
+    if Path(model).expanduser().is_dir():
+        return Path(model).expanduser()
+    if isinstance(model, str) and model.count("/") == 1 and not model.startswith((".", "/", "~")):
+        return find_folder(model, gated=model.startswith("facebook/sam-audio"))
+    raise SoundsiftError(
+        f"model {str(model)!r} is neither {DEFAULT!r} nor a folder nor a name on the Hub such as "
+        "facebook/sam-audio-small; expected one of the three."
+    )
 
 
 def save_model(

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soundsift.checkpoints.clap import CLAP
-from soundsift.checkpoints.find import DEFAULT, find_model
 from soundsift.checkpoints.hub import find_folder
 from soundsift.checkpoints.judge import AUTHORS_BRANCH as JUDGE_BRANCH
 from soundsift.checkpoints.judge import JUDGE
 from soundsift.checkpoints.pe_a_frame import AUTHORS_BRANCH as FRAME_BRANCH
+from soundsift.checkpoints.store import DEFAULT, find_model
 from soundsift.errors import SoundsiftError
 from soundsift.optional import library
 

@@ -4,8 +4,8 @@ import sys
 import pytest
 import torch
 
+from soundsift.checkpoints.int8 import SCALE, quantise, restored
 from soundsift.errors import SoundsiftError
-from soundsift.precision import SCALE, quantise, restored
 
 pytest.importorskip("torchao", reason="pip install 'soundsift[int8]'")
 
