@@ -22,8 +22,8 @@ def opens() -> Opens:
 
     from soundsift.studio.app import make_app
     from soundsift.studio.limits import Limits
+    from soundsift.studio.server import Studio
     from soundsift.studio.settings import Settings
-    from soundsift.studio.state import Studio
 
     @contextmanager
     def opened(

@@ -16,7 +16,9 @@ HERE = Path(__file__).parent
 def watched(may: Path, notes: Path) -> dict[str, str]:
     """Variables for a process and its children: what they change beside `may` is noted."""
     return {
-        "PYTHONPATH": str(HERE / "watched"),
+        "PYTHONPATH": os.pathsep.join(
+            [str(HERE / "watched"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        ),
         "WATCHED_MAY": str(may.resolve()),
         "WATCHED_NOTES": str(notes),
     }

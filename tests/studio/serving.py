@@ -5,10 +5,10 @@ from pathlib import Path
 
 from halves import Halves
 
+from soundsift.studio.http_server import address, listen, serve
 from soundsift.studio.limits import Limits
-from soundsift.studio.serve import address, listen, serve
+from soundsift.studio.server import Studio
 from soundsift.studio.settings import Settings
-from soundsift.studio.state import Studio
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])

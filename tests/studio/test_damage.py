@@ -64,7 +64,7 @@ def send(client: Client, name: str, data: bytes, separated: bool = True) -> bool
 
 
 def nothing_is_left(client: Client) -> None:
-    folder = client.studio.folder
+    folder = client.studio.storage
     for place in (folder.partial, folder.recordings, folder.jobs, folder.copies):
         assert not list(place.iterdir())
 
@@ -76,7 +76,7 @@ def is_refused(client: Client, answer: Any) -> None:
     assert detail.endswith("."), detail
     assert "\n" not in detail
     assert len(detail) < 500
-    assert str(client.studio.folder.path) not in detail
+    assert str(client.studio.storage.path) not in detail
 
 
 def listen(client: Client, facts: dict[str, Any], data: bytes) -> None:

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 
 from soundsift.studio.downloads import sound_response
-from soundsift.studio.problems import RequestError
+from soundsift.studio.errors import RequestError
 
 
 def test_what_was_removed_just_now_is_not_found(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 from clients import Client, Opens, sound
 
 from soundsift.errors import SoundsiftError
-from soundsift.studio.folder import DataFolder
+from soundsift.studio.storage import Storage
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def own(opens: Opens, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clie
 
 
 def worker(client: Client) -> int:
-    process = client.studio.jobs.lanes[0].process_id
+    process = client.studio.jobs.device_workers[0].process_id
     assert process is not None
     return process
 
@@ -53,7 +53,7 @@ def test_a_job_is_cancelled_while_it_runs(own: Client) -> None:
     process = worker(own)
     own.http.post(f"/api/jobs/{job}/cancel")
     assert own.until(job, "cancelled")["error"] is None
-    assert not own.studio.folder.job(job).exists()
+    assert not own.studio.storage.job(job).exists()
     # The worker keeps its model, and goes on.
     assert own.do(own.recording())["status"] == "done"
     assert worker(own) == process
@@ -84,11 +84,11 @@ def test_a_job_that_takes_too_long_is_stopped(opens: Opens, tmp_path: Path, text
         assert job["error"].startswith("The separation of street.wav took over 4 s, ")
         # Then a worker has five seconds to end by itself.
         assert 4.0 < time.monotonic() - start < 30.0
-        assert not client.studio.folder.job(job["id"]).exists()
+        assert not client.studio.storage.job(job["id"]).exists()
         # One that hears of it keeps its model, one that doesn't is ended.
         assert client.do(short)["status"] == "done"
         assert (worker(client) == before) == (text == "slow")
-        assert client.studio.store.job(job["id"]).attempts == 1
+        assert client.studio.database.job(job["id"]).attempts == 1
 
 
 def test_a_failure_is_a_sentence(own: Client) -> None:
@@ -107,7 +107,7 @@ def test_a_killed_worker_gets_one_more_try(own: Client) -> None:
     recording = own.recording()
     job = own.do(recording, "crash once")
     assert job["status"] == "done"
-    assert own.studio.store.job(job["id"]).attempts == 2
+    assert own.studio.database.job(job["id"]).attempts == 2
     killed = own.do(recording, "crash")
     assert killed["status"] == "failed"
     assert "has ended twice" in killed["error"]
@@ -125,7 +125,7 @@ def test_kill_9_of_an_idle_worker_is_not_noticed(own: Client) -> None:
 
 def test_what_a_job_works_on_may_be_lost(own: Client) -> None:
     recording = own.recording(1.3)
-    (own.studio.folder.recording(recording) / "audio.wav").unlink()
+    (own.studio.storage.recording(recording) / "audio.wav").unlink()
     job = own.do(recording)
     assert job["status"] == "failed"
     assert "removed" in job["error"]
@@ -133,7 +133,7 @@ def test_what_a_job_works_on_may_be_lost(own: Client) -> None:
 
 def test_a_full_disk_is_no_surprise(own: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     recording = own.recording()
-    monkeypatch.setattr(DataFolder, "has_room", lambda *_: False)
+    monkeypatch.setattr(Storage, "has_room", lambda *_: False)
     for answer in (own.upload(sound(0.5)), own.ask(recording)):
         assert answer.status_code == 507
         assert "disk is full" in answer.json()["detail"]
@@ -149,7 +149,7 @@ def test_a_disk_that_fills_up_during_an_upload(
 
     async def into_the_full(chunks, content_type, _, most_bytes):
         # A device that has no room for a single byte.
-        place = own.studio.folder.partial / "full"
+        place = own.studio.storage.partial / "full"
         place.symlink_to("/dev/full")
         monkeypatch.setattr(Path, "open", lambda *_: open("/dev/full", "wb", buffering=0))  # noqa: PTH123, SIM115
         try:
@@ -161,7 +161,7 @@ def test_a_disk_that_fills_up_during_an_upload(
     monkeypatch.setattr(recordings, "receive", into_the_full)
     answer = own.upload(sound(0.6))
     assert answer.status_code == 507
-    assert not list(own.studio.folder.partial.iterdir())
+    assert not list(own.studio.storage.partial.iterdir())
 
 
 def test_jobs_survive_a_restart(opens: Opens, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_jobs_survive_a_restart(opens: Opens, tmp_path: Path) -> None:
     with opens(tmp_path) as client:
         # What was running when the server was ended in order is not to blame for it.
         client.until(running, "running")
-        assert client.studio.store.job(running).attempts == 1
+        assert client.studio.database.job(running).attempts == 1
         assert len(client.stem(done, "target")) == 16_000
         client.http.post(f"/api/jobs/{running}/cancel")
         assert client.until(waiting, "done")["progress"] == 1.0
@@ -188,19 +188,19 @@ def test_jobs_survive_a_restart(opens: Opens, tmp_path: Path) -> None:
 def test_a_job_that_ended_two_servers_is_given_up(opens: Opens, tmp_path: Path) -> None:
     with opens(tmp_path) as client:
         recording = client.recording()
-    from soundsift.studio.store import Store
+    from soundsift.studio.database import Database
 
-    store = Store(tmp_path / "data" / "studio.db")
+    database = Database(tmp_path / "data" / "studio.db")
     request = {"recording": recording, "text": "dog", "spans": [], "not_spans": [], "boxes": []}
     request |= {"preset": "standard", "model": "default", "seed": 0, "mode": "separate"}
     for name in ("a" * 32, "b" * 32):
-        store.add_job(name, recording, None, request, 10)
+        database.add_job(name, recording, None, request, 10)
     for _ in range(2):
-        assert store.begin_next().id == "a" * 32  # type: ignore[union-attr]
-        store.wait_again("a" * 32)
-    store._run("UPDATE jobs SET status = 'running' WHERE id = ?", "a" * 32)
-    assert store.begin_next().id == "b" * 32  # type: ignore[union-attr]
-    store.close()
+        assert database.begin_next().id == "a" * 32  # type: ignore[union-attr]
+        database.wait_again("a" * 32)
+    database._run("UPDATE jobs SET status = 'running' WHERE id = ?", "a" * 32)
+    assert database.begin_next().id == "b" * 32  # type: ignore[union-attr]
+    database.close()
     # As a killed server leaves it: something half written, something nobody knows.
     data = tmp_path / "data"
     (data / "partial" / "half").mkdir()
@@ -219,7 +219,7 @@ def test_what_nobody_uses_expires(opens: Opens, tmp_path: Path) -> None:
         recording = client.recording()
         job = client.do(recording)["id"]
         client.http.get(f"/api/jobs/{job}/stems/target?format=flac")
-        folder, now = client.studio.folder, time.time()
+        folder, now = client.studio.storage, time.time()
         client.studio.sweep(now + 90)
         assert len(list(folder.copies.iterdir())) == 1
         client.studio.sweep(now + 200)
@@ -233,9 +233,9 @@ def test_what_nobody_uses_expires(opens: Opens, tmp_path: Path) -> None:
 
 
 def test_a_folder_serves_one_server(tmp_path: Path) -> None:
-    folder = DataFolder(tmp_path / "data")
+    folder = Storage(tmp_path / "data")
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
     with pytest.raises(SoundsiftError, match="in use by another studio"):
-        DataFolder(tmp_path / "data")
+        Storage(tmp_path / "data")
     folder.close()
-    DataFolder(tmp_path / "data").close()
+    Storage(tmp_path / "data").close()

@@ -117,8 +117,8 @@ def test_bad_uploads(client: Client, data: bytes, status: int, part: str) -> Non
     answer = client.upload(data)
     assert answer.status_code == status
     assert answer.json()["detail"].startswith(part)
-    assert str(client.studio.folder.path) not in answer.text
-    assert not list(client.studio.folder.partial.iterdir())
+    assert str(client.studio.storage.path) not in answer.text
+    assert not list(client.studio.storage.partial.iterdir())
 
 
 def test_what_is_no_form_is_refused(client: Client) -> None:
@@ -150,7 +150,7 @@ def test_a_job_from_its_request_to_its_stems(client: Client) -> None:
     assert settings.json()["seed"] == 5
     assert settings.json()["input"] == "street.wav"
     assert settings.json()["command"] == done["command"]
-    assert str(client.studio.folder.path) not in settings.text
+    assert str(client.studio.storage.path) not in settings.text
     listed = client.http.get("/api/jobs?limit=1").json()["jobs"]
     assert [one["id"] for one in listed] == [job]
     points = client.http.get(f"/api/jobs/{job}/stems/target/peaks?points=3").json()
@@ -329,13 +329,13 @@ def test_no_path_leads_out(client: Client, path: str) -> None:
 
 
 def test_names_of_uploads_touch_no_file(client: Client) -> None:
-    before = {p for p in client.studio.folder.path.parent.rglob("*") if p.is_file()}
+    before = {p for p in client.studio.storage.path.parent.rglob("*") if p.is_file()}
     for number, name in enumerate(("../../escaped.wav", "/tmp/escaped.wav", "..\\..\\escaped.wav")):
         facts = client.upload(sound(0.5 + number / 10), name).json()
         assert facts["name"] == "escaped.wav"
-        new = {p for p in client.studio.folder.path.parent.rglob("*") if p.is_file()} - before
+        new = {p for p in client.studio.storage.path.parent.rglob("*") if p.is_file()} - before
         assert not [path for path in new if "escaped" in path.name]
-        assert all(client.studio.folder.path in path.parents for path in new)
+        assert all(client.studio.storage.path in path.parents for path in new)
 
 
 def test_what_is_in_use_stays(client: Client) -> None:
@@ -356,7 +356,7 @@ def test_what_is_removed_is_gone(client: Client) -> None:
     job = client.do(recording)["id"]
     client.http.get(f"/api/jobs/{job}/stems/target?format=mp3")
     client.http.get(f"/api/recordings/{recording}/audio?format=mp3")
-    folder = client.studio.folder
+    folder = client.studio.storage
     assert client.http.delete(f"/api/recordings/{recording}").status_code == 204
     # The stems of a removed recording stay.
     assert len(client.stem(job, "target")) == 19_200
@@ -428,8 +428,8 @@ def test_the_page_is_served(opens, tmp_path: Path) -> None:
     from starlette.testclient import TestClient
 
     from soundsift.studio.app import make_app
+    from soundsift.studio.server import Studio
     from soundsift.studio.settings import Settings
-    from soundsift.studio.state import Studio
 
     page = tmp_path / "page"
     (page / "vendor").mkdir(parents=True)
@@ -451,5 +451,5 @@ def test_the_page_is_served(opens, tmp_path: Path) -> None:
             assert http.get(path).status_code == 404
     finally:
         studio.decoders.close()
-        studio.store.close()
-        studio.folder.close()
+        studio.database.close()
+        studio.storage.close()

@@ -9,8 +9,8 @@ pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 
 from starlette.testclient import TestClient
 
+from soundsift.studio.errors import in_use
 from soundsift.studio.limits import Limits
-from soundsift.studio.problems import in_use
 from soundsift.studio.security import COOKIE, Guard, OneTimeLinks
 from soundsift.studio.settings import Settings
 
@@ -140,7 +140,7 @@ def test_every_answer_has_the_headers(path: str) -> None:
     assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cross-origin-resource-policy"] == "same-origin"
-    assert headers["cache-control"] == "no-store"
+    assert headers["cache-control"] == "no-database"
 
 
 def test_refusals_have_the_headers_too() -> None:

@@ -86,7 +86,7 @@ def test_what_is_silent_can_be_gone_on_from(model: Path, opens: Opens, tmp_path:
     models = {"tiny": str(model)}
     with opens(tmp_path, engine=Separators(models, "cpu", "float32"), models=models) as client:
         first = client.do(client.recording(1.0), "dog", model="tiny")
-        stem = client.studio.folder.stem(first["id"], "residual")
+        stem = client.studio.storage.stem(first["id"], "residual")
         soundfile.write(stem, np.zeros((16_000, 2)), 16_000, "PCM_16")
         second = client.do({"job": first["id"], "stem": "residual"}, "cat", model="tiny")
         assert second["error"] is None

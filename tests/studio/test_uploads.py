@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("python_multipart", reason="pip install 'soundsift[studio]'")
 
-from soundsift.studio.problems import RequestError
+from soundsift.studio.errors import RequestError
 from soundsift.studio.uploads import Upload, clean_name, receive
 
 DATA = bytes(range(256)) * 40 + b"\r\n--sep\r\nnot the end"

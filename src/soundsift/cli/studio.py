@@ -14,7 +14,7 @@ from soundsift.cli.requirements import need
 from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
-    from soundsift.studio.state import Studio
+    from soundsift.studio.server import Studio
 
 STUDIO_EXAMPLES = """Examples:
 
@@ -166,11 +166,11 @@ def _run(
 ) -> None:
     need("studio", *_MODULES)
 
+    from soundsift.studio.http_server import address, listen
+    from soundsift.studio.http_server import serve as answer
     from soundsift.studio.limits import Limits
-    from soundsift.studio.serve import address, listen
-    from soundsift.studio.serve import serve as answer
+    from soundsift.studio.server import Studio
     from soundsift.studio.settings import Settings, is_loopback, usual_folder
-    from soundsift.studio.state import Studio
 
     if token is not None and len(token) < 16:
         raise SoundsiftError(
@@ -218,7 +218,7 @@ def _run(
 
 def _take(studio: Studio, file: Path) -> None:
     """Have a file among the recordings before anybody asks."""
-    from soundsift.studio.problems import RequestError
+    from soundsift.studio.errors import RequestError
 
     try:
         studio.opened = studio.recordings.take(file).id

@@ -6,6 +6,6 @@ Who talks to whom, each in a process of its own:
                      │
                      └──► decoder.py, forks for every file and limits what the fork may use
 
-All state is in the data folder: a database of recordings and jobs (`store.py`), and their files
+All state is in the data folder: a database of recordings and jobs (`database.py`), and their files
 (`folder.py`), named by the server.
 """

@@ -21,12 +21,12 @@ from starlette.types import ASGIApp
 
 from soundsift.presets import PRESET_NAMES, describe_preset
 from soundsift.studio.docs_page import docs_page
+from soundsift.studio.errors import ALWAYS, RequestError, refusals
 from soundsift.studio.job_routes import job_routes
-from soundsift.studio.messages import Health, Info, Refusal, StemFormat
-from soundsift.studio.problems import ALWAYS, RequestError, refusals
 from soundsift.studio.recording_routes import recording_routes
+from soundsift.studio.schemas import Health, Info, Refusal, StemFormat
 from soundsift.studio.security import COOKIE, NONCE, Guard, as_problem
-from soundsift.studio.state import Studio
+from soundsift.studio.server import Studio
 from soundsift.version import __version__
 
 _TEXT_TYPES = {
@@ -114,8 +114,8 @@ def _add_facts(app: FastAPI, studio: Studio) -> None:
         return {
             "status": "ok" if working else "failing",
             "version": __version__,
-            "waiting": studio.store.count("queued"),
-            "running": studio.store.count("running"),
+            "waiting": studio.database.count("queued"),
+            "running": studio.database.count("running"),
         }
 
     @app.get(

@@ -19,7 +19,7 @@ def command_line(
     """What to type in a shell.
 
     Args:
-        request: a `soundsift.studio.messages.JobRequest` as a dictionary.
+        request: a `soundsift.studio.schemas.JobRequest` as a dictionary.
         name: of the recording that the first turn began with.
         before: the requests of the turns before, whose stems the command finds in `stems`.
     """

@@ -31,9 +31,9 @@ from soundsift.audio.video import has_picture
 from soundsift.audio.writing import SoundFacts
 from soundsift.errors import SoundsiftError
 from soundsift.separation.stem_files import sound_file
-from soundsift.studio.folder import AUDIO, ORIGINAL, PEAKS
 from soundsift.studio.limits import in_words
 from soundsift.studio.peaks import write_peaks
+from soundsift.studio.storage import AUDIO, ORIGINAL, PEAKS
 
 try:
     import resource

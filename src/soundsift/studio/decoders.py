@@ -13,8 +13,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from soundsift.studio.errors import RequestError, no_room, too_large, unusable
 from soundsift.studio.limits import Limits
-from soundsift.studio.problems import RequestError, no_room, too_large, unusable
 
 _STATUS = {
     "not-audio": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

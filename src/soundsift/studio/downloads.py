@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi.responses import FileResponse
 
-from soundsift.studio.problems import not_found
+from soundsift.studio.errors import not_found
 
 _TYPES = {
     ".wav": "audio/wav",

@@ -26,7 +26,7 @@ class Task:
         name: of the recording, for people.
         video: the recording's file, if it has a picture.
         folder: for the result; made anew.
-        request: a `soundsift.studio.messages.JobRequest` as a dictionary.
+        request: a `soundsift.studio.schemas.JobRequest` as a dictionary.
         seconds: that it may take.
     """
 

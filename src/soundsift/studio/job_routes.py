@@ -13,8 +13,11 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from soundsift.studio.database import JobRow, RecordingRow
 from soundsift.studio.downloads import RANGE, SOUND_ANSWERS, sound_response
-from soundsift.studio.messages import (
+from soundsift.studio.errors import RequestError, in_use, refusals, unusable
+from soundsift.studio.recording_routes import Download, Points
+from soundsift.studio.schemas import (
     JobAccepted,
     JobId,
     JobList,
@@ -24,10 +27,7 @@ from soundsift.studio.messages import (
     Stem,
     StemFormat,
 )
-from soundsift.studio.problems import RequestError, in_use, refusals, unusable
-from soundsift.studio.recording_routes import Download, Points
-from soundsift.studio.state import Studio
-from soundsift.studio.store import JobRow, RecordingRow
+from soundsift.studio.server import Studio
 
 _TICK_SECONDS = 0.1
 #: A connection on which nothing comes for long is taken for dead on the way.
@@ -126,7 +126,7 @@ def job_routes(studio: Studio) -> APIRouter:
         """
         row = jobs.find(job_id)
         source = jobs.stem(row, stem)
-        recording = studio.store.recording(row.recording)
+        recording = studio.database.recording(row.recording)
         picture = _picture(recording) if format == "video" else None
         name = "recording" if recording is None else recording.name
         path = studio.recordings.copy(source, format, f"{row.id}.{stem}", name, picture)
@@ -141,7 +141,7 @@ def job_routes(studio: Studio) -> APIRouter:
         """Least and greatest samples of a stem, for drawing."""
         row = jobs.find(job_id)
         found = studio.recordings.drawn(jobs.stem(row, stem), f"{row.id}.{stem}", points)
-        recording = studio.store.recording(row.recording)
+        recording = studio.database.recording(row.recording)
         return found | {"seconds": 0.0 if recording is None else recording.seconds}
 
     @router.get("/{job_id}/settings", response_class=JSONResponse, responses=refusals(404, 409))

@@ -13,14 +13,14 @@ from typing import Any, Protocol
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import Prompt, Span
 from soundsift.studio.command import command_line
+from soundsift.studio.database import Database, JobRow, RecordingRow
+from soundsift.studio.device_worker import DeviceWorker
 from soundsift.studio.engine import Engine, Task
-from soundsift.studio.folder import AUDIO, ORIGINAL, DataFolder
-from soundsift.studio.lane import Lane
+from soundsift.studio.errors import busy, in_use, no_room, not_found, unusable
 from soundsift.studio.limits import Limits
-from soundsift.studio.messages import STEMS, JobRequest, StemOf
-from soundsift.studio.problems import busy, in_use, no_room, not_found, unusable
 from soundsift.studio.recordings import Recordings
-from soundsift.studio.store import JobRow, RecordingRow, Store
+from soundsift.studio.schemas import STEMS, JobRequest, StemOf
+from soundsift.studio.storage import AUDIO, ORIGINAL, Storage
 from soundsift.studio.worker import Ending
 
 #: A job whose worker was lost, or whose server was, is begun once more.
@@ -61,8 +61,8 @@ class Jobs:
     """All jobs of a server. Methods may be called from any thread.
 
     Args:
-        folder: the data folder.
-        store: the database.
+        storage: the data folder.
+        database: the database.
         recordings: what jobs work on.
         limits: how many may wait.
         engines: one for each device.
@@ -72,39 +72,41 @@ class Jobs:
 
     def __init__(
         self,
-        folder: DataFolder,
-        store: Store,
+        storage: Storage,
+        database: Database,
         recordings: Recordings,
         limits: Limits,
         engines: Sequence[Engine],
         models: Sequence[str],
         watcher: Watcher,
     ) -> None:
-        self._folder, self._store, self._recordings = folder, store, recordings
+        self._storage, self._database, self._recordings = storage, database, recordings
         self._limits, self._models, self._watcher = limits, tuple(models), watcher
         self._arrived = threading.Condition()
         self._lock = threading.Lock()
         self._live: dict[str, _Live] = {}
         self._stopping = False
-        self.lanes = [Lane(engine, self, watcher.worker_restarted) for engine in engines]
+        self.device_workers = [
+            DeviceWorker(engine, self, watcher.worker_restarted) for engine in engines
+        ]
 
     def start(self) -> None:
         """Take up what the last server left, and begin to work."""
-        for row in self._store.interrupted():
+        for row in self._database.interrupted():
             if row.attempts < _ATTEMPTS:
-                self._store.wait_again(row.id)
+                self._database.wait_again(row.id)
             else:
-                self._store.finish(row.id, "failed", error=_INTERRUPTED)
-        for lane in self.lanes:
-            lane.start()
+                self._database.finish(row.id, "failed", error=_INTERRUPTED)
+        for worker in self.device_workers:
+            worker.start()
 
     def stop(self) -> None:
         """End; what is not done is taken up by the next server."""
         self._stopping = True
         with self._arrived:
             self._arrived.notify_all()
-        for lane in self.lanes:
-            lane.stop()
+        for worker in self.device_workers:
+            worker.stop()
 
     @property
     def stopping(self) -> bool:
@@ -114,7 +116,7 @@ class Jobs:
     @property
     def working(self) -> bool:
         """Whether every device takes jobs."""
-        return all(lane.alive for lane in self.lanes)
+        return all(worker.alive for worker in self.device_workers)
 
     # --- asked for --------------------------------------------------------------------------------
 
@@ -132,11 +134,11 @@ class Jobs:
         if request.seed is None:
             request = request.model_copy(update={"seed": secrets.randbelow(2**31)})
         bytes_needed = recording.seconds * recording.sample_rate * recording.channels * 8
-        if not self._folder.has_room(round(bytes_needed), self._limits.reserve_bytes):
+        if not self._storage.has_room(round(bytes_needed), self._limits.reserve_bytes):
             raise no_room()
         identity = secrets.token_hex(16)
         asked = request.model_dump(mode="json")
-        if not self._store.add_job(identity, recording.id, source, asked, self._limits.queue):
+        if not self._database.add_job(identity, recording.id, source, asked, self._limits.queue):
             queue = self._limits.queue
             waiting = "One job is" if queue == 1 else f"{queue} jobs are"
             raise busy(f"{waiting} waiting, and no more are taken now.", self._until_free())
@@ -150,7 +152,7 @@ class Jobs:
         Raises:
             RequestError: there is none.
         """
-        row = self._store.job(identity)
+        row = self._database.job(identity)
         if row is None:
             raise not_found("job", identity)
         return row
@@ -158,14 +160,16 @@ class Jobs:
     def describe(self, row: JobRow) -> dict[str, Any]:
         """A job as a `JobOut`, how far it is included."""
         fraction, eta = self._progress(row)
-        recording = self._store.recording(row.recording)
+        recording = self._database.recording(row.recording)
         name = "recording" if recording is None else recording.name
+        queued = row.status == "queued"
+        waiting = self._database.waiting_before(row.number) if queued else None
         return {
             "id": row.id,
             "status": row.status,
             "progress": fraction,
             "eta": eta,
-            "waiting": self._store.waiting_before(row.number) if row.status == "queued" else None,
+            "waiting": waiting,
             "error": row.error,
             "request": row.request,
             "recording": row.recording,
@@ -182,7 +186,7 @@ class Jobs:
 
     def history(self, limit: int, offset: int) -> list[dict[str, Any]]:
         """Jobs as `JobOut`, the newest first."""
-        return [self.describe(row) for row in self._store.jobs(limit, offset)]
+        return [self.describe(row) for row in self._database.jobs(limit, offset)]
 
     def cancel(self, identity: str) -> JobRow:
         """Stop a job, if it has not ended; how it is then.
@@ -191,7 +195,7 @@ class Jobs:
             RequestError: there is none.
         """
         self.find(identity)
-        if not self._store.cancel_waiting(identity):
+        if not self._database.cancel_waiting(identity):
             with self._lock:
                 if identity in self._live:
                     self._live[identity].cancelled = True
@@ -204,7 +208,7 @@ class Jobs:
             RequestError: there is none, it has not ended, or one that has not needs it.
         """
         row = self.find(identity)
-        if not self._store.remove_job(identity):
+        if not self._database.remove_job(identity):
             reason = (
                 "has not ended" if row.status in ("queued", "running") else "is needed by another"
             )
@@ -217,56 +221,56 @@ class Jobs:
         Raises:
             RequestError: it is not done.
         """
-        path = self._folder.stem(row.id, stem)
+        path = self._storage.stem(row.id, stem)
         if row.status != "done" or not path.exists():
             raise in_use(f"Job {row.id} is {row.status}; stems come from jobs that are done.")
-        self._store.use_job(row.id)
-        self._store.use_recording(row.recording)
+        self._database.use_job(row.id)
+        self._database.use_recording(row.recording)
         return path
 
     def sweep(self, before: float) -> None:
         """Remove those whose results were last asked for before that."""
-        for row in self._store.old_jobs(before):
-            if self._store.remove_job(row.id):
+        for row in self._database.old_jobs(before):
+            if self._database.remove_job(row.id):
                 self._forget(row.id)
 
     # --- for the lanes ----------------------------------------------------------------------------
 
     def next_task(self) -> Task | None:
-        """See `soundsift.studio.lane.Work`."""
+        """See `soundsift.studio.device_worker.Work`."""
         with self._lock:
-            row = None if self._stopping else self._store.begin_next()
+            row = None if self._stopping else self._database.begin_next()
             if row is not None:
                 self._live[row.id] = _Live()
         if row is None:
             with self._arrived:
-                if not self._stopping and not self._store.count("queued"):
+                if not self._stopping and not self._database.count("queued"):
                     self._arrived.wait(_WAIT_SECONDS)
             return None
-        recording = self._store.recording(row.recording)
+        recording = self._database.recording(row.recording)
         source = self._source_file(row)
         if recording is None or not source.exists():
             self.ended(row.id, Ending("failed", "What the job works on has been removed."))
             return None
-        video = self._folder.recording(row.recording) / ORIGINAL if recording.has_video else None
-        self._folder.remove(self._folder.job(row.id))
+        video = self._storage.recording(row.recording) / ORIGINAL if recording.has_video else None
+        self._storage.remove(self._storage.job(row.id))
         return Task(
             row.id,
             source,
             recording.name,
             video,
-            self._folder.job(row.id),
+            self._storage.job(row.id),
             row.request,
             self._limits.of_job(recording.seconds),
         )
 
     def is_cancelled(self, identity: str) -> bool:
-        """See `soundsift.studio.lane.Work`."""
+        """See `soundsift.studio.device_worker.Work`."""
         with self._lock:
             return self._live[identity].cancelled
 
     def progressed(self, identity: str, fraction: float) -> None:
-        """See `soundsift.studio.lane.Work`."""
+        """See `soundsift.studio.device_worker.Work`."""
         with self._lock:
             live = self._live[identity]
             live.fraction = max(live.fraction, fraction)
@@ -274,11 +278,11 @@ class Jobs:
                 live.first = (time.monotonic(), fraction)
 
     def ended(self, identity: str, ending: Ending) -> None:
-        """See `soundsift.studio.lane.Work`."""
+        """See `soundsift.studio.device_worker.Work`."""
         result = ending.result
         if ending.status != "done":
-            self._folder.remove(self._folder.job(identity))
-        self._store.finish(
+            self._storage.remove(self._storage.job(identity))
+        self._database.finish(
             identity,
             ending.status,
             error=ending.error,
@@ -286,28 +290,28 @@ class Jobs:
             target_level_db=None if result is None else round(result.target_level_db, 2),
         )
         self._forget_progress(identity)
-        row = self._store.job(identity)
+        row = self._database.job(identity)
         if row is not None and row.started is not None:
             self._watcher.job_ended(ending.status, time.time() - row.started)
 
     def lost(self, identity: str) -> None:
-        """See `soundsift.studio.lane.Work`."""
-        row = self._store.job(identity)
+        """See `soundsift.studio.device_worker.Work`."""
+        row = self._database.job(identity)
         if self.is_cancelled(identity):
             self.ended(identity, Ending("cancelled"))
         elif row is not None and row.attempts < _ATTEMPTS:
             self._forget_progress(identity)
-            self._store.wait_again(identity)
+            self._database.wait_again(identity)
         else:
             self.ended(identity, Ending("failed", _LOST))
 
     def left(self, identity: str) -> None:
-        """See `soundsift.studio.lane.Work`."""
+        """See `soundsift.studio.device_worker.Work`."""
         if self.is_cancelled(identity):
             self.ended(identity, Ending("cancelled"))
         else:
             self._forget_progress(identity)
-            self._store.wait_again(identity, counted=False)
+            self._database.wait_again(identity, counted=False)
 
     # --- within -----------------------------------------------------------------------------------
 
@@ -322,15 +326,15 @@ class Jobs:
 
     def _source_file(self, row: JobRow) -> Path:
         if row.source_job is not None and row.source_stem is not None:
-            return self._folder.stem(row.source_job, row.source_stem)
-        return self._folder.recording(row.recording) / AUDIO
+            return self._storage.stem(row.source_job, row.source_stem)
+        return self._storage.recording(row.recording) / AUDIO
 
     def _before(self, row: JobRow) -> list[Mapping[str, Any]]:
         """Requests of the turns before this one, the first one first."""
         turns: list[Mapping[str, Any]] = []
         before = row
         while before.source_job is not None:
-            found = self._store.job(before.source_job)
+            found = self._database.job(before.source_job)
             if found is None:
                 break
             turns.insert(0, found.request)
@@ -354,7 +358,7 @@ class Jobs:
         guesses = [
             eta
             for identity in list(self._live)
-            if (row := self._store.job(identity)) is not None
+            if (row := self._database.job(identity)) is not None
             if (eta := self._progress(row)[1]) is not None
         ]
         return min(max(min(guesses, default=5.0), 1.0), 600.0)
@@ -364,7 +368,7 @@ class Jobs:
             self._live.pop(identity, None)
 
     def _forget(self, identity: str) -> None:
-        self._folder.remove(self._folder.job(identity))
+        self._storage.remove(self._storage.job(identity))
         for stem in STEMS:
             self._recordings.forget_copies(f"{identity}.{stem}")
 

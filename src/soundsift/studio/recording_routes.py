@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from soundsift.studio.database import RecordingRow
 from soundsift.studio.downloads import RANGE, SOUND_ANSWERS, sound_response
-from soundsift.studio.messages import Peaks, RecordingId, RecordingOut, SoundFormat
-from soundsift.studio.problems import refusals
-from soundsift.studio.state import Studio
-from soundsift.studio.store import RecordingRow
+from soundsift.studio.errors import refusals
+from soundsift.studio.schemas import Peaks, RecordingId, RecordingOut, SoundFormat
+from soundsift.studio.server import Studio
 
 _FORM = {
     "requestBody": {

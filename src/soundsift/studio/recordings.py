@@ -14,12 +14,12 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from soundsift.digest import file_digest
+from soundsift.studio.database import Database, RecordingRow
 from soundsift.studio.decoders import Decoders
-from soundsift.studio.folder import AUDIO, ORIGINAL, PEAKS, DataFolder
+from soundsift.studio.errors import in_use, no_room, not_found, too_large, unusable
 from soundsift.studio.limits import Limits
 from soundsift.studio.peaks import read_peaks
-from soundsift.studio.problems import in_use, no_room, not_found, too_large, unusable
-from soundsift.studio.store import RecordingRow, Store
+from soundsift.studio.storage import AUDIO, ORIGINAL, PEAKS, Storage
 from soundsift.studio.uploads import Upload, clean_name, receive
 
 
@@ -27,16 +27,16 @@ class Recordings:
     """All recordings of a server. Methods may be called from any thread.
 
     Args:
-        folder: the data folder.
-        store: the database.
+        storage: the data folder.
+        database: the database.
         decoders: read and write media files.
         limits: of what is taken.
     """
 
     def __init__(
-        self, folder: DataFolder, store: Store, decoders: Decoders, limits: Limits
+        self, storage: Storage, database: Database, decoders: Decoders, limits: Limits
     ) -> None:
-        self._folder, self._store = folder, store
+        self._storage, self._database = storage, database
         self._decoders, self._limits = decoders, limits
         self._locks = _Locks()
 
@@ -46,10 +46,10 @@ class Recordings:
         Raises:
             RequestError: there is none.
         """
-        row = self._store.recording(identity)
+        row = self._database.recording(identity)
         if row is None:
             raise not_found("recording", identity)
-        self._store.use_recording(identity)
+        self._database.use_recording(identity)
         return row
 
     async def receive(
@@ -70,9 +70,9 @@ class Recordings:
             raise too_large(
                 f"The upload has {announced} bytes; at most {limits.upload_bytes} were expected."
             )
-        if not self._folder.has_room(announced or 0, limits.reserve_bytes):
+        if not self._storage.has_room(announced or 0, limits.reserve_bytes):
             raise no_room()
-        partial = self._folder.new_partial()
+        partial = self._storage.new_partial()
         try:
             try:
                 upload = await receive(
@@ -84,7 +84,7 @@ class Recordings:
                 raise
             return await run_in_threadpool(self._keep, partial, upload)
         finally:
-            self._folder.remove(partial)
+            self._storage.remove(partial)
 
     def take(self, path: Path) -> RecordingRow:
         """Take in a file of the one who started the server.
@@ -97,13 +97,13 @@ class Recordings:
         if size > self._limits.upload_bytes:
             most = self._limits.upload_bytes / (1 << 20)
             raise too_large(f"{path} is too large; at most {most:g} MiB were expected.")
-        partial = self._folder.new_partial()
+        partial = self._storage.new_partial()
         try:
             shutil.copyfile(path, partial / ORIGINAL)
             digest = file_digest(partial / ORIGINAL)
             return self._keep(partial, Upload(clean_name(path.name), digest, size))
         finally:
-            self._folder.remove(partial)
+            self._storage.remove(partial)
 
     def audio(self, row: RecordingRow, kind: str) -> Path:
         """The sound of a recording as a file.
@@ -147,11 +147,11 @@ class Recordings:
         if kind == "wav":
             return source
         suffix = f".{kind}" if picture is None else picture.suffix
-        place = self._folder.copies / f"{key}{suffix}"
+        place = self._storage.copies / f"{key}{suffix}"
 
         def write(into: Path) -> None:
             video = None if picture is None else self._file(picture.id, ORIGINAL)
-            if not self._folder.has_room(source.stat().st_size, self._limits.reserve_bytes):
+            if not self._storage.has_room(source.stat().st_size, self._limits.reserve_bytes):
                 raise no_room()
             self._decoders.copy(source, into, kind, video, name)
 
@@ -159,7 +159,7 @@ class Recordings:
 
     def drawn(self, source: Path, key: str, points: int) -> dict[str, Any]:
         """Peaks of a sound of ours, `key` as for `copy`."""
-        place = self._folder.copies / f"{key}.npy"
+        place = self._storage.copies / f"{key}.npy"
         return read_peaks(self._once(place, lambda into: self._decoders.draw(source, into)), points)
 
     def remove(self, identity: str) -> None:
@@ -169,44 +169,44 @@ class Recordings:
             RequestError: there is none, or a job that has not ended needs it.
         """
         row = self.find(identity)
-        if not self._store.remove_recording(identity):
+        if not self._database.remove_recording(identity):
             raise in_use(f"{row.name} is needed by a job that has not ended; cancel that first.")
         self._forget(identity)
 
     def sweep(self, before: float) -> None:
         """Remove those that were last used before that, and that no job is left of."""
-        for row in self._store.old_recordings(before):
-            if self._store.remove_recording(row.id):
+        for row in self._database.old_recordings(before):
+            if self._database.remove_recording(row.id):
                 self._forget(row.id)
 
     def forget_copies(self, key: str) -> None:
         """Remove a sound's copies in other formats."""
-        for path in list(self._folder.copies.glob(f"{key}.*")):
-            self._folder.remove(path)
+        for path in list(self._storage.copies.glob(f"{key}.*")):
+            self._storage.remove(path)
 
     def _forget(self, identity: str) -> None:
-        self._folder.remove(self._folder.recording(identity))
+        self._storage.remove(self._storage.recording(identity))
         self.forget_copies(identity)
 
     def _keep(self, partial: Path, upload: Upload) -> RecordingRow:
         """Decode what has come in, and give it its place."""
         identity = upload.sha256
-        place = self._folder.recording(identity)
+        place = self._storage.recording(identity)
         with self._locks.of(identity):
-            known = self._store.recording(identity)
+            known = self._database.recording(identity)
             if known is None or not (place / AUDIO).exists():
                 facts = self._decoders.take(partial, upload.name)
-                self._folder.remove(place)
+                self._storage.remove(place)
                 partial.rename(place)
             else:
                 names = ("seconds", "sample_rate", "channels", "has_video", "suffix")
                 facts = {field: getattr(known, field) for field in names}
             row = RecordingRow(id=identity, name=upload.name, bytes=upload.size, **facts)
-            self._store.add_recording(row)
+            self._database.add_recording(row)
         return row
 
     def _file(self, identity: str, name: str) -> Path:
-        path = self._folder.recording(identity) / name
+        path = self._storage.recording(identity) / name
         if not path.exists():
             raise not_found("recording", identity)
         return path
@@ -217,13 +217,13 @@ class Recordings:
             if place.exists():
                 os.utime(place)
                 return place
-            partial = self._folder.new_partial()
+            partial = self._storage.new_partial()
             try:
                 into = partial / place.name
                 write(into)
                 into.replace(place)
             finally:
-                self._folder.remove(partial)
+                self._storage.remove(partial)
         return place
 
 

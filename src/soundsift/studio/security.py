@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from soundsift.studio.errors import RequestError, busy, no_room, too_large
 from soundsift.studio.limits import Rate
-from soundsift.studio.problems import RequestError, busy, no_room, too_large
 from soundsift.studio.settings import Settings, is_address, is_loopback
 
 COOKIE = "soundsift_token"
@@ -31,7 +31,7 @@ _HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), payment=(), usb=(), microphone=(self)",
-    "cache-control": "no-store",
+    "cache-control": "no-database",
 }
 
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from python_multipart.exceptions import FormParserError, MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from soundsift.studio.problems import RequestError, too_large
+from soundsift.studio.errors import RequestError, too_large
 
 _LONGEST_NAME = 200
 #: Between the parts of a form, around the file.

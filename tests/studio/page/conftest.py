@@ -178,13 +178,13 @@ class Visit:
     strangers: list[str] = field(default_factory=list)
 
     def open(self, path: Path) -> None:
-        """Choose a file, and wait for its lane."""
+        """Choose a file, and wait for its track."""
         self.page.set_input_files("#file", path)
         self.page.wait_for_selector("#studio:not([hidden])")
         self.settled()
 
     def settled(self) -> None:
-        self.page.wait_for_selector("#lanes[aria-busy=false] .lane")
+        self.page.wait_for_selector("#tracks[aria-busy=false] .track")
 
     def until(self, expression: str) -> None:
         """Wait for what no selector tells; Playwright's own way needs `eval`, which is shut."""
@@ -199,9 +199,9 @@ class Visit:
         self.page.click(f"button[name=mode][value={mode}]")
 
     def result(self, count: int = 1) -> None:
-        """Wait until so many results are in the history and the lanes of one are shown."""
+        """Wait until so many results are in the history and the tracks of one are shown."""
         self.page.wait_for_selector(f".turn.done >> nth={count - 1}")
-        self.page.wait_for_selector(".lane[data-lane=residual]")
+        self.page.wait_for_selector(".track[data-track=residual]")
         self.settled()
 
     def turn(self, text: str | None, mode: str = "separate", count: int = 1) -> None:

@@ -92,10 +92,10 @@ class Sieve:
 
 
 def main() -> None:
+    from soundsift.studio.http_server import address, listen, serve
     from soundsift.studio.limits import Limits
-    from soundsift.studio.serve import address, listen, serve
+    from soundsift.studio.server import Studio
     from soundsift.studio.settings import Settings
-    from soundsift.studio.state import Studio
 
     listener = listen("127.0.0.1", 0)
     limits = Limits(**json.loads(sys.argv[2]) if sys.argv[2:] else {})

@@ -51,7 +51,7 @@ def spans_shown(page) -> list[tuple[str, float, float]]:
     ]
 
 
-LANE = ".lane[data-lane=source] .lane-view"
+TRACK = ".track[data-track=source] .track-view"
 
 
 def test_text(visit, server, clip, tmp_path) -> None:
@@ -63,7 +63,7 @@ def test_text(visit, server, clip, tmp_path) -> None:
     residual = visit.stem("residual", tmp_path)
     np.testing.assert_array_equal(target.astype(int) + residual, clip.samples)
     page = visit.page
-    assert page.locator(".lane h3").all_inner_texts() == ["Original", "Isolated", "Without"]
+    assert page.locator(".track h3").all_inner_texts() == ["Original", "Isolated", "Without"]
     assert "soundsift separate 'two tones.wav' --text low" in page.inner_text("#command")
     settings = json.loads(visit.save("#settings", tmp_path).read_text())
     assert settings["seed"] == 0
@@ -78,15 +78,15 @@ def test_drawn_spans(visit, server, clip, tmp_path) -> None:
     page = visit.page
     assert page.is_disabled("button[value=separate]")
     # The first on the waveform, the second on the spectrogram below it.
-    drag(page, LANE, 0.2, 0.6, height=0.25)
+    drag(page, TRACK, 0.2, 0.6, height=0.25)
     page.click("label.not-heard")
-    drag(page, LANE, 0.7, 0.8, height=0.8)
+    drag(page, TRACK, 0.7, 0.8, height=0.8)
     (plus, start, end), (minus, *_) = spans_shown(page)
     assert (plus, minus) == ("+", "−")
     assert start == pytest.approx(0.6, abs=0.05)
     assert end == pytest.approx(1.8, abs=0.05)
     # The end of the first one, dragged on by its inner side.
-    drag(page, LANE, 0.597, 0.647, height=0.25)
+    drag(page, TRACK, 0.597, 0.647, height=0.25)
     assert spans_shown(page)[0][2] == pytest.approx(1.95, abs=0.06)
     # The second as numbers, to the hundredth.
     page.fill("#span-list li:nth-child(2) [data-part=from]", "1.5")
@@ -102,19 +102,19 @@ def test_drawn_spans(visit, server, clip, tmp_path) -> None:
     assert (expected == 0).mean() > 0.5 > (clip.samples == 0).mean()
 
 
-WAVEFORM = f"{LANE} [part=canvases]"
-SPECTROGRAM = f"{LANE} [part=wrapper] > div:last-child"
+WAVEFORM = f"{TRACK} [part=canvases]"
+SPECTROGRAM = f"{TRACK} [part=wrapper] > div:last-child"
 
 
 @pytest.mark.parametrize("part", [WAVEFORM, SPECTROGRAM], ids=["waveform", "spectrogram"])
 def test_a_span_drawn_on(visit, server, clip, tmp_path, part) -> None:
     visit.open(clip.path)
     page = visit.page
-    # Two pictures, one below the other, as wide as the lane.
+    # Two pictures, one below the other, as wide as the track.
     wave, spectrogram = (page.locator(one).bounding_box() for one in (WAVEFORM, SPECTROGRAM))
     assert wave["y"] + wave["height"] <= spectrogram["y"] + 1
-    lane = page.locator(LANE).bounding_box()
-    assert wave["width"] == spectrogram["width"] == pytest.approx(lane["width"], abs=2)
+    track = page.locator(TRACK).bounding_box()
+    assert wave["width"] == spectrogram["width"] == pytest.approx(track["width"], abs=2)
     # From right to left is as good.
     drag(page, part, 5 / 6, 2 / 3)
     page.wait_for_selector("#span-list li")
@@ -141,7 +141,7 @@ def test_a_span_drawn_on(visit, server, clip, tmp_path, part) -> None:
 def test_spans_by_keyboard(visit, clip) -> None:
     visit.open(clip.path)
     page = visit.page
-    drag(page, LANE, 0.2, 0.6)
+    drag(page, TRACK, 0.2, 0.6)
     before = spans_shown(page)[0]
     page.focus("[data-span][role=group]")
     page.keyboard.press("ArrowRight")
@@ -214,7 +214,7 @@ def test_remove(visit, server, clip, tmp_path) -> None:
     visit.open(clip.path)
     visit.turn("low", "remove")
     pressed = visit.page.get_attribute(
-        "[data-lane=residual] [aria-label='Without: solo']", "aria-pressed"
+        "[data-track=residual] [aria-label='Without: solo']", "aria-pressed"
     )
     assert pressed == "true"
     residual = visit.stem("residual", tmp_path)
@@ -228,14 +228,14 @@ def test_cancel(visit, server, clip, tmp_path) -> None:
     visit.open(clip.path)
     visit.start("slow low")
     page = visit.page
-    visit.until("document.querySelector('#running progress')?.value > 0.05")
-    assert "left" in page.inner_text(".running-state") or "%" in page.inner_text(".running-state")
-    page.click("#running button")
+    visit.until("document.querySelector('#progress progress')?.value > 0.05")
+    assert "left" in page.inner_text(".progress-state") or "%" in page.inner_text(".progress-state")
+    page.click("#progress button")
     page.wait_for_selector(".turn.cancelled")
     job = visit.jobs()[0]
     assert (job["status"], job["stems"]) == ("cancelled", [])
-    assert page.locator(".lane").count() == 1
-    assert page.is_hidden("#running")
+    assert page.locator(".track").count() == 1
+    assert page.is_hidden("#progress")
     visit.turn("low")
     np.testing.assert_array_equal(visit.stem("target", tmp_path), clip.target(server, "low"))
 
@@ -245,10 +245,10 @@ def test_second_turn_and_undo(visit, server, clip, tmp_path) -> None:
     visit.turn("low")
     page = visit.page
     page.click("button[aria-label='Go on from: Without']")
-    visit.until("document.querySelectorAll('.lane').length === 1")
+    visit.until("document.querySelectorAll('.track').length === 1")
     visit.settled()
     assert page.input_value("#text") == ""
-    drag(page, LANE, 0.0, 0.5)
+    drag(page, TRACK, 0.0, 0.5)
     visit.turn("high", count=2)
     request = visit.jobs()[0]["request"]
     assert request["recording"]["stem"] == "residual"
@@ -270,9 +270,9 @@ def test_reload_during_a_job(visit, server, clip, tmp_path) -> None:
     visit.open(clip.path)
     visit.start("slow high")
     page = visit.page
-    visit.until("document.querySelector('#running progress')?.value > 0.05")
+    visit.until("document.querySelector('#progress progress')?.value > 0.05")
     page.reload()
-    visit.until("document.querySelector('#running progress')?.value > 0.1")
+    visit.until("document.querySelector('#progress progress')?.value > 0.1")
     visit.result()
     assert len([j for j in visit.jobs() if j["request"]["text"] == "slow high"]) == 1
     np.testing.assert_array_equal(visit.stem("target", tmp_path), clip.target(server, "high"))
@@ -310,12 +310,12 @@ def test_redo_with_a_change_and_compare(visit, server, clip) -> None:
     visit.turn("high", count=2)
     page.click(".turn >> nth=1 >> text=Compare")
     page.click(".turn >> nth=0 >> text=Compare")
-    page.wait_for_selector(".lane[data-lane=b]")
+    page.wait_for_selector(".track[data-track=b]")
     visit.settled()
     words = page.inner_text("#comparison")
     assert "prompt: “low” → “high”" in words
     assert "seed: 0 → 7" in words
-    solo = "[data-lane={}] .toggle >> nth=0"
+    solo = "[data-track={}] .toggle >> nth=0"
     page.click("#time")
     for a, b in (("true", "false"), ("false", "true"), ("true", "false")):
         assert page.get_attribute(solo.format("a"), "aria-pressed") == a
@@ -332,7 +332,7 @@ def test_plays_in_step(visit, clip) -> None:
     page.wait_for_selector("#play.playing")
     visit.until("document.getElementById('time').value > '0:00.30'")
     cursors = page.evaluate(
-        "[...document.querySelectorAll('.lane-view > div')].map(d =>"
+        "[...document.querySelectorAll('.track-view > div')].map(d =>"
         " d.shadowRoot.querySelector('.progress').style.width)"
     )
     assert len(cursors) == 3
@@ -377,9 +377,9 @@ def test_a_full_queue_is_said(new_visit, serving, clip) -> None:
         visit.open(clip.path)
         page = visit.page
         visit.start("slow low")
-        page.wait_for_selector(".running-state >> text=%")
+        page.wait_for_selector(".progress-state >> text=%")
         visit.start("slow high")
-        page.wait_for_selector(".running-state >> text=waiting for its turn")
+        page.wait_for_selector(".progress-state >> text=waiting for its turn")
         visit.start("slow low")
         page.wait_for_selector("#error:not([hidden])")
         said = page.inner_text("#error").removesuffix("×").strip()
@@ -392,8 +392,8 @@ def test_a_full_queue_is_said(new_visit, serving, clip) -> None:
         visit.errors.clear()
         # Once there is room, the same button does it.
         for _ in range(2):
-            page.click("#running button:enabled >> nth=0")
-        visit.until("document.getElementById('running').hidden")
+            page.click("#progress button:enabled >> nth=0")
+        visit.until("document.getElementById('progress').hidden")
         visit.turn("low")
         assert page.is_hidden("#error")
 
@@ -443,7 +443,7 @@ def test_a_long_sound_is_drawn_from_its_peaks_and_played_in_parts(visit, tmp_pat
     # Loud in its first half alone.
     inked = page.evaluate(
         """() => {
-          const canvas = document.querySelector(".lane-view > div").shadowRoot
+          const canvas = document.querySelector(".track-view > div").shadowRoot
             .querySelector("[part=canvases] canvas");
           const { width, height } = canvas;
           const row = canvas.getContext("2d").getImageData(0, height / 4, width, 1).data;

@@ -35,7 +35,7 @@ def contrast(one: str, other: str) -> float:
     ("words", "ground"),
     [
         *((words, ground) for words in ("ink", "muted") for ground in ("card", "paper")),
-        *((f"lane-{tone}", "card") for tone in ("original", "isolated", "without", "other")),
+        *((f"track-{tone}", "card") for tone in ("original", "isolated", "without", "other")),
         ("on-accent", "accent"),
         ("on-accent", "accent-strong"),
         ("accent-strong", "card"),

@@ -36,7 +36,7 @@ def test_text_then_span_on_what_is_left(new_visit, model_server, separator, tmp_
         mixture, _ = soundfile.read(FARM, dtype="int16", always_2d=True)
         np.testing.assert_array_equal(shown["target"].astype(int) + shown["residual"], mixture)
         visit.page.click("button[aria-label='Go on from: Without']")
-        visit.until("document.querySelectorAll('.lane').length === 1")
+        visit.until("document.querySelectorAll('.track').length === 1")
         visit.settled()
         visit.page.keyboard.press("Escape")
         visit.page.locator("#time").click()
@@ -72,9 +72,9 @@ def test_from_click_to_sound(new_visit, new_model_server, note, slowness) -> Non
 
 
 def drag(page, start: float, end: float) -> None:
-    lane = page.locator(".lane[data-lane=source] .lane-view")
-    lane.scroll_into_view_if_needed()
-    box = lane.bounding_box()
+    track = page.locator(".track[data-track=source] .track-view")
+    track.scroll_into_view_if_needed()
+    box = track.bounding_box()
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + start * box["width"], y)
     page.mouse.down()

@@ -4,13 +4,13 @@ import * as api from "./api.js";
 import { button, byId, element } from "./dom.js";
 import { Downloads } from "./downloads.js";
 import { differences, History } from "./history.js";
-import { Lanes } from "./lanes.js";
+import { Tracks } from "./tracks.js";
 import { mixDown, save } from "./mixdown.js";
-import { setUpOpening } from "./opening.js";
-import { Picture } from "./picture.js";
+import { setUpUpload } from "./upload.js";
+import { Video } from "./video.js";
 import { Player } from "./player.js";
 import { Prompt } from "./prompt.js";
-import { Running } from "./running.js";
+import { Progress } from "./progress.js";
 import { sameSource, Session, STEM_NAMES, subject } from "./session.js";
 import { setUpShortcuts } from "./shortcuts.js";
 import { SpanList } from "./span-list.js";
@@ -21,10 +21,10 @@ const NOTICE_MS = 6000;
 const session = new Session();
 const spans = new Spans();
 const player = new Player();
-const lanes = new Lanes(byId("lanes"), player, spans);
-const picture = new Picture(byId("picture"), byId("video"), player);
+const tracks = new Tracks(byId("tracks"), player, spans);
+const video = new Video(byId("video-panel"), byId("video"), player);
 const prompt = new Prompt(byId("prompt"), spans, start);
-const running = new Running(byId("running"), cancel);
+const progress = new Progress(byId("progress"), cancel);
 const downloads = new Downloads(byId("downloads"), notice);
 const history = new History(byId("history"), session, { show, redo, compare, remove });
 new SpanList(byId("span-list"), spans);
@@ -156,7 +156,7 @@ const sourceUrl = (source) =>
 
 const stemTone = (stem) => (stem === "target" ? "isolated" : "without");
 
-/** The lanes of the session's view, and which of them are A and B and heard first. */
+/** The tracks of the session's view, and which of them are A and B and heard first. */
 function plan() {
   const { source, compare: pair } = session.view;
   const original = typeof source === "string";
@@ -172,19 +172,19 @@ function plan() {
         about: STEM_NAMES[pair.stem].toLowerCase(), url: api.stemUrl(id, pair.stem),
       };
     };
-    return { lanes: [before, side("a", pair.a), side("b", pair.b)], pair: ["a", "b"], heard: "a" };
+    return { tracks: [before, side("a", pair.a), side("b", pair.b)], pair: ["a", "b"], heard: "a" };
   }
   const job = session.shown;
-  if (job === null) return { lanes: [before], pair: ["source", null], heard: null };
+  if (job === null) return { tracks: [before], pair: ["source", null], heard: null };
   const stems = ["target", "residual"].map((stem) => ({
     key: stem, tone: stemTone(stem), title: STEM_NAMES[stem], about: subject(job.request),
     url: api.stemUrl(job.id, stem),
     actions: [button("Go on from this", () => goOnFrom(job, stem), {
-      title: "The next turn works on this lane", "aria-label": `Go on from: ${STEM_NAMES[stem]}`,
+      title: "The next turn works on this track", "aria-label": `Go on from: ${STEM_NAMES[stem]}`,
     })],
   }));
   const wanted = job.request.mode === "remove" ? "residual" : "target";
-  return { lanes: [before, ...stems], pair: ["source", wanted], heard: wanted };
+  return { tracks: [before, ...stems], pair: ["source", wanted], heard: wanted };
 }
 
 function drawPath() {
@@ -223,25 +223,25 @@ async function drawView() {
   byId("recording").replaceChildren(
     element("strong", {}, recording.name), element("span", {}, facts.join(" · ")));
   document.title = `${recording.name} – Soundsift studio`;
-  picture.show(recording.has_video ? api.videoUrl(recording.id) : null);
+  video.show(recording.has_video ? api.videoUrl(recording.id) : null);
   drawPath();
   drawComparison();
   history.draw();
   downloads.show(session.shown, recording);
-  const { lanes: wanted, ...listening } = plan();
-  await attempt(() => lanes.show(wanted, listening));
+  const { tracks: wanted, ...listening } = plan();
+  await attempt(() => tracks.show(wanted, listening));
   drawAB();
 }
 
 function drawJobs() {
   if (!session.recording) return;
-  running.draw(session.own);
+  progress.draw(session.own);
   history.draw();
 }
 
 function open(recording) {
   showError(null);
-  lanes.forgetSounds();
+  tracks.forgetSounds();
   player.pause();
   player.currentTime = 0;
   session.open(recording);
@@ -252,8 +252,8 @@ function open(recording) {
 // Transport
 
 function drawAB() {
-  const heard = lanes.heard;
-  byId("ab").disabled = !lanes.canSwitch;
+  const heard = tracks.heard;
+  byId("ab").disabled = !tracks.canSwitch;
   [...byId("ab").children].forEach((letter) => letter.classList.toggle("on", letter.textContent === heard));
   byId("ab").setAttribute("aria-label", `Switch between A and B${heard ? `; ${heard} is heard` : ""}`);
 }
@@ -284,7 +284,7 @@ function markOut() {
 }
 
 const seek = (seconds) => () => (player.currentTime += seconds);
-const lane = (number, what) => () => lanes.all[number - 1]?.[what]();
+const track = (number, what) => () => tracks.all[number - 1]?.[what]();
 
 function setUpControls() {
   session.addEventListener("view", drawView);
@@ -293,9 +293,9 @@ function setUpControls() {
   for (const name of ["timeupdate", "durationchange"]) player.addEventListener(name, drawTime);
   for (const name of ["play", "pause"]) player.addEventListener(name, drawPlay);
   byId("play").addEventListener("click", () => player.toggle());
-  byId("ab").addEventListener("click", () => lanes.switchAB());
+  byId("ab").addEventListener("click", () => tracks.switchAB());
   byId("undo").addEventListener("click", undo);
-  byId("spectrograms").addEventListener("change", (event) => lanes.showSpectrograms(event.target.checked));
+  byId("spectrograms").addEventListener("change", (event) => tracks.showSpectrograms(event.target.checked));
   for (const sign of document.querySelectorAll("input[name=sign]")) {
     sign.addEventListener("change", () => setSign(sign.value));
   }
@@ -306,7 +306,7 @@ function setUpControls() {
       save(blob, `${session.recording.name.replace(/\.[^.]*$/, "")}.mix.wav`);
       if (turnedDown > 0) notice(`Turned down by ${turnedDown.toFixed(1)} dB, so that it does not clip.`);
     }));
-  setUpOpening({
+  setUpUpload({
     onOpened: open,
     onError: showError,
     onProgress(words, part = 0) {
@@ -321,9 +321,9 @@ function setUpControls() {
     ArrowLeft: seek(-1), ArrowRight: seek(1), "Shift+ArrowLeft": seek(-5), "Shift+ArrowRight": seek(5),
     Home: () => (player.currentTime = 0),
     End: () => (player.currentTime = player.duration),
-    b: () => lanes.switchAB(),
-    1: lane(1, "toggleSolo"), 2: lane(2, "toggleSolo"), 3: lane(3, "toggleSolo"),
-    "Shift+1": lane(1, "toggleMute"), "Shift+2": lane(2, "toggleMute"), "Shift+3": lane(3, "toggleMute"),
+    b: () => tracks.switchAB(),
+    1: track(1, "toggleSolo"), 2: track(2, "toggleSolo"), 3: track(3, "toggleSolo"),
+    "Shift+1": track(1, "toggleMute"), "Shift+2": track(2, "toggleMute"), "Shift+3": track(3, "toggleMute"),
     i: markIn, o: markOut,
     "+": () => setSign("+"), "-": () => setSign("-"), "−": () => setSign("-"),
     Delete: () => spans.remove(spans.selected), Backspace: () => spans.remove(spans.selected),

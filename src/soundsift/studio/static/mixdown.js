@@ -1,4 +1,4 @@
-// The mix-down: what the lanes' gains, solos and mutes make heard, as a 24-bit WAV file made here.
+// The mix-down: what the tracks' gains, solos and mutes make heard, as a 24-bit WAV file made here.
 
 import { encode24, head24 } from "./wav.js";
 import { peakOf } from "./sound.js";
@@ -27,7 +27,7 @@ async function* blocks(tracks, channels, frames) {
  */
 export async function mixDown(levels) {
   const tracks = levels.filter(({ level }) => level > 0);
-  if (tracks.length === 0) throw new Error("All lanes are silent: there is nothing to mix.");
+  if (tracks.length === 0) throw new Error("All tracks are silent: there is nothing to mix.");
   const channels = Math.max(...tracks.map(({ sound }) => sound.channels));
   const frames = Math.max(...tracks.map(({ sound }) => sound.frames));
   const { sampleRate } = tracks[0].sound;

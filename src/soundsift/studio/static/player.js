@@ -1,4 +1,4 @@
-// Plays the lanes in step, to the sample: one clock, one gain a lane.
+// Plays the tracks in step, to the sample: one clock, one gain a track.
 //
 // It speaks like a media element (currentTime, paused, play, "timeupdate", ...), so that the waveforms
 // take it as theirs: all show the same position, and a click on any of them moves all.

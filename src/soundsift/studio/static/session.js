@@ -1,6 +1,6 @@
 // What this session is about: the recording, its jobs, and the turns taken, which can be undone.
 //
-// A view is one state of the lanes: `{ source, job, compare, form }`. `source` is what the next turn
+// A view is one state of the tracks: `{ source, job, compare, form }`. `source` is what the next turn
 // starts from: the recording's id, or `{ job, stem }`. `job` is the result shown, or null. `compare` is
 // `{ a, b, stem }`, two jobs side by side, or null. `form` is what the prompt said when it was left.
 

@@ -1,4 +1,4 @@
-// The spans drawn on a lane: drag to make one, drag its edges, focus it and use the keys.
+// The spans drawn on a track: drag to make one, drag its edges, focus it and use the keys.
 
 import { clock, SHORTEST } from "./spans.js";
 import { colour } from "./dom.js";

@@ -6,15 +6,15 @@ import threading
 import time
 from collections.abc import Sequence
 
+from soundsift.studio.database import Database
 from soundsift.studio.decoders import Decoders
 from soundsift.studio.engine import Engine, Separators
-from soundsift.studio.folder import DataFolder
 from soundsift.studio.jobs import Jobs
 from soundsift.studio.metrics import Metrics
 from soundsift.studio.recordings import Recordings
 from soundsift.studio.security import OneTimeLinks
 from soundsift.studio.settings import Settings
-from soundsift.studio.store import Store
+from soundsift.studio.storage import Storage
 
 _SWEEP_SECONDS = 600.0
 #: Nobody writes for so long; what is older was left by a killed server.
@@ -37,10 +37,10 @@ class Studio:
 
     def __init__(self, settings: Settings, engines: Sequence[Engine] | None = None) -> None:
         self.settings = settings
-        self.folder = DataFolder(settings.data)
-        self.store = Store(self.folder.database)
+        self.storage = Storage(settings.data)
+        self.database = Database(self.storage.database_file)
         self.decoders = Decoders(settings.limits)
-        self.recordings = Recordings(self.folder, self.store, self.decoders, settings.limits)
+        self.recordings = Recordings(self.storage, self.database, self.decoders, settings.limits)
         self.metrics = Metrics()
         self.links = OneTimeLinks()
         self.opened: str | None = None
@@ -50,8 +50,8 @@ class Studio:
                 for device in settings.devices
             ]
         self.jobs = Jobs(
-            self.folder,
-            self.store,
+            self.storage,
+            self.database,
             self.recordings,
             settings.limits,
             engines,
@@ -64,9 +64,9 @@ class Studio:
 
     def start(self) -> None:
         """Clear what a killed server left, and begin to work."""
-        self.folder.sweep(self.folder.partial, 0, time.time() + 1)
-        self.folder.keep_only(self.folder.recordings, {r.id for r in self.store.recordings()})
-        self.folder.keep_only(self.folder.jobs, {j.id for j in self.store.jobs()})
+        self.storage.sweep(self.storage.partial, 0, time.time() + 1)
+        self.storage.keep_only(self.storage.recordings, {r.id for r in self.database.recordings()})
+        self.storage.keep_only(self.storage.jobs, {j.id for j in self.database.jobs()})
         self.decoders.start()
         self.jobs.start()
         self._sweeper.start()
@@ -78,15 +78,15 @@ class Studio:
         if self._sweeper.ident is not None:
             self._sweeper.join()
         self.decoders.close()
-        self.store.close()
-        self.folder.close()
+        self.database.close()
+        self.storage.close()
 
     def sweep(self, now: float | None = None) -> None:
         """Remove what has not been used for long."""
         now = time.time() if now is None else now
         limits = self.settings.limits
-        self.folder.sweep(self.folder.copies, limits.keep_copies_seconds, now)
-        self.folder.sweep(self.folder.partial, _PARTIAL_SECONDS, now)
+        self.storage.sweep(self.storage.copies, limits.keep_copies_seconds, now)
+        self.storage.sweep(self.storage.partial, _PARTIAL_SECONDS, now)
         self.jobs.sweep(now - limits.keep_seconds)
         self.recordings.sweep(now - limits.keep_seconds)
 
@@ -95,11 +95,11 @@ class Studio:
             self.sweep()
 
     def _watch(self) -> None:
-        watch, store = self.metrics.watch, self.store
-        watch("soundsift_jobs_waiting", "Jobs in the queue.", lambda: store.count("queued"))
-        watch("soundsift_jobs_running", "Jobs at work.", lambda: store.count("running"))
+        watch, database = self.metrics.watch, self.database
+        watch("soundsift_jobs_waiting", "Jobs in the queue.", lambda: database.count("queued"))
+        watch("soundsift_jobs_running", "Jobs at work.", lambda: database.count("running"))
         watch(
             "soundsift_workers",
             "Devices that take jobs.",
-            lambda: sum(lane.alive for lane in self.jobs.lanes),
+            lambda: sum(worker.alive for worker in self.jobs.device_workers),
         )

@@ -1,4 +1,4 @@
-// One lane: a sound's waveform and spectrogram, and its solo, mute and gain.
+// One track: a sound's waveform and spectrogram, and its solo, mute and gain.
 
 import { button, colour, element, rgb } from "./dom.js";
 import { linear } from "./player.js";
@@ -16,7 +16,7 @@ const OUTLINE_POINTS = 4000;
 const GAIN_MIN = -30;
 const GAIN_MAX = 12;
 
-/** 256 colours from the lane's background over its own colour to the ink, for the spectrogram. */
+/** 256 colours from the track's background over its own colour to the ink, for the spectrogram. */
 function ramp(name) {
   const stops = [rgb(colour("wave-background")), rgb(colour(name)), rgb(colour("spectrogram-peak"))];
   return Array.from({ length: 256 }, (_, level) => {
@@ -35,15 +35,15 @@ async function drawable(sound) {
   return peakOf(sound.samples) > 1 ? sound.samples.map((samples) => samples.slice()) : sound.samples;
 }
 
-export class Lane {
+export class Track {
   #player;
   #wave = null;
   #spectrogram = null;
   #peaks = null;
 
   /**
-   * `key` names the track in the player, `tone` the colour (`--lane-TONE`), `title` and `about` are
-   * shown, `actions` are buttons for the lane's foot, `ruled` lanes have a time line.
+   * `key` names the track in the player, `tone` the colour (`--track-TONE`), `title` and `about` are
+   * shown, `actions` are buttons for the track's foot, `ruled` tracks have a time line.
    */
   constructor({ key, tone, title, about, sound, actions = [], ruled = false }, player, number) {
     this.key = key;
@@ -52,12 +52,12 @@ export class Lane {
     this.sound = sound;
     this.ruled = ruled;
     this.#player = player;
-    this.view = element("div", { class: "lane-view" });
+    this.view = element("div", { class: "track-view" });
     this.solo = button("Solo", () => this.#toggle("solo"), {
-      class: "toggle", "aria-pressed": "false", title: `Hear only this lane (${number})`,
+      class: "toggle", "aria-pressed": "false", title: `Hear only this track (${number})`,
     });
     this.mute = button("Mute", () => this.#toggle("mute"), {
-      class: "toggle", "aria-pressed": "false", title: `Silence this lane (Shift ${number})`,
+      class: "toggle", "aria-pressed": "false", title: `Silence this track (Shift ${number})`,
     });
     this.gain = element("input", {
       type: "range", min: GAIN_MIN, max: GAIN_MAX, step: 0.5, value: 0,
@@ -68,13 +68,13 @@ export class Lane {
     this.gain.addEventListener("dblclick", () => this.#setGain(0));
     this.solo.setAttribute("aria-label", `${title}: solo`);
     this.mute.setAttribute("aria-label", `${title}: mute`);
-    this.root = element("section", { class: `lane lane-${tone}`, "aria-label": title, "data-lane": key },
-      element("div", { class: "lane-head" },
-        element("div", { class: "lane-name" },
-          element("h3", {}, title), about ? element("p", { class: "lane-about" }, about) : null),
-        element("div", { class: "lane-controls" },
+    this.root = element("section", { class: `track track-${tone}`, "aria-label": title, "data-track": key },
+      element("div", { class: "track-head" },
+        element("div", { class: "track-name" },
+          element("h3", {}, title), about ? element("p", { class: "track-about" }, about) : null),
+        element("div", { class: "track-controls" },
           this.solo, this.mute, element("span", { class: "gain" }, this.gain, this.gainText)),
-        actions.length ? element("div", { class: "lane-actions" }, ...actions) : null),
+        actions.length ? element("div", { class: "track-actions" }, ...actions) : null),
       this.view);
     player.addEventListener("levels", this.showLevels);
   }
@@ -130,8 +130,8 @@ export class Lane {
       height: WAVE_HEIGHT,
       // wavesurfer has brought louder ones down to 1.
       barHeight: 0.95 / Math.min(1, Math.max(peak, linear(-60))),
-      waveColor: colour(`lane-${this.tone}-soft`),
-      progressColor: colour(`lane-${this.tone}`),
+      waveColor: colour(`track-${this.tone}-soft`),
+      progressColor: colour(`track-${this.tone}`),
       cursorColor: colour("ink"),
       cursorWidth: 1,
       dragToSeek: interactive,
@@ -174,7 +174,7 @@ export class Lane {
         gainDB: 20,
         rangeDB: 80,
         labels: false,
-        colorMap: ramp(`lane-${this.tone}`),
+        colorMap: ramp(`track-${this.tone}`),
       }),
     );
   }

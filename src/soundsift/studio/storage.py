@@ -21,7 +21,7 @@ ORIGINAL, AUDIO, PEAKS = "original", "audio.wav", "peaks.npy"
 STEM_FILE, SETTINGS_FILE = "stem.{stem}.wav", "stem.json"
 
 
-class DataFolder:
+class Storage:
     """The files of a server.
 
         studio.db            recordings and jobs
@@ -39,7 +39,7 @@ class DataFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().absolute()
-        self.database = self.path / "studio.db"
+        self.database_file = self.path / "studio.db"
         self.recordings = self.path / "recordings"
         self.jobs = self.path / "jobs"
         self.copies = self.path / "copies"

@@ -1,9 +1,9 @@
-// The video, in step with the lanes. It is silent: what is heard comes from the lanes.
+// The video, in step with the tracks. It is silent: what is heard comes from the tracks.
 
 /** Seconds by which the picture may be off before it is moved; half a frame to either side at 25 frames a second. */
 const TOLERANCE = 0.08;
 
-export class Picture {
+export class Video {
   constructor(stage, video, player) {
     this.stage = stage;
     this.video = video;

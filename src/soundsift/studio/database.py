@@ -112,7 +112,7 @@ class JobRow:
     used: float
 
 
-class Store:
+class Database:
     """All recordings and jobs. Methods may be called from any thread.
 
     Args:

@@ -66,7 +66,7 @@ class _Worker:
         self.connection.close()
 
 
-class Lane:
+class DeviceWorker:
     """One device at work.
 
     Args:
@@ -79,7 +79,7 @@ class Lane:
         self._engine, self._work, self._restarted = engine, work, restarted
         self._stopping = threading.Event()
         self._worker: _Worker | None = None
-        self._thread = threading.Thread(target=self._serve, name="lane", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="device-worker", daemon=True)
 
     def start(self) -> None:
         """Start the worker, which loads its model, and begin to take tasks."""

@@ -1,11 +1,11 @@
-// The lanes of a view, drawn and played together, and A/B between two of them.
+// The tracks of a view, drawn and played together, and A/B between two of them.
 
-import { Lane } from "./lane.js";
+import { Track } from "./track.js";
 import { Sound } from "./sound.js";
 import { SpanRegions } from "./span-regions.js";
 
-export class Lanes {
-  #lanes = [];
+export class Tracks {
+  #tracks = [];
   #sounds = new Map();
   #regions = null;
   #run = 0;
@@ -20,7 +20,7 @@ export class Lanes {
   }
 
   get all() {
-    return this.#lanes;
+    return this.#tracks;
   }
 
   /** A sound is fetched once a session. */
@@ -38,21 +38,21 @@ export class Lanes {
   }
 
   /**
-   * Show lanes: `[{ key, tone, title, about, url, actions, marked }]`; spans are drawn on the marked one.
+   * Show tracks: `[{ key, tone, title, about, url, actions, marked }]`; spans are drawn on the marked one.
    * `pair` are the keys for A and B; `heard` is soloed, or nothing if it is null. False if another view
    * came in between.
    */
-  async show(lanes, { pair, heard }) {
+  async show(tracks, { pair, heard }) {
     const run = ++this.#run;
     this.root.setAttribute("aria-busy", "true");
-    const sounds = await Promise.all(lanes.map(({ url }) => this.#sound(url)));
+    const sounds = await Promise.all(tracks.map(({ url }) => this.#sound(url)));
     if (run !== this.#run) return false;
     this.#clear();
-    this.player.setTracks(lanes.map(({ key }, at) => ({ key, sound: sounds[at] })));
+    this.player.setTracks(tracks.map(({ key }, at) => ({ key, sound: sounds[at] })));
     this.#pair = pair;
-    this.#lanes = lanes.map((lane, at) => {
-      const made = new Lane({ ...lane, sound: sounds[at], ruled: at === 0 }, this.player, at + 1);
-      made.marked = lane.marked === true;
+    this.#tracks = tracks.map((track, at) => {
+      const made = new Track({ ...track, sound: sounds[at], ruled: at === 0 }, this.player, at + 1);
+      made.marked = track.marked === true;
       this.root.append(made.root);
       return made;
     });
@@ -63,32 +63,32 @@ export class Lanes {
 
   async redraw(run = ++this.#run) {
     this.root.setAttribute("aria-busy", "true");
-    const peak = Math.max(...(await Promise.all(this.#lanes.map((lane) => lane.peak()))));
+    const peak = Math.max(...(await Promise.all(this.#tracks.map((track) => track.peak()))));
     this.#regions?.destroy();
     this.#regions = null;
-    for (const lane of this.#lanes) {
+    for (const track of this.#tracks) {
       if (run !== this.#run) return;
-      if (lane.marked) {
+      if (track.marked) {
         const regions = new SpanRegions(this.spans);
-        await lane.draw(peak, this.withSpectrogram, [regions.plugin]);
+        await track.draw(peak, this.withSpectrogram, [regions.plugin]);
         if (run !== this.#run) return;
         regions.start();
         this.#regions = regions;
-      } else await lane.draw(peak, this.withSpectrogram);
+      } else await track.draw(peak, this.withSpectrogram);
     }
     this.root.setAttribute("aria-busy", "false");
   }
 
   showSpectrograms(wanted) {
     this.withSpectrogram = wanted;
-    for (const lane of this.#lanes) lane.showSpectrogram(wanted);
+    for (const track of this.#tracks) track.showSpectrogram(wanted);
   }
 
   #clear() {
     this.#regions?.destroy();
     this.#regions = null;
-    for (const lane of this.#lanes) lane.destroy();
-    this.#lanes = [];
+    for (const track of this.#tracks) track.destroy();
+    this.#tracks = [];
   }
 
   /** Which of the two is heard alone: "A", "B" or null. */

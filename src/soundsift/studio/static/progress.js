@@ -10,7 +10,7 @@ export function timeLeft(seconds) {
   return `${Math.round(seconds / 60)} min left`;
 }
 
-export class Running {
+export class Progress {
   #rows = new Map();
 
   constructor(list, onCancel) {
@@ -39,13 +39,13 @@ export class Running {
     const doing = job.request.mode === "remove" ? "Removing" : "Isolating";
     const words = `${doing} ${subject(job.request)}`;
     const bar = element("progress", { max: 1, "aria-label": words });
-    const state = element("span", { class: "running-state", role: "status" });
+    const state = element("span", { class: "progress-state", role: "status" });
     const cancel = button("Cancel", () => {
       cancel.disabled = true;
       this.onCancel(job.id);
     });
     const root = element("li", { "data-job": job.id },
-      element("span", { class: "running-words" }, words), bar, state, cancel);
+      element("span", { class: "progress-words" }, words), bar, state, cancel);
     this.list.append(root);
     this.#rows.set(job.id, { root, bar, state });
   }

@@ -10,7 +10,7 @@ import uvicorn
 
 from soundsift.errors import SoundsiftError
 from soundsift.studio.app import make_app
-from soundsift.studio.state import Studio
+from soundsift.studio.server import Studio
 
 _MOST_CONNECTIONS = 512
 _GRACE_SECONDS = 3

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from soundsift.studio.messages import Refusal
+from soundsift.studio.schemas import Refusal
 
 _MEANINGS = {
     400: "It can't be read.",

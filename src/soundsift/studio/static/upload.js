@@ -4,7 +4,7 @@ import { upload } from "./api.js";
 import { byId } from "./dom.js";
 import { Microphone } from "./microphone.js";
 
-export function setUpOpening({ onOpened, onError, onProgress }) {
+export function setUpUpload({ onOpened, onError, onProgress }) {
   const input = byId("file");
   const microphone = new Microphone();
 

@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import pytest
+
+from soundsift.studio.database import Database, RecordingRow
+
+REQUEST = {"text": "dog"}
+
+
+def recording(identity: str = "r", name: str = "a.wav", used: float = 1.0) -> RecordingRow:
+    return RecordingRow(identity, name, 1.5, 16_000, 2, False, ".wav", 100, used)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    made = Database(tmp_path / "studio.db")
+    made.add_recording(recording())
+    return made
+
+
+def add(
+    database: Database, identity: str, most: int = 10, source: tuple[str, str] | None = None
+) -> bool:
+    return database.add_job(identity, "r", source, REQUEST, most)
+
+
+def test_what_was_written_is_there_for_the_next_server(database: Database, tmp_path: Path) -> None:
+    add(database, "a")
+    database.begin_next()
+    database.finish("a", "done", settings={"seed": 3}, target_level_db=-2.5)
+    database.close()
+    again = Database(tmp_path / "studio.db")
+    row = again.job("a")
+    assert row is not None
+    assert (row.status, row.settings, row.target_level_db) == ("done", {"seed": 3}, -2.5)
+    assert (row.request, row.attempts, row.recording) == (REQUEST, 1, "r")
+    assert again.recording("r") == recording()
+
+
+def test_jobs_are_begun_in_their_order_and_listed_backwards(database: Database) -> None:
+    for name in "abc":
+        add(database, name)
+    assert [row.id for row in database.jobs()] == ["c", "b", "a"]
+    assert [row.id for row in database.jobs(1, 1)] == ["b"]
+    assert database.waiting_before(3) == 2
+    begun = [database.begin_next() for _ in range(4)]
+    assert [row and row.id for row in begun] == ["a", "b", "c", None]
+    # What is put back is begun before what came later.
+    database.wait_again("b")
+    add(database, "d")
+    again = database.begin_next()
+    assert again is not None
+    assert (again.id, again.attempts) == ("b", 2)
+
+
+def test_an_attempt_that_is_nobodys_fault_does_not_count(database: Database) -> None:
+    add(database, "a")
+    database.begin_next()
+    database.wait_again("a", counted=False)
+    again = database.begin_next()
+    assert again is not None
+    assert again.attempts == 1
+
+
+def test_a_full_queue_takes_no_more(database: Database) -> None:
+    assert add(database, "a", most=2)
+    assert add(database, "b", most=2)
+    assert not add(database, "c", most=2)
+    database.begin_next()
+    assert add(database, "c", most=2)
+
+
+def test_a_job_ends_once(database: Database) -> None:
+    add(database, "a")
+    assert database.cancel_waiting("a")
+    assert not database.cancel_waiting("a")
+    assert not database.finish("a", "done")
+    assert database.job("a").status == "cancelled"  # type: ignore[union-attr]
+
+
+def test_what_is_needed_stays(database: Database) -> None:
+    add(database, "a")
+    assert not database.remove_recording("r")
+    assert not database.remove_job("a")
+    database.begin_next()
+    database.finish("a", "done")
+    add(database, "b", source=("a", "target"))
+    assert not database.remove_job("a")
+    assert [row.id for row in database.jobs_on("a")] == ["b"]
+    database.cancel_waiting("b")
+    assert database.remove_job("a")
+    assert database.remove_recording("r")
+
+
+def test_old_recordings_are_those_that_no_job_is_left_of(database: Database) -> None:
+    database.add_recording(recording("s"))
+    add(database, "a")
+    assert [row.id for row in database.old_recordings(2.0)] == ["s"]
+    assert database.old_recordings(1.0) == []
+
+
+def test_the_same_file_under_another_name_takes_the_new_one(database: Database) -> None:
+    database.add_recording(recording(name="b.wav", used=5.0))
+    assert [(row.name, row.used) for row in database.recordings()] == [("b.wav", 5.0)]
