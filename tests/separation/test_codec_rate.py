@@ -29,7 +29,7 @@ def test_stretches_may_overlap_and_end_with_the_recording(
     separator: Separator, recording: RecordingFile
 ) -> None:
     wanted = [(0, 960), (480, 96_000), (90_000, 200_000), (90_000, 90_001), (479_000, 490_000)]
-    wave = noise(2, 48_000 * 10)
+    wave = recording.normalisation.apply(noise(2, 48_000 * 10))
     found = list(parts_of(separator.networks, recording, wanted))
     assert len(found) == len(wanted)
     for part, (start, end) in zip(found, wanted, strict=True):

@@ -69,6 +69,25 @@ def test_level_does_not_matter(separator: Separator) -> None:
     assert error < 1e-4
 
 
+@pytest.mark.parametrize("offset", [0.001, 0.05, 0.5])
+def test_constant_offset_does_not_matter(separator: Separator, offset: float) -> None:
+    mixture = noise(2, 48_000 * 12)
+    plain = separator.separate(mixture, sample_rate=48_000, text="hiss")
+    moved = separator.separate(mixture + np.float32(offset), sample_rate=48_000, text="hiss")
+    error = np.square(moved.target - plain.target).sum() / np.square(plain.target).sum()
+    assert error < 1e-4
+    np.testing.assert_allclose(moved.residual - plain.residual, offset, atol=1e-3)
+
+
+def test_floats_far_beyond_full_scale(separator: Separator) -> None:
+    mixture = noise(1, 48_000)
+    plain = separator.separate(mixture, sample_rate=48_000, text="hiss").target
+    loud = separator.separate(mixture * 1e9, sample_rate=48_000, text="hiss").target
+    assert np.square(loud / 1e9 - plain).sum() / np.square(plain).sum() < 1e-4
+    with pytest.raises(SoundsiftError, match="full scale"):
+        separator.separate(mixture * 1e30, sample_rate=48_000, text="hiss")
+
+
 def test_longer_than_a_window(separator: Separator) -> None:
     mixture = noise(1, 48_000 * 23)
     fractions: list[float] = []

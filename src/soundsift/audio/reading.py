@@ -4,21 +4,20 @@ Whole (`read`), or looked through first (`examine`) and then read block by block
 """
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from soundsift.audio.blocks import cut
 from soundsift.audio.decoding import Decoding
+from soundsift.audio.normalisation import LOUDEST, SILENCE, Normalisation
 from soundsift.errors import SoundsiftError
 
 # The model works in frames of 1/25 s and spans are marked in them. What doesn't fill one frame
 # can't be divided into what is heard when, and holds less than two periods of the lowest sounds.
 FRAMES_PER_SECOND = 25
-
-# Half a step of 16-bit audio, -96 dB: quieter than the dither of a silent CD.
-SILENCE = 2.0**-16
 
 # A sound track that lacks more than this is truncated: small enough to notice a lost word, large
 # enough for containers that round lengths to milliseconds or count the encoder's delay.
@@ -63,6 +62,11 @@ class Recording:
         """Length in seconds."""
         return self.length / self.sample_rate
 
+    @cached_property
+    def normalisation(self) -> Normalisation:
+        """Offset and gain for the input of a model."""
+        return Normalisation.of_samples(self.samples)
+
     def blocks(self) -> Generator[np.ndarray, None, None]:
         """The samples in blocks of a second, `(channels, samples)`."""
         yield from cut(self.samples, self.sample_rate)
@@ -79,6 +83,7 @@ class RecordingFile:
         length: samples per channel.
         sample_format: as of a `Recording`.
         layout: FFmpeg's name of the channels' arrangement, "5.1(side)"; None where unknown.
+        normalisation: offset and gain for the input of a model.
     """
 
     path: Path
@@ -87,6 +92,7 @@ class RecordingFile:
     length: int
     sample_format: str
     layout: str | None = None
+    normalisation: Normalisation = field(default_factory=Normalisation)
 
     @property
     def duration(self) -> float:
@@ -167,6 +173,7 @@ def examine(
         decoding.count,
         reading.sample_format,
         decoding.layout,
+        reading.normalisation,
     )
 
 
@@ -189,7 +196,8 @@ class _Reading:
         self._max_channels, self._allow_silence = max_channels, allow_silence
         self._type, self._low_bits = "float32", False
         self._first_broken = 0
-        self._peak = 0.0
+        self._count = 0
+        self._sum = self._lowest = self._highest = np.zeros(0)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         path, decoding = self.decoding.path, self.decoding
@@ -212,11 +220,22 @@ class _Reading:
                 f"{path} holds {self.broken} samples that are NaN or infinite, the first at "
                 f"{self._first_broken / decoding.sample_rate:.3f} s; finite numbers were expected."
             )
-        if not self._allow_silence and self._peak < SILENCE:
+        peak = float(max(-self._lowest.min(), self._highest.max()))
+        if peak > LOUDEST:
             raise SoundsiftError(
-                f"{path} is silent: all of its {done / decoding.sample_rate:.2f} s stay below "
-                "-96 dB; a recording with something to hear was expected."
+                f"{path} holds samples as large as {peak:.0e}, where full scale is 1; the file is "
+                "damaged or no sound. Samples up to 4e9 are expected."
             )
+        if not self._allow_silence and float((self._highest - self._lowest).max()) < 2 * SILENCE:
+            offset = "" if peak < SILENCE else ", but for a constant offset,"
+            raise SoundsiftError(
+                f"{path} is silent: all of its {done / decoding.sample_rate:.2f} s{offset} stay "
+                "below -96 dB; a recording with something to hear was expected."
+            )
+
+    @property
+    def normalisation(self) -> Normalisation:
+        return Normalisation.of_statistics(self._sum, self._count, self._lowest, self._highest)
 
     @property
     def sample_format(self) -> str:
@@ -242,15 +261,22 @@ class _Reading:
     def _judge(self, block: np.ndarray, start: int) -> None:
         if not block.size:
             return
-        peak = float(np.abs(block).max())
-        # NaN and infinity both make it so.
-        if not np.isfinite(peak):
+        lowest, highest = block.min(axis=1), block.max(axis=1)
+        # NaN and infinity are among the extremes.
+        if not (np.isfinite(lowest).all() and np.isfinite(highest).all()):
             finite = np.isfinite(block)
             if not self.broken:
                 self._first_broken = start + int(np.argmin(finite.all(axis=0)))
             self.broken += int((~finite).sum())
+            return
+        total = block.sum(axis=1, dtype=np.float64)
+        if not self._count:
+            self._sum, self._lowest, self._highest = total, lowest, highest
         else:
-            self._peak = max(self._peak, peak)
+            self._sum = self._sum + total
+            self._lowest = np.minimum(self._lowest, lowest)
+            self._highest = np.maximum(self._highest, highest)
+        self._count += block.shape[1]
 
 
 def _check_file(path: Path) -> None:

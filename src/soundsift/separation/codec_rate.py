@@ -27,7 +27,8 @@ def latent_frames(codec: Codec, recording: AnyRecording) -> int:
 
 def waves_of(networks: ModelComponents, recording: AnyRecording) -> Iterator[Tensor]:
     """A recording at the codec's rate, in pieces `(1, channels, samples)`."""
-    pieces = resampled(recording.blocks(), recording.sample_rate, networks.codec.sample_rate)
+    heard = (recording.normalisation.apply(block) for block in recording.blocks())
+    pieces = resampled(heard, recording.sample_rate, networks.codec.sample_rate)
     return (torch.from_numpy(piece).to(networks.device)[None] for piece in pieces)
 
 
@@ -46,7 +47,8 @@ def parts_of(
     """
     own, rate = networks.codec.sample_rate, recording.sample_rate
     with closing(recording.blocks()) as blocks:
-        samples = Track((torch.from_numpy(block) for block in blocks), dim=-1)
+        heard = (recording.normalisation.apply(block) for block in blocks)
+        samples = Track((torch.from_numpy(block) for block in heard), dim=-1)
         for start, end in stretches:
             first, last = start * rate // own, -(-end * rate // own)
             while samples.end < first and not samples.complete:

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from soundsift.audio import complement, quantise
 from soundsift.audio.blocks import resampled
+from soundsift.audio.normalisation import DcBlocker, Normalisation
 from soundsift.models.codec import Codec
 from soundsift.models.components import ModelComponents
 from soundsift.separation.along import stems_along
@@ -58,6 +59,7 @@ def recording_stems(
         work.plan,
         advance,
         work.exclusive,
+        recording.normalisation,
     )
     report(1.0)
 
@@ -71,6 +73,7 @@ def block_stems(
     plan: Plan,
     advance: Callable[[int], None],
     exclusive: bool = False,
+    normalisation: Normalisation | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Separate sound that comes in blocks.
 
@@ -82,13 +85,17 @@ def block_stems(
         plan: how to go about it.
         advance: called with the number of windows just evaluated.
         exclusive: whether the prompts share the mixture.
+        normalisation: of the mixture; None for sound that is still arriving, from which a
+            high-pass filter removes the offset.
 
     Yields:
         As `recording_stems`.
     """
     rate, sample_format = form
     own_rate = networks.codec.sample_rate
-    original, heard = shared(blocks, 2)
+    original, raw = shared(blocks, 2)
+    heard = map((normalisation or DcBlocker(rate)).apply, raw)
+    normalisation = normalisation or Normalisation()
     waves = (
         torch.from_numpy(piece).to(networks.device)[None]
         for piece in resampled(heard, rate, own_rate)
@@ -110,7 +117,8 @@ def block_stems(
         part = part.reshape(*shape, part.shape[-1])
         # The resampler may end a sample early.
         part = functional.pad(part, (0, block.shape[1] - part.shape[-1]))
-        yield block, finish(networks.codec, block, part.numpy(), sample_format)
+        own = normalisation.undo(part.numpy(), with_offset=not networks.codec.adds_up)
+        yield block, finish(networks.codec, block, own, sample_format)
         stems.forget(end)
         start = end
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from soundsift.audio import Recording, RecordingFile, examine, read
 from soundsift.audio.formats import Output, coarser
+from soundsift.audio.normalisation import LOUDEST
 from soundsift.audio.tags import read_tags
 from soundsift.audio.writing import SoundFacts
 from soundsift.config import SeparatorConfig
@@ -388,6 +389,11 @@ def as_recording(source: Source, sample_rate: int | None = None) -> Recording:
         )
     if not np.isfinite(samples).all():
         raise SoundsiftError("samples hold NaN or infinite values; finite numbers were expected.")
+    peak = float(np.abs(samples).max(initial=0.0))
+    if peak > LOUDEST:
+        raise SoundsiftError(
+            f"samples reach {peak:.0e}, where full scale is 1; scale them to -1..1."
+        )
     return Recording(samples, int(sample_rate))
 
 
