@@ -33,7 +33,7 @@ def test_every_front_end_offers_the_table():
 
 def test_the_studio_offers_the_table():
     pytest.importorskip("fastapi")
-    from soundsift.studio.messages import JobRequest
+    from soundsift.studio.schemas import JobRequest
 
     schema = JobRequest.model_json_schema()["properties"]["preset"]
     assert {*schema["enum"]} == TABLE
