@@ -117,7 +117,7 @@ def block_stems(
         part = part.reshape(*shape, part.shape[-1])
         # The resampler may end a sample early.
         part = functional.pad(part, (0, block.shape[1] - part.shape[-1]))
-        own = normalisation.undo(part.numpy(), with_offset=not networks.codec.adds_up)
+        own = normalisation.undo(part.numpy(), with_offset=not networks.codec.mixture_consistent)
         yield block, finish(networks.codec, block, own, sample_format)
         stems.forget(end)
         start = end
