@@ -17,11 +17,9 @@ import av
 import numpy as np
 import soundfile
 
+from soundsift.audio.containers import open_media
 from soundsift.audio.layouts import VORBIS_ORDER, known
 from soundsift.errors import SoundsiftError
-
-# Formats without any header to recognise them by.
-_RAW_FORMATS = {".g722": "g722"}
 
 # Containers whose stream duration is written down, not guessed from the bit rate. (Ogg's is read
 # from the last page present, so a shortened Ogg file is indistinguishable from a short one. WAV's
@@ -81,14 +79,7 @@ class Decoding:
 
     def _pieces(self) -> Iterator[np.ndarray]:
         try:
-            # `file:` and the whitelist: a playlist must not make us open other files or the
-            # network, and a name such as "12:30.wav" is no URL.
-            container = av.open(
-                f"file:{self.path}",
-                format=_RAW_FORMATS.get(self.path.suffix.lower()),
-                options={"protocol_whitelist": "file"},
-                metadata_errors="replace",
-            )
+            container = open_media(self.path)
         except (av.FFmpegError, ValueError) as error:
             raise SoundsiftError(
                 f"{self.path} can't be read as audio or video: either it is none, or its header is "

@@ -10,6 +10,8 @@ from typing import Any
 
 import av
 
+from soundsift.audio.containers import open_media
+
 # Not about the music but about the file that it was in, or about its loudness, which has changed.
 _OF_THE_FILE = re.compile(
     r"encoder|encoded_by|encoding_tool|software|major_brand|minor_version|compatible_brands|"
@@ -44,9 +46,7 @@ def read_tags(path: Path) -> dict[str, str]:
         read: a recording is not refused for its tags.
     """
     try:
-        with av.open(
-            f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        ) as container:
+        with open_media(path) as container:
             stream = container.streams.best("audio")
             # Ogg has them at the stream, all others at the file.
             return clean_tags({**(stream.metadata if stream else {}), **container.metadata})

@@ -12,6 +12,7 @@ from typing import Any
 import av
 import numpy as np
 
+from soundsift.audio.containers import open_media
 from soundsift.audio.encoding import (
     Refusals,
     SoundTrack,
@@ -35,7 +36,7 @@ _MOST_HELD = 32
 def has_picture(path: Path) -> bool:
     """Whether a file has a moving picture; the cover of a song is none."""
     try:
-        with _open(path) as container:
+        with open_media(path) as container:
             return bool(moving_pictures(container))
     except (av.FFmpegError, ValueError, OSError):
         return False
@@ -69,7 +70,7 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
         lambda error: f"the picture of {source} can't be put into a {path.suffix} file ({error}); "
     )
     with refusals():
-        old = _open(source)
+        old = open_media(source)
     with old:
         pictures = moving_pictures(old)
         if not pictures:
@@ -204,12 +205,6 @@ def _with_times(packets: Iterable[Any]) -> Iterator[Any]:
         yield from waiting.rest()
 
 
-def _open(path: Path) -> Any:
-    return av.open(
-        f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
-    )
-
-
 def moving_pictures(container: Any) -> list[Any]:
     """The video streams of an open file that FFmpeg can decode, without the covers of songs."""
     cover = av.stream.Disposition.attached_pic
@@ -243,7 +238,7 @@ def _subtitles_of(suffix: str) -> set[str]:
 
 def _beginning(source: Path) -> Fraction:
     """When the sound begins, in seconds on the file's own clock."""
-    with _open(source) as container:
+    with open_media(source) as container:
         stream = container.streams.best("audio")
         try:
             for frame in container.decode(stream):

@@ -24,6 +24,7 @@ import av
 import numpy as np
 
 from soundsift.audio import RecordingFile, examine
+from soundsift.audio.containers import open_media
 from soundsift.audio.decoding import Decoding
 from soundsift.audio.formats import VIDEO_SUFFIXES, Output
 from soundsift.audio.tags import read_tags
@@ -232,9 +233,7 @@ def _written(
 
 def _video_suffix(path: Path) -> str:
     """Of a video with this picture and another sound."""
-    with av.open(
-        f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
-    ) as container:
+    with open_media(path) as container:
         kinds = container.format.name.split(",")
         if "mov" in kinds:
             return ".mov" if container.metadata.get("major_brand") == "qt  " else ".mp4"

@@ -9,6 +9,7 @@ from typing import Any
 import av
 import numpy as np
 
+from soundsift.audio.containers import open_media
 from soundsift.audio.video import moving_pictures
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import FRAME_RATE
@@ -47,10 +48,7 @@ def read_video(path: str | Path) -> Iterator[VideoFrame]:
     """
     path = Path(path)
     try:
-        # `file:` and the whitelist: a playlist must not make us open other files or the network.
-        container = av.open(
-            f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        )
+        container = open_media(path)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise SoundsiftError(
             f"{path} can't be read as video: it does not exist, is no video, or its header is "
