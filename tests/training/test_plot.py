@@ -22,7 +22,7 @@ def colourful(image: np.ndarray) -> np.ndarray:
     return np.ptp(image[..., :3], axis=2) > 0.2
 
 
-TRAINING = [{"step": s, "heard": -0.01 * s, "flow": 1 / s} for s in range(20, 400, 20)]
+TRAINING = [{"step": s, "mask_snr": -0.01 * s, "flow": 1 / s} for s in range(20, 400, 20)]
 VALIDATION = [
     {"step": s, "validation/text": s / 100, "validation/text/speech": s / 50}
     for s in range(100, 400, 100)

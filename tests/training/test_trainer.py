@@ -151,7 +151,7 @@ def test_two_processes_have_the_loss_curve_of_one(runs: dict[str, TrainingConfig
         assert alone.keys() == shared.keys()
         for name, value in alone.items():
             assert shared[name] == pytest.approx(value, rel=0.02, abs=0.02), (name, alone["step"])
-    assert state(one)["heard_seconds"] == pytest.approx(state(two)["heard_seconds"])
+    assert state(one)["sound_seconds"] == pytest.approx(state(two)["sound_seconds"])
     for name, weights in state(one)["model"].items():
         assert torch.allclose(weights, state(two)["model"][name], atol=0.01), name
 

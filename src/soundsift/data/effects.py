@@ -1,6 +1,6 @@
-"""What happens to a sound on its way into a scene: speed, equaliser, band limits, coding, a room.
+"""Effects on a source or a scene: speed, equaliser, band limits, codecs, rooms, distance, noise.
 
-Waves are `(samples,)` float32 at 48 kHz; all but a change of speed keep their length.
+Waves are `(samples,)` float32 at 48 kHz; every effect but a change of speed keeps their length.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from scipy import fft
 
 Samples = NDArray[np.float32]
 _RATE = 48_000
+#: Ratio of the direct sound to the room's tail, in dB, from and to.
+_NEAR_DB, _FAR_DB = (0.0, 12.0), (-8.0, 3.0)
 
 
 def draw_speed(rng: np.random.Generator, most: float = 0.2) -> float:
-    """A factor within 1 / (1 + most) and 1 + most, roughly."""
+    """A speed factor between about 1 / (1 + most) and 1 + most."""
     return float(np.exp(rng.uniform(-most, most)))
 
 
 def change_speed(wave: Samples, factor: float) -> Samples:
-    """Play so many times faster, pitch and all."""
+    """Play faster by a factor; the pitch rises with it."""
     if factor == 1.0:
         return wave
     changed: Samples = soxr.resample(wave, _RATE * factor, _RATE, quality="QQ")
@@ -31,30 +33,69 @@ def shape(
     wave: Samples,
     rng: np.random.Generator,
     *,
-    equaliser: bool,
-    band_limit: bool,
-    room: bool,
+    equaliser: bool = False,
+    band_limit: bool = False,
+    room: bool = False,
+    far: bool = False,
 ) -> Samples:
-    """Equaliser, band limit and room in one pass through the frequency domain.
+    """Equaliser, band limit, room and distance in one pass through the frequency domain.
 
     The room is an exponentially decaying noise with a direct path and a few early reflections,
-    darker as it decays.
+    darker as it decays. A far source has more of the room and less treble.
     """
-    if not (equaliser or band_limit or room):
+    if not (equaliser or band_limit or room or far):
         return wave
     samples = len(wave)
-    size = fft.next_fast_len(samples + (_RATE if room else 0), real=True)
+    size = fft.next_fast_len(samples + (_RATE if room or far else 0), real=True)
     spectrum = fft.rfft(wave, size)
-    bins = len(spectrum)
-    hertz = np.linspace(0, _RATE / 2, bins, dtype=np.float32)
+    hertz = np.linspace(0, _RATE / 2, len(spectrum), dtype=np.float32)
     if equaliser:
         spectrum *= _equaliser(hertz, rng)
     if band_limit:
         spectrum *= _band_limit(hertz, rng)
-    if room:
-        spectrum *= fft.rfft(room_response(rng), size)
+    if room or far:
+        spectrum *= fft.rfft(room_response(rng, _FAR_DB if far else _NEAR_DB), size)
+    if far:
+        spectrum *= _air(hertz, rng)
     shaped: Samples = fft.irfft(spectrum, size)[:samples].astype(np.float32)
     return shaped
+
+
+def microphone(stems: Samples, rng: np.random.Generator) -> Samples:
+    """One recording device for all sources `(K, samples)`: equaliser, and often a narrow band.
+
+    The filter is linear and the same for all, so the stems still add up to the mixture.
+    """
+    samples = stems.shape[1]
+    size = fft.next_fast_len(samples, real=True)
+    hertz = np.linspace(0, _RATE / 2, size // 2 + 1, dtype=np.float32)
+    response = _equaliser(hertz, rng)
+    if rng.random() < 0.5:
+        response = response * _band_limit(hertz, rng)
+    heard: Samples = fft.irfft(fft.rfft(stems, size) * response, size)[:, :samples]
+    return heard.astype(np.float32)
+
+
+def background_noise(samples: int, rng: np.random.Generator) -> Samples:
+    """Stationary noise whose spectrum falls by 0 to 7 dB an octave, now and then with mains hum."""
+    size = fft.next_fast_len(samples, real=True)
+    bins = size // 2 + 1
+    hertz = np.linspace(0, _RATE / 2, bins, dtype=np.float32)
+    tilt = 10 ** (-rng.uniform(0, 7) * np.log2(np.maximum(hertz, 40.0) / 1000.0) / 20)
+    spectrum = rng.standard_normal(2 * bins, dtype=np.float32).view(np.complex64)
+    if rng.random() < 0.5:
+        tilt = tilt * _band_limit(hertz, rng)
+    noise: Samples = fft.irfft(spectrum * tilt, size)[:samples].astype(np.float32)
+    noise /= noise.std() + 1e-9
+    if rng.random() < 0.25:
+        mains = float(rng.choice([50.0, 60.0]))
+        time = np.arange(samples, dtype=np.float32) / _RATE
+        for harmonic in range(1, 6):
+            phase = rng.uniform(0, 2 * np.pi)
+            noise += np.float32(rng.uniform(0, 1.0) / harmonic) * np.sin(
+                np.float32(2 * np.pi * mains * harmonic) * time + np.float32(phase)
+            )
+    return noise.astype(np.float32)
 
 
 def _equaliser(hertz: Samples, rng: np.random.Generator) -> Samples:
@@ -78,8 +119,20 @@ def _band_limit(hertz: Samples, rng: np.random.Generator) -> Samples:
     return gain.astype(np.float32)
 
 
-def room_response(rng: np.random.Generator) -> Samples:
-    """A synthetic room: direct path of 1, up to eight early reflections, a tail of 0.1 to 0.8 s."""
+def _air(hertz: Samples, rng: np.random.Generator) -> Samples:
+    """The treble lost over a distance: a gentle low-pass at 1.5 to 8 kHz."""
+    cutoff = float(np.exp(rng.uniform(np.log(1500), np.log(8000))))
+    gain: Samples = (1 / np.sqrt(1 + (hertz / cutoff) ** 2)).astype(np.float32)
+    return gain
+
+
+def room_response(rng: np.random.Generator, direct_db: tuple[float, float] = _NEAR_DB) -> Samples:
+    """A synthetic room: direct path of 1, up to eight early reflections, a tail of 0.1 to 0.8 s.
+
+    Args:
+        rng: random numbers.
+        direct_db: range of the direct sound's level above the tail's, in dB.
+    """
     seconds = float(np.exp(rng.uniform(np.log(0.1), np.log(0.8))))
     length = int(min(seconds * 1.2, 0.95) * _RATE)
     time = np.arange(length, dtype=np.float32) / _RATE
@@ -88,7 +141,7 @@ def room_response(rng: np.random.Generator) -> Samples:
     dark = np.convolve(tail, np.full(8, 1 / 8, np.float32), mode="same")
     fade = np.minimum(time / seconds, 1.0)
     tail = (tail * (1 - fade) + dark * fade) * np.exp(-6.9 * time / seconds)
-    direct_to_tail = 10 ** (rng.uniform(0, 12) / 20)
+    direct_to_tail = 10 ** (rng.uniform(*direct_db) / 20)
     response = tail / (np.sqrt(np.square(tail).sum()) * direct_to_tail + 1e-9)
     gap = int(0.003 * _RATE)
     response[:gap] = 0.0
@@ -102,7 +155,7 @@ def room_response(rng: np.random.Generator) -> Samples:
 
 
 def damage(wave: Samples, rng: np.random.Generator) -> Samples:
-    """What lossy coding does: mu-law steps, or spectral holes and coarse steps as at low rates."""
+    """Lossy coding: mu-law steps, or spectral holes and coarse steps as at low rates."""
     peak = float(np.abs(wave).max(initial=0.0))
     if peak == 0.0:
         return wave

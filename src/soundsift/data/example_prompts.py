@@ -78,7 +78,7 @@ def query_by_example(
     heard: dict[int, list[tuple[float, float]]] = {}
     for attempt in range(_ATTEMPTS):
         # The favourite has half of the attempts.
-        wanted = favourite if attempt < _ATTEMPTS // 2 else int(rng.integers(len(scene.sources)))
+        wanted = favourite if attempt < _ATTEMPTS // 2 else int(rng.choice(scene.named))
         if wanted not in heard:
             heard[wanted] = active_spans(scene.sources[wanted].wave, SAMPLE_RATE)
         spans = _occurrence(heard[wanted], samples / SAMPLE_RATE, rng)

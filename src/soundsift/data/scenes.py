@@ -1,8 +1,8 @@
-"""Scenes drawn on the fly from the sound bank, and what a user might ask of them.
+"""Scenes drawn from the sound bank, and queries about them.
 
-A scene is 1 to 4 sources at random levels, onsets and rooms; a query names one of them, a group of
-them or a sound that is not there, by a phrase, by spans, or both. Scene number i of a seed is
-always the same scene, so a data position is an integer.
+A scene is one to six sources at random levels, onsets and distances, often over a bed of ambience
+or noise; a query names one source, a group of sources or an absent sound by a phrase, by spans, or
+both. Seed and number decide a scene, so a data position is an integer.
 
 Shapes: K sources, N samples.
 """
@@ -10,23 +10,25 @@ Shapes: K sources, N samples.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from soundsift.data import effects
+from soundsift.data.arrangement import active_level_db, arrange, slow_gain
 from soundsift.data.bank import SAMPLE_RATE, Bank, Clip
 from soundsift.data.captions import GROUPS
+from soundsift.data.places import Place, places
 from soundsift.data.spans import draw_example, draw_spans
 from soundsift.prompts import Span
 
 Samples = NDArray[np.float32]
 
-#: One clip of these fills the scene; the others are events.
-_CONTINUOUS = frozenset({"music", "ambience"})
-#: Sounds of one of these groups are told apart even if they share it.
+#: Level of a source in dB full scale, on average.
+_LEVEL_DB = -26.0
+#: Sounds of one of these groups can be told apart even if they share it.
 _DISTINCT_WITHIN = frozenset({
     "speech", "voice", "animal", "bird",
     "music", "strings", "brass", "woodwind", "keyboard", "guitar", "drums", "percussion",
@@ -34,13 +36,22 @@ _DISTINCT_WITHIN = frozenset({
 
 
 class SceneConfig(BaseModel):
-    """The law that scenes are drawn from.
+    """Probabilities and ranges that scenes and queries are drawn from.
 
     Attributes:
-        source_counts: probability of 1, 2, 3 and 4 sources.
+        source_counts: probability of 1, 2, 3 ... sources, a bed not counted.
         kind_weights: how often each kind of sound is drawn.
-        offset_db: the most that two sources' levels differ.
-        speed, equaliser, band_limit, damage, room: probability of each augmentation, per source.
+        p_company: probability that all sources of a scene are heard at one place
+            (`soundsift.data.places`).
+        offset_db: the largest difference of two sources' levels, but for quiet sources and beds.
+        p_quiet, quiet_db: probability that a source of a scene of several is quiet, and the range
+            of dB by which its level is lowered.
+        p_bed, bed_db: probability of a bed of ambience or noise under the sources, and the range
+            of its level against the average source's, in dB.
+        p_noise_bed: probability that a bed is synthetic noise rather than a clip of ambience.
+        p_slow_gain: probability that a source's level changes slowly.
+        p_microphone: probability of one recording device's filter on the whole scene.
+        speed, equaliser, band_limit, damage, room, p_far: probability of each effect, per source.
         absent: probability that a query names a sound that is not there.
         group: probability that a query names a group.
         drop_text, drop_spans: probability that a condition is withheld (never both).
@@ -56,7 +67,7 @@ class SceneConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source_counts: tuple[float, float, float, float] = (0.06, 0.5, 0.32, 0.12)
+    source_counts: tuple[float, ...] = Field((0.06, 0.5, 0.32, 0.12), min_length=1, max_length=6)
     kind_weights: dict[str, float] = {
         "speech": 0.24,
         "singing": 0.02,
@@ -65,12 +76,21 @@ class SceneConfig(BaseModel):
         "effect": 0.32,
         "ambience": 0.06,
     }
+    p_company: float = Field(default=0.0, ge=0, le=1)
     offset_db: float = 15.0
+    p_quiet: float = Field(default=0.0, ge=0, le=1)
+    quiet_db: tuple[float, float] = (4.0, 13.0)
+    p_bed: float = Field(default=0.0, ge=0, le=1)
+    bed_db: tuple[float, float] = (-24.0, -4.0)
+    p_noise_bed: float = Field(default=0.3, ge=0, le=1)
+    p_slow_gain: float = Field(default=0.0, ge=0, le=1)
+    p_microphone: float = Field(default=0.0, ge=0, le=1)
     speed: float = 0.5
     equaliser: float = 0.5
     band_limit: float = 0.15
     damage: float = 0.08
     room: float = 0.3
+    p_far: float = Field(default=0.0, ge=0, le=1)
     absent: float = 0.08
     group: float = 0.2
     drop_text: float = 0.3
@@ -84,10 +104,17 @@ class SceneConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Source:
-    """A sound in a scene: a clip of its concept, and its wave `(N,)` as it is heard."""
+    """A sound in a scene.
+
+    Attributes:
+        clip: the clip that it begins with.
+        wave: how it is heard `(N,)`.
+        named: whether a query may ask for it; not so for synthetic noise.
+    """
 
     clip: Clip
     wave: Samples
+    named: bool = True
 
 
 @dataclass(frozen=True)
@@ -101,18 +128,24 @@ class Scene:
         """Waves of the sources `(K, N)`; they add up to the mixture."""
         return np.stack([source.wave for source in self.sources])
 
+    @property
+    def named(self) -> list[int]:
+        """Indices of the sources that a query may ask for."""
+        return [i for i, source in enumerate(self.sources) if source.named]
+
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked of a scene.
+    """A prompt about a scene, and which sources answer it.
 
     Attributes:
         text: the phrase, or None.
         spans: where the target is (or is not) heard; may be empty.
         targets: indices of the sources that answer it; empty if the sound is absent.
         example: whether the spans are an example, and the target may be heard elsewhere too.
-        parts: what of the scene it is about, (start, end) in latent frames; of two parts the first
-            is an example and only the second is to be answered. Empty: the whole scene.
+        parts: (start, end) in latent frames of the parts of the scene that the query sees; of two
+            parts the first is an example and only the second is to be answered. Empty: the whole
+            scene.
     """
 
     text: str | None
@@ -122,7 +155,7 @@ class Query:
     parts: tuple[tuple[int, int], ...] = ()
 
     def target(self, stems: Samples) -> Samples:
-        """The right answer `(N,)`: silence if the sound is absent."""
+        """The target `(N,)`; silence if the sound is absent."""
         if not self.targets:
             return np.zeros_like(stems[0])
         wanted: Samples = stems[list(self.targets)].sum(axis=0)
@@ -134,8 +167,8 @@ class SceneGenerator:
 
     Args:
         bank: the clips to draw from.
-        config: the law.
-        seed: with a scene's number, decides everything about it.
+        config: probabilities and ranges.
+        seed: decides a scene together with its number.
     """
 
     def __init__(self, bank: Bank, config: SceneConfig, seed: int = 0) -> None:
@@ -164,36 +197,36 @@ class SceneGenerator:
     def scene(self, rng: np.random.Generator, seconds: float) -> Scene:
         """Draw a scene of so many seconds."""
         samples = round(seconds * SAMPLE_RATE)
-        count = 1 + int(rng.choice(4, p=_normalised(list(self.config.source_counts))))
-        clips: list[Clip] = []
-        for _ in range(12):
-            clip = self._draw_clip(rng)
-            if not any(_alike(clip, other) for other in clips):
-                clips.append(clip)
-            if len(clips) == count:
-                break
-        return Scene(tuple(self._source(clip, samples, rng) for clip in clips))
+        config = self.config
+        counts = _normalised(list(config.source_counts))
+        clips = self._draw_clips(1 + int(rng.choice(len(counts), p=counts)), rng)
+        sources = [self._source(clip, samples, rng, len(clips) > 1) for clip in clips]
+        if config.p_bed and rng.random() < config.p_bed:
+            sources += self._bed(clips, samples, rng)
+        if config.p_microphone and rng.random() < config.p_microphone:
+            waves = effects.microphone(np.stack([source.wave for source in sources]), rng)
+            sources = [replace(s, wave=wave) for s, wave in zip(sources, waves, strict=True)]
+        return Scene(tuple(sources))
 
     def query(self, scene: Scene, rng: np.random.Generator, favourite: int | None = None) -> Query:
-        """Draw a question about a scene.
+        """Draw a query about a scene.
 
         Args:
             scene: the scene.
             rng: random numbers.
-            favourite: source to ask for, unless the sound is to be absent; any if None.
+            favourite: index of the source to ask for, unless the sound is to be absent; any if
+                None.
         """
         if rng.random() < self.config.absent:
             return Query(self._absent_phrase(scene, rng), (), ())
-        wanted = int(rng.integers(len(scene.sources))) if favourite is None else favourite
+        wanted = int(rng.choice(scene.named)) if favourite is None else favourite
         clip = scene.sources[wanted].clip
         targets: tuple[int, ...] = (wanted,)
         phrase = draw_phrase(clip, rng)
         if clip.groups and rng.random() < self.config.group:
             group = str(rng.choice(clip.groups))
             phrase = str(rng.choice(GROUPS[group]))
-            targets = tuple(
-                i for i, source in enumerate(scene.sources) if group in source.clip.groups
-            )
+            targets = tuple(i for i in scene.named if group in scene.sources[i].clip.groups)
         with_text = rng.random() >= self.config.drop_text
         with_spans = rng.random() >= self.config.drop_spans or not with_text
         spans: tuple[Span, ...] = ()
@@ -203,11 +236,54 @@ class SceneGenerator:
             spans = (draw_example if example else draw_spans)(wave, SAMPLE_RATE, rng)
         return Query(phrase if with_text or not spans else None, spans, targets, example)
 
+    def _draw_clips(self, count: int, rng: np.random.Generator) -> list[Clip]:
+        """Draw clips that a prompt can tell apart; fewer than `count` if too few are found."""
+        clips = [self._draw_clip(rng)]
+        together = [place for place in places().values() if place.hears(clips[0])]
+        place: Place | None = None
+        if count > 1 and self.config.p_company and together:
+            place = together[int(rng.integers(len(together)))]
+            if rng.random() >= self.config.p_company:
+                place = None
+        for _ in range(11):
+            if len(clips) == count:
+                break
+            clip = self._draw_clip(rng) if place is None else self._draw_company(place, rng)
+            if not any(_alike(clip, other) for other in clips):
+                clips.append(clip)
+        return clips
+
     def _draw_clip(self, rng: np.random.Generator) -> Clip:
         kind = self._kinds[int(rng.choice(len(self._kinds), p=self._kind_weights))]
         names = self._concepts[kind]
         clips = self._clips[names[int(rng.choice(len(names), p=self._weights[kind]))]]
         return clips[int(rng.integers(len(clips)))]
+
+    def _draw_company(self, place: Place, rng: np.random.Generator) -> Clip:
+        """A clip heard at a place, of a kind as frequent as elsewhere."""
+        for _ in range(20):
+            clip = self._draw_clip(rng)
+            if place.hears(clip):
+                break
+        return clip
+
+    def _bed(self, clips: list[Clip], samples: int, rng: np.random.Generator) -> list[Source]:
+        """A bed under the sources: ambience unlike any of them, or noise; one source or none."""
+        config = self.config
+        level = _LEVEL_DB + rng.uniform(*config.bed_db)
+        ambiences = self._concepts.get("ambience", [])
+        if not ambiences or rng.random() < config.p_noise_bed:
+            noise = effects.background_noise(samples, rng)
+            # Named by no query: the words for it would fit many an ambience too.
+            clip = replace(clips[0], concept="background noise", kind="ambience", groups=())
+            clip = replace(clip, captions=("background noise",))
+            return [Source(clip, _at_level(noise, level), named=False)]
+        for _ in range(4):
+            choices = self._clips[ambiences[int(rng.integers(len(ambiences)))]]
+            clip = choices[int(rng.integers(len(choices)))]
+            if not any(_alike(clip, other) for other in clips):
+                return [Source(clip, _at_level(self._place(clip, samples, rng), level))]
+        return []
 
     def _absent_phrase(self, scene: Scene, rng: np.random.Generator) -> str:
         """A phrase for a sound unlike any in the scene: no shared group, no instrument by music."""
@@ -217,26 +293,30 @@ class SceneGenerator:
                 return str(rng.choice(clip.captions))
         return "dinosaur roaring"
 
-    def _source(self, clip: Clip, samples: int, rng: np.random.Generator) -> Source:
+    def _source(self, clip: Clip, samples: int, rng: np.random.Generator, several: bool) -> Source:
         wave = self._place(clip, samples, rng)
         config = self.config
+        far = bool(config.p_far) and rng.random() < config.p_far
         wave = effects.shape(
             wave,
             rng,
             equaliser=rng.random() < config.equaliser,
             band_limit=rng.random() < config.band_limit,
             room=rng.random() < config.room,
+            far=far,
         )
         if rng.random() < config.damage:
             wave = effects.damage(wave, rng)
+        if config.p_slow_gain and rng.random() < config.p_slow_gain:
+            wave = wave * slow_gain(samples, rng)
         # Each level within half the offset of the middle: no two differ by more than the whole.
-        wanted = -26.0 + rng.uniform(-config.offset_db / 2, config.offset_db / 2)
-        gain = 10 ** ((wanted - _active_level_db(wave)) / 20)
-        return Source(clip, wave * np.float32(gain))
+        level = _LEVEL_DB + rng.uniform(-config.offset_db / 2, config.offset_db / 2)
+        if several and config.p_quiet and rng.random() < config.p_quiet:
+            level -= rng.uniform(*config.quiet_db)
+        return Source(clip, _at_level(wave, level))
 
     def _place(self, clip: Clip, samples: int, rng: np.random.Generator) -> Samples:
         """Lay the clip, and others of its voice or concept, out in time."""
-        out = np.zeros(samples, np.float32)
         # The same speed for all clips of a source: a voice keeps its pitch.
         speed = effects.draw_speed(rng) if rng.random() < self.config.speed else 1.0
         longest = int(samples * max(speed, 1.0)) + 1
@@ -245,71 +325,21 @@ class SceneGenerator:
             start = int(rng.integers(max(1, which.samples - longest)))
             return effects.change_speed(self.bank.audio(which, start, longest), speed)
 
-        first = sound(clip)
-        if clip.kind in _CONTINUOUS or len(first) > 0.7 * samples:
-            _lay_continuous(out, first, rng)
-            return out
         siblings = self._voices[clip.concept, clip.speaker]
         if clip.kind != "speech" and len(siblings) < 2:
             siblings = self._clips[clip.concept]
-        if clip.kind == "speech":
-            gaps, keep = (0.05, 0.7), 0.85
-        elif clip.kind == "instrument":
-            gaps, keep = (0.0, 0.5), 0.85
-        else:
-            gaps, keep = (0.1, 2.0), 0.65
-        at = int(rng.uniform(0, 0.6 if clip.kind == "effect" else 0.3) * samples)
-        wave = first
-        while at < samples:
-            end = min(samples, at + len(wave))
-            out[at:end] += wave[: end - at]
-            if rng.random() > keep:
-                break
-            at = end + int(rng.uniform(*gaps) * SAMPLE_RATE)
-            same = clip.kind != "speech" and rng.random() < self.config.p_same_clip
-            wave = first if same else sound(siblings[int(rng.integers(len(siblings)))])
-        return out
+        return arrange(clip, siblings, samples, sound, self.config.p_same_clip, rng)
+
+
+def _at_level(wave: Samples, level_db: float) -> Samples:
+    """The wave with its active part at a level in dB full scale."""
+    scaled: Samples = wave * np.float32(10 ** ((level_db - active_level_db(wave)) / 20))
+    return scaled
 
 
 def draw_phrase(clip: Clip, rng: np.random.Generator) -> str:
     """A caption of a clip, the canonical one more often than any other."""
     return clip.captions[0] if rng.random() < 0.4 else str(rng.choice(clip.captions))
-
-
-def _lay_continuous(out: Samples, wave: Samples, rng: np.random.Generator) -> None:
-    """Fill from a random place in the sound; now and then let it begin or end within the scene."""
-    samples = len(out)
-    if len(wave) < samples:
-        if rng.random() < 0.6:
-            wave = np.tile(wave, -(-samples // len(wave)))
-        else:
-            at = int(rng.integers(samples - len(wave) + 1))
-            out[at : at + len(wave)] = wave
-            return
-    start = int(rng.integers(len(wave) - samples + 1))
-    out[:] = wave[start : start + samples]
-    draw = rng.random()
-    fade = SAMPLE_RATE // 10
-    ramp = np.linspace(0, 1, fade, dtype=np.float32)
-    if draw < 0.2:
-        at = int(rng.uniform(0.1, 0.6) * samples)
-        out[:at] = 0
-        out[at : at + fade] *= ramp
-    elif draw < 0.4:
-        at = int(rng.uniform(0.4, 0.9) * samples)
-        out[at:] = 0
-        out[at - fade : at] *= ramp[::-1]
-
-
-def _active_level_db(wave: Samples) -> float:
-    """As `bank.active_level_db`, on every fourth sample: precise enough for drawing a level."""
-    frame = SAMPLE_RATE // 200
-    thinned = wave[::4]
-    power = np.square(thinned[: len(thinned) // frame * frame].reshape(-1, frame)).mean(axis=1)
-    loudest = float(power.max(initial=0.0))
-    if loudest <= 0:
-        return 0.0
-    return float(10 * np.log10(power[power >= loudest * 1e-3].mean()))
 
 
 def _alike(first: Clip, second: Clip) -> bool:

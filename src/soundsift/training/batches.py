@@ -27,11 +27,13 @@ from soundsift.data.example_prompts import (
     with_transients,
 )
 from soundsift.data.scenes import Query, Scene, SceneGenerator
-from soundsift.heard import HEARD
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import NULL, OPEN, frame_anchors
 from soundsift.training.alignment_loss import concept_indices
 from soundsift.training.config import TrainingConfig
+
+#: A target with less than this share of the mixture's energy counts as absent.
+AUDIBLE = 1e-3
 
 
 @dataclass
@@ -93,20 +95,18 @@ def encode_queries(
     """
     waves = torch.from_numpy(scene.stems)
     stems = codec.spectrum(waves)
-    count = len(stems)
-    # Energies of every pair of stems: those of any group of stems are sums of them.
-    pairs = torch.stack([codec.cross_energy(stems[i], stems) for i in range(count)])
-    power = pairs.sum(dim=(0, 1))
+    mixture = stems.sum(0)
+    power = codec.cross_energy(mixture, mixture)
     total = power.sum().clamp(min=1e-12)
-    mixture = stems.sum(0)[None, None]
-    context = codec.context(waves.sum(0)[None, None], mixture)[0] + level_db / 20.0
-    extra = {} if concepts is None else {"sounds": _heard(scene, pairs, concepts, len(context))}
+    context = codec.context(waves.sum(0)[None, None], mixture[None, None])[0] + level_db / 20.0
+    energies = codec.cross_energy(stems, stems)
+    extra = {} if concepts is None else {"sounds": _heard(scene, energies, concepts, len(context))}
     rows: dict[str, list[Tensor]] = {}
     for query in queries:
-        chosen = torch.zeros(count)
-        chosen[list(query.targets)] = 1.0
-        cross = torch.einsum("i,ijbs->bs", chosen, pairs)
-        own = torch.einsum("i,j,ijbs->bs", chosen, chosen, pairs).clamp(min=0.0)
+        chosen = list(query.targets)
+        target = stems[chosen].sum(0)
+        cross = codec.cross_energy(target, mixture)
+        own = energies[chosen[0]] if len(chosen) == 1 else codec.cross_energy(target, target)
         rest = (power - 2 * cross + own).clamp(min=0.0)
         shares = [codec.shares(a[None], b[None])[0] for a, b in ((own, rest), (rest, own))]
         unmarked = OPEN if query.example and query.spans and not query.parts else NULL
@@ -170,7 +170,7 @@ def _in_parts(
         "mixture_energy": functional.pad(energy[:, columns[-1]] / total, (ahead, 0)),
         "cross_energy": functional.pad(cross[:, columns[-1]] / total, (ahead, 0)),
         "target_energy": target,
-        "present": row["present"] & (target + shown > HEARD),
+        "present": row["present"] & (target + shown > AUDIBLE),
         # A window may be all but silent.
         "example_energy": shown.clamp(max=100.0),
     }
@@ -181,17 +181,18 @@ def _bels(energy: Tensor) -> Tensor:
     return energy.mean().clamp(min=1e-9).log10()
 
 
-def _heard(scene: Scene, pairs: Tensor, concepts: dict[str, int], frames: int) -> Tensor:
+def _heard(scene: Scene, energies: Tensor, concepts: dict[str, int], frames: int) -> Tensor:
     """Which concepts are heard in a frame `(T, concepts)`, by their sources' energies.
 
-    Heard is what lies within 40 dB of its own loudest frame and 30 dB of the frame's mixture.
+    Heard means within 40 dB of the source's loudest frame and 30 dB of the frame's sum.
     """
-    energy = torch.einsum("iibs->is", pairs).reshape(len(pairs), frames, -1).sum(-1)
+    energy = energies.sum(dim=1).reshape(len(energies), frames, -1).sum(-1)
     loudest = energy.max(dim=1, keepdim=True).values
     active = (energy > 1e-4 * loudest) & (energy > 1e-3 * energy.sum(0)) & (loudest > 0)
     sounds = torch.zeros(frames, len(concepts), dtype=torch.bool)
     for source, row in zip(scene.sources, active, strict=True):
-        sounds[:, concepts[source.clip.concept]] |= row
+        if source.clip.concept in concepts:
+            sounds[:, concepts[source.clip.concept]] |= row
     return sounds
 
 
@@ -240,7 +241,7 @@ class Batches(Dataset[Batch]):
         scene = self.generator.scene(rng, seconds + SPARE_SECONDS * by_example)
         if by_example:
             scene = with_transients(scene, law.p_transient, rng)
-        asked = [int(i) for i in rng.permutation(len(scene.sources))]
+        asked = [int(i) for i in rng.permutation(scene.named)]
         length = round(seconds * self.config.model.codec.frame_rate)
         queries = [
             query_by_example(scene, length, rng, wanted, law.p_wide_context)

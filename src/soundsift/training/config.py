@@ -31,11 +31,12 @@ class BatchConfig(_Strict):
 
 
 class LossConfig(_Strict):
-    """Weights of the loss terms (`soundsift.training.loss`) and the law of flow time.
+    """Weights of the loss terms (`soundsift.training.losses`) and the law of flow time.
 
     Attributes:
         flow: flow-matching term, on the latents.
-        heard: signal-to-noise ratio of the decoded target.
+        mask_snr: signal-to-noise ratio of the masked mixture.
+        level: error of the masked mixture's level, within the term before.
         alignment: what a middle block knows of all sounds (`soundsift.training.alignment_loss`).
         alignment_block: which block that is, counted from 0.
         mean_share: share of queries trained at t = 0 without noise, where the right answer is the
@@ -44,7 +45,8 @@ class LossConfig(_Strict):
     """
 
     flow: float = 1.0
-    heard: float = 1.0
+    mask_snr: float = 1.0
+    level: float = Field(default=0.0, ge=0)
     alignment: float = Field(default=0.1, ge=0)
     alignment_block: int = Field(default=2, ge=0)
     mean_share: float = Field(default=0.8, ge=0, le=1)

@@ -15,7 +15,10 @@ def plot_metrics(metrics: Path, picture: Path) -> None:
     figure = Figure(figsize=(12, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    for name, scale, label in (("heard", -10.0, "heard (dB)"), ("flow", 10.0, "10 x flow loss")):
+    for name, scale, label in (
+        ("mask_snr", -10.0, "mask SNR (dB)"),
+        ("flow", 10.0, "10 x flow loss"),
+    ):
         points = [(row["step"], row[name] * scale) for row in rows if name in row]
         if points:
             steps, values = zip(*points, strict=True)

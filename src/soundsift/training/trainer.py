@@ -28,7 +28,7 @@ from soundsift.training.batches import Batch, Batches, batch_loader
 from soundsift.training.checkpoint import RunningAverage, load_checkpoint, save_checkpoint
 from soundsift.training.config import OptimiserConfig, TrainingConfig
 from soundsift.training.deepen import grow
-from soundsift.training.loss import training_loss
+from soundsift.training.losses import training_loss
 from soundsift.training.plot import plot_metrics
 from soundsift.training.validation import Validation, noisy_latents, predict
 
@@ -78,7 +78,7 @@ class Trainer:
         self.model = TaggedField(self.field, tagger, config.loss.alignment_block)
         self.average = RunningAverage(self.field, config.optimiser.ema)
         self.optimiser = make_optimiser(self.model, config.optimiser)
-        self.step, self.seconds, self.heard_seconds = 0, 0.0, 0.0
+        self.step, self.seconds, self.sound_seconds = 0, 0.0, 0.0
         self.sums: dict[str, float] = {}  # of the terms since the last line of metrics
         self._resume()
         if config.compile:
@@ -111,7 +111,7 @@ class Trainer:
                 self.sums[name] = self.sums.get(name, 0.0) + value / _LOG_EVERY
             if self.step % _LOG_EVERY == 0:
                 self._log(self.sums)
-                progress.set_postfix(heard=f"{-10 * self.sums['heard']:.2f} dB")
+                progress.set_postfix(snr=f"{-10 * self.sums['mask_snr']:.2f} dB")
                 self.sums = {}
             if validation and self.step % config.validate_every == 0:
                 found = validation.run(self._averaged())
@@ -145,13 +145,13 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         self.average.update(self.field)
         queries, frames = batch.context.shape[:2]
-        self.heard_seconds += self.world / share * queries * frames / 25.0
-        parts = [losses.total.detach(), losses.flow, losses.heard, losses.alignment]
+        self.sound_seconds += self.world / share * queries * frames / 25.0
+        parts = [losses.total.detach(), losses.flow, losses.mask_snr, losses.alignment]
         terms = torch.stack([*(part * share for part in parts), norm])
         if self.world > 1:
             distributed.all_reduce(terms)
             terms /= self.world
-        names = ("loss", "flow", "heard", "alignment", "gradient")
+        names = ("loss", "flow", "mask_snr", "alignment", "gradient")
         return dict(zip(names, terms.tolist(), strict=True)) | {"rate": rate}
 
     def _averaged(self) -> VelocityField:
@@ -175,7 +175,7 @@ class Trainer:
         state: dict[str, Any] = {
             "step": self.step,
             "seconds": self.seconds,
-            "heard_seconds": self.heard_seconds,
+            "sound_seconds": self.sound_seconds,
             "sums": self.sums,
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -192,7 +192,7 @@ class Trainer:
         if state is None:
             return
         self.step, self.seconds = state["step"], state["seconds"]
-        self.heard_seconds = state["heard_seconds"]
+        self.sound_seconds = state["sound_seconds"]
         self.sums = state.get("sums", {})
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])

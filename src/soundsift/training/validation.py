@@ -16,12 +16,12 @@ from soundsift.data.example_prompts import SPARE_SECONDS, query_by_example, with
 from soundsift.data.scenes import Query, SceneGenerator
 from soundsift.data.spans import active_spans
 from soundsift.flow import interpolate
-from soundsift.heard import HEARD, heard_ratio_db, scale_invariant_ratio_db
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.prompts import OPEN, Span
-from soundsift.training.batches import Batch, encode_queries
+from soundsift.training.batches import AUDIBLE, Batch, encode_queries
 from soundsift.training.config import TrainingConfig
+from soundsift.training.losses import mask_sdr_db, mask_si_sdr_db
 
 T = TypeVar("T")
 
@@ -100,11 +100,9 @@ class Validation:
                     **joined,
                 )
                 mask = self.codec.cell_mask(predict(field, batch, self.text).float())
-                before, after = (
-                    scale_invariant_ratio_db(m, batch) for m in (torch.ones_like(mask), mask)
-                )
+                before, after = (mask_si_sdr_db(m, batch) for m in (torch.ones_like(mask), mask))
                 gains = torch.where(
-                    batch.present, after - before, heard_ratio_db(mask, batch)
+                    batch.present, after - before, mask_sdr_db(mask, batch)
                 ).tolist()
                 for (name, kind, _, _), gain in zip(part, gains, strict=True):
                     found.setdefault(name, []).append(gain)
@@ -128,7 +126,7 @@ def _by_example(scenes: int, generator: SceneGenerator, codec: MelCodec) -> list
             tensors = encode_queries(codec, scene, [replace(query, text=None)])
             # Of the window alone: what is heard in it, and what is not.
             tensors["example_energy"] = torch.zeros(1)
-            tensors["present"] = tensors["target_energy"] > HEARD
+            tensors["present"] = tensors["target_energy"] > AUDIBLE
             name = "example" if bool(tensors["present"]) else "example/absent"
             rows.append((name, scene.sources[0].clip.kind, None, tensors))
     return rows
