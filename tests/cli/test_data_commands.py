@@ -6,6 +6,7 @@ from collections import Counter
 from soundsift.cli import data
 from soundsift.data import bank as sounds
 from soundsift.data import render, sources
+from soundsift.data.procedural import render as procedural
 
 
 def test_fetch(run, tmp_path, monkeypatch):
@@ -54,15 +55,19 @@ def test_build_renders_before_it_writes_the_manifest(run, tmp_path, monkeypatch)
     monkeypatch.setattr(
         render, "render_all", lambda bank, workers: order.append(("render", workers)) or 3
     )
+    monkeypatch.setattr(
+        procedural, "render_all", lambda bank, workers: order.append(("generate", workers)) or 7
+    )
     counts = Counter(train=10, validation=1, test=2)
     monkeypatch.setattr(
         sounds, "build", lambda bank, workers: order.append(("build", workers)) or counts
     )
     result = run("data", "build", "--bank", tmp_path, "--workers", 1)
     assert result.exit_code == 0, result.stderr
-    assert order == [("render", 1), ("build", 1)]
+    assert order == [("render", 1), ("generate", 1), ("build", 1)]
     assert result.stdout.splitlines() == [
         "Played 3 new instrument stems.",
+        "Generated 7 clips of procedural sound.",
         f"13 clips (10 train, 1 validation, 2 test) in {tmp_path / 'manifest.jsonl'}.",
     ]
 

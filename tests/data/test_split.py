@@ -101,3 +101,8 @@ def test_speech_of_unknown_voices_is_strung_together_by_folder() -> None:
         for path in ("voices/a/1.ogg", "voices/a/2.ogg", "voices/b/1.ogg")
     )
     assert first == second != other
+
+
+def test_procedural_sound_is_for_training_alone() -> None:
+    drawn = {split_of("procedural", f"beep/{number:03d}", "effect")[0] for number in range(200)}
+    assert drawn == {"train"}

@@ -78,7 +78,8 @@ def build(
 ) -> None:
     """Decode, caption and split it.
 
-    Plays instruments with free soundfonts, decodes every file, and writes a manifest with captions,
+    Plays instruments with free soundfonts, renders procedural sound, decodes every file, and
+    writes a manifest with captions,
     licences and the split into train, validation and test. What is played or decoded already is
     kept; captions and the split are made anew, in seconds.
     """
@@ -91,12 +92,16 @@ def build(
 
     from soundsift.data import bank as sounds
     from soundsift.data import render
+    from soundsift.data.procedural import render as procedural
 
     # Before the manifest, which lists what was rendered as well.
     stems = render.render_all(bank, workers)
+    generated = procedural.render_all(bank, workers)
     counts = sounds.build(bank, workers)
     if stems:
         typer.echo(f"Played {stems} new instrument stems.")
+    if generated:
+        typer.echo(f"Generated {generated} clips of procedural sound.")
     splits = ", ".join(f"{counts[split]} {split}" for split in ("train", "validation", "test"))
     typer.echo(f"{counts.total()} clips ({splits}) in {bank / 'manifest.jsonl'}.")
 

@@ -274,7 +274,8 @@ def _clip(package: str, terms: str, entry: dict[str, object], concept: Concept) 
     return Clip(
         package=package,
         path=str(entry["path"]),
-        licence=terms,
+        # Procedural sound states its licence in its index.
+        licence=str(entry.get("licence", terms)),
         concept=concept.name,
         kind=concept.kind,
         groups=concept.groups,

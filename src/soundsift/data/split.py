@@ -12,6 +12,9 @@ import re
 #: Never trained on: one package of speech, and two soundfonts' worth of instrument patches.
 TEST_PACKAGES = frozenset({"fillets-ng-data-nl", "freepats", "musescore-general-soundfont"})
 
+#: Never validated or tested on: procedural sound.
+TRAIN_PACKAGES = frozenset({"procedural"})
+
 _TEST_PERCENT, _VALIDATION_PERCENT = 14, 6
 
 #: What of a path names the voice, patch or song, for packages where it can be told.
@@ -57,6 +60,8 @@ def split_of(package: str, path: str, kind: str) -> tuple[str, str]:
         speaker = f"{package}:{path}"
     if package in TEST_PACKAGES:
         return "test", speaker
+    if package in TRAIN_PACKAGES:
+        return "train", speaker
     # Speech by nobody in particular goes by its folder: most likely that is one voice.
     whole = (found is not None or kind == "speech") and package not in _NEVER_TEST
     key = speaker if whole else f"{package}/{path}"

@@ -1,0 +1,1 @@
+"""Procedural sound: generators with random parameters and physical sense, one file per family."""
