@@ -21,7 +21,7 @@ CHURCH_BELL = (0.5, 1.0, 1.2, 1.5, 2.0, 2.5, 2.67, 3.01, 4.17, 5.43, 6.8)
 def regular_times(
     generator: np.random.Generator, seconds: float, period: float, jitter: float = 0.0
 ) -> Wave:
-    """Times of periodic events from a random start, at least one; jitter is a share of the period."""
+    """Times of periodic events, at least one; jitter is a share of the period."""
     start = generator.uniform(0, min(period, seconds) * 0.3)
     times = np.arange(start, seconds, period)
     times = times + period * jitter * generator.standard_normal(len(times))
