@@ -425,10 +425,10 @@ def test_nothing_is_left_after_a_failure(tmp_path):
             file.write(b"half")
             raise error
     with (
-        pytest.raises(SoundsiftError, match="No space left"),
+        pytest.raises(SoundsiftError, match="no space left"),
         atomic_file(path, overwrite=True) as file,
     ):
-        raise OSError(28, "No space left on device")
+        raise OSError(28, "no space left on device")
     with pytest.raises(ValueError, match="NaN"):
         write(tmp_path / "b.wav", np.full((1, 9), np.nan), 8000, "f32")
     assert names(tmp_path) == ["a.wav"]

@@ -1,16 +1,11 @@
 """Inputs, names, job lists, files that appear together."""
 
-import fcntl
 import json
-import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from soundsift.audio.atomic import clear_leftovers, written_together
 from soundsift.audio.formats import Output
 from soundsift.batch.fingerprint import of_model
 from soundsift.batch.inputs import find_recordings
@@ -232,85 +227,3 @@ def test_job_lists(tmp_path):
             read_jobs(path)
     with pytest.raises(SoundsiftError, match="No such file"):
         read_jobs(tmp_path / "none")
-
-
-# --- files that appear together -------------------------------------------------------------------
-
-
-def killed(folder: Path, at: str) -> None:
-    """A process that writes a, b and c and is killed with kill -9 at a point of it."""
-    if child := os.fork():
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
-        return
-    replace, moved = Path.replace, 0
-    mkdir, rmtree = Path.mkdir, shutil.rmtree
-
-    def making(self: Path, *asked: Any, **more: Any) -> None:
-        mkdir(self, *asked, **more)
-        if at == "make" and self.name.startswith("."):
-            os.kill(os.getpid(), 9)
-
-    def removing(path: Path, **more: Any) -> None:
-        if at == "remove":
-            os.kill(os.getpid(), 9)
-        rmtree(path, **more)
-
-    def counting(self: Path, target: Path) -> Path:
-        nonlocal moved
-        moved += 1
-        if at == f"move {moved}":
-            os.kill(os.getpid(), 9)
-        return replace(self, target)
-
-    Path.replace = counting  # type: ignore[method-assign]
-    Path.mkdir = making  # type: ignore[method-assign]
-    shutil.rmtree = removing  # type: ignore[assignment]
-    with written_together(folder, overwrite=True) as files:
-        for name in "abc":
-            files.place(name).write_text("new")
-            if at == f"write {name}":
-                os.kill(os.getpid(), 9)
-    os._exit(0)
-
-
-@pytest.mark.parametrize(
-    "at", ["make", "write a", "write c", "move 1", "move 2", "move 3", "move 4", "remove"]
-)
-@pytest.mark.parametrize("before", [None, "old"])
-def test_killed_at_any_point_all_files_are_old_or_all_new(tmp_path, at, before):
-    if before:
-        for name in "abc":
-            (tmp_path / name).write_text(before)
-    killed(tmp_path, at)
-    clear_leftovers(tmp_path)
-    found = {p.name: p.read_text() for p in tmp_path.iterdir()}
-    # The first move is that of the note; after it, all files are on the disk.
-    whole = at in ("move 2", "move 3", "move 4", "remove")
-    assert found == (
-        dict.fromkeys("abc", "new") if whole else dict.fromkeys("abc", before) if before else {}
-    )
-
-
-def test_what_is_being_written_is_not_cleared(tmp_path):
-    with written_together(tmp_path) as files:
-        files.place("a").write_text("1")
-        clear_leftovers(tmp_path)
-        assert files.hidden.is_dir()
-    assert [p.name for p in tmp_path.iterdir()] == ["a"]
-    old = tmp_path / ".soundsift-1.tmp"
-    old.write_text("x")
-    os.utime(old, (0, 0))
-    with old.open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        clear_leftovers(tmp_path)
-        assert old.exists()
-    clear_leftovers(tmp_path)
-    assert not old.exists()
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_an_error_leaves_nothing(tmp_path, error):
-    with pytest.raises(error), written_together(tmp_path / "new" / "er") as files:
-        files.place("a").write_text("1")
-        raise error
-    assert list(tmp_path.iterdir()) == []

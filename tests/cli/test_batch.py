@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 import soundsift
-from soundsift.audio import quantise
+from soundsift.audio import quantise, staging
 from soundsift.separation.separator import Separator
 
 RATE = 16_000
@@ -269,16 +269,16 @@ def test_interruption_in_a_batch_leaves_whole_results_only(
 
 
 def test_interruption_while_cleaning_up(run, takes, model, tmp_path, monkeypatch):
-    real = shutil.rmtree
+    real = staging.empty_folder
 
-    def interrupted(*asked, **rest):
-        monkeypatch.setattr(shutil, "rmtree", real)
+    def interrupted(descriptor):
+        monkeypatch.setattr(staging, "empty_folder", real)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    monkeypatch.setattr(staging, "empty_folder", interrupted)
     result = run(*command(takes, model, tmp_path / "out"))
     assert result.exit_code == 130
-    assert len(contents(tmp_path / "out")) == 3 and shutil.rmtree is real
+    assert len(contents(tmp_path / "out")) == 3 and staging.empty_folder is real
     assert not list((tmp_path / "out").glob(".*"))
 
 
@@ -286,15 +286,14 @@ def kill_when_in_place(path: Path, run, *arguments: object) -> None:
     """Run in a child, and kill -9 it when a file has moved to its place."""
     child = os.fork()
     if not child:
-        real = Path.replace
+        real = os.link
 
-        def dying(self, target):
-            moved = real(self, target)
+        def dying(source, target, **rest):
+            real(source, target, **rest)
             if target == path:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return moved
 
-        Path.replace = dying
+        os.link = dying
         run(*arguments)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from soundsift.audio import ensure_writable
-from soundsift.audio.atomic import clear_leftovers
 from soundsift.audio.formats import Output
+from soundsift.audio.leftovers import clear_leftovers
 from soundsift.batch.fingerprint import same_input
 from soundsift.batch.inputs import place_of, read_settings
 from soundsift.batch.templates import unmarked

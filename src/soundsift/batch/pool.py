@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from soundsift.audio.atomic import clear_leftovers
+from soundsift.audio.leftovers import clear_leftovers
 from soundsift.batch.planner import RecordingJob
 from soundsift.batch.runner import Outcome, failed, work
 from soundsift.batch.worker import do, start

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from soundsift.audio import complement, count_clipped, ensure_writable, quantise
-from soundsift.audio.atomic import Together, written_together
+from soundsift.audio.atomic import atomic_files
 from soundsift.audio.encoding import coded_file, coder
 from soundsift.audio.formats import Output, coarser
+from soundsift.audio.staging import StagingFolder
 from soundsift.audio.video import video_file
 from soundsift.audio.writing import SoundFacts, WavFile
 from soundsift.errors import SoundsiftError
@@ -190,15 +191,15 @@ def stem_files(
     (folder,) = {place.folder for place, _ in wanted}
     ensure_places([place for place, _ in wanted])
     overwrite = any(place.overwrite for place, _ in wanted)
-    with written_together(folder, overwrite=overwrite) as hidden:
+    with atomic_files(folder, overwrite=overwrite) as staging:
         with ExitStack() as stack:
             files = [
-                _open(place, settings, facts, of_recording, mixture_consistent, hidden, stack)
+                _open(place, settings, facts, of_recording, mixture_consistent, staging, stack)
                 for place, settings in wanted
             ]
             yield files
         for (place, settings), own in zip(wanted, files, strict=True):
-            _finish(place, settings, facts, own, hidden)
+            _finish(place, settings, facts, own, staging)
 
 
 def _open(
@@ -207,14 +208,14 @@ def _open(
     facts: SoundFacts,
     of_recording: str,
     mixture_consistent: bool,
-    hidden: Together,
+    staging: StagingFolder,
     stack: ExitStack,
 ) -> StemFiles:
     paths, sample_format = place.paths, place.output.sample_format(of_recording)
     writers = {
         stem: stack.enter_context(
             sound_file(
-                hidden.place(paths[stem].name), facts, sample_format, place.output, place.source
+                staging.file(paths[stem].name), facts, sample_format, place.output, place.source
             )
         )
         for stem in place.stems
@@ -228,22 +229,22 @@ def _finish(
     settings: Mapping[str, Any],
     facts: SoundFacts,
     files: StemFiles,
-    hidden: Together,
+    staging: StagingFolder,
 ) -> None:
     """Write picture and settings beside the stems."""
     paths = place.paths
     if files.picture is not None:
-        files.picture.save(hidden.place(paths["picture"].name))
+        files.picture.save(staging.file(paths["picture"].name))
     noted = dict(settings) | {
         "sample_rate": facts.sample_rate,
         "target_level_db": round(files.levels.target_level_db, 2),
         "files": {k: path.name for k, path in paths.items() if k != "settings"},
         "clipped_samples": files.clipped,
     }
-    sizes = {k: (hidden.hidden / n).stat().st_size for k, n in noted["files"].items()}
+    sizes = {k: (staging.path / n).stat().st_size for k, n in noted["files"].items()}
     noted |= {"bytes": sizes, **place.record}
     # The last to appear: what it names is there.
-    hidden.place(paths["settings"].name).write_text(_as_json(noted), encoding="utf-8")
+    staging.file(paths["settings"].name).write_text(_as_json(noted), encoding="utf-8")
 
 
 def _as_json(noted: Mapping[str, Any]) -> str:
