@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from soundsift.digest import file_digest
+from soundsift.fingerprint import file_digest
 
 _BLOCK = 2**20
 # Models larger than this are known by evenly spaced blocks: training changes all of them.

@@ -36,8 +36,8 @@ from soundsift.checkpoints.load import (
 )
 from soundsift.checkpoints.store import CONFIG, WEIGHTS, complete_file
 from soundsift.config import DacVaeConfig
-from soundsift.digest import file_digest
 from soundsift.errors import SoundsiftError
+from soundsift.fingerprint import file_digest
 from soundsift.models.dac_vae import DacVae
 from soundsift.models.pe_vision import PeVision
 from soundsift.models.velocity_field import VelocityField

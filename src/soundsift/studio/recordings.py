@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from soundsift.digest import file_digest
+from soundsift.fingerprint import file_digest
 from soundsift.studio.database import Database, RecordingRow
 from soundsift.studio.decoders import Decoders
 from soundsift.studio.errors import in_use, no_room, not_found, too_large, unusable

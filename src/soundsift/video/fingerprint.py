@@ -1,4 +1,4 @@
-"""What masks or a video are known by."""
+"""Fingerprints of masks and videos."""
 
 import hashlib
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soundsift.digest import file_digest
+from soundsift.fingerprint import file_digest
 from soundsift.video.masks import mask_files
 
 # Of a SHA-256, in settings.
@@ -14,15 +14,15 @@ _DIGITS = 16
 
 
 def fingerprint(seen: str | Path | np.ndarray) -> str | None:
-    """What tells masks, or a video, from others, for settings: the same while they stay the same.
+    """Fingerprint of masks or a video for settings files; equal for equal contents.
 
     Args:
         seen: A path for `read_masks` or `read_video`, or an array.
 
     Returns:
         The first 16 hexadecimal digits of the SHA-256 of a file's bytes; of the names and the bytes
-        of the images in a folder; or of an array's shape and bytes. None for what can't be read:
-        reading it says what is wrong.
+        of the images in a folder; or of an array's shape and bytes. None if it can't be read;
+        reading it raises the error.
     """
     if isinstance(seen, np.ndarray):
         digest = hashlib.sha256(repr(seen.shape).encode())

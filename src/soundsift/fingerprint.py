@@ -1,14 +1,14 @@
-"""What a file is known by."""
+"""SHA-256 of a file."""
 
 import hashlib
 from pathlib import Path
 
 
 def file_digest(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal digits.
+    """SHA-256 of a file's bytes in hexadecimal digits.
 
     Raises:
-        OSError: it can't be read.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
