@@ -1,8 +1,10 @@
+import time
 from pathlib import Path
 
 import pytest
 
-from soundsift.studio.database import Database, RecordingRow
+from soundsift.studio.database import Database
+from soundsift.studio.records import RecordingRow
 
 REQUEST = {"text": "dog"}
 
@@ -102,3 +104,77 @@ def test_old_recordings_are_those_that_no_job_is_left_of(database: Database) -> 
 def test_the_same_file_under_another_name_takes_the_new_one(database: Database) -> None:
     database.add_recording(recording(name="b.wav", used=5.0))
     assert [(row.name, row.used) for row in database.recordings()] == [("b.wav", 5.0)]
+
+
+def test_a_wall_clock_that_jumps_expires_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = 24 * 3600.0
+    made = Database(tmp_path / "d.db", most_away=day)
+    made.add_recording(recording(used=made.now()))
+    before = made.now()
+    wall = time.time()
+    # While a server runs.
+    monkeypatch.setattr("soundsift.studio.database.time.time", lambda: wall + 8 * day)
+    assert made.now() - before < 60
+    made.close()
+    # At a start, in either direction, there and back.
+    for jump in (8 * day, 400 * day, -8 * day, 0.0):
+        monkeypatch.setattr("soundsift.studio.database.time.time", lambda jump=jump: wall + jump)
+        again = Database(tmp_path / "d.db", most_away=day)
+        assert again.old_recordings(again.now() - 7 * day) == []
+        again.close()
+
+
+def test_time_without_a_server_counts_within_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Database(tmp_path / "d.db", most_away=100.0)
+    before = first.now()
+    first.close()
+    wall = time.time()
+    for passed, counted in ((50.0, 50.0), (50.0, 50.0), (5000.0, 150.0)):
+        monkeypatch.setattr("soundsift.studio.database.time.time", lambda p=passed: wall + p)
+        again = Database(tmp_path / "d.db", most_away=100.0)
+        assert again.now() - before == pytest.approx(counted, abs=5)
+        again.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("jobs", "request", "{"),
+        ("jobs", "request", "[" * 10_000),
+        ("jobs", "request", "[]"),
+        ("jobs", "settings", "nothing"),
+        ("jobs", "status", "lost"),
+        ("jobs", "created", "yesterday"),
+        ("jobs", "source_job", b"\xff"),
+        ("jobs", "target_level_db", "loud"),
+        ("recordings", "seconds", "many"),
+        ("recordings", "name", b"\xff"),
+        ("recordings", "sample_rate", 1.5),
+        ("recordings", "has_video", 7),
+    ],
+)
+def test_an_odd_row_is_skipped(database: Database, table: str, column: str, value: object) -> None:
+    for name in "ab":
+        add(database, name)
+    database.add_recording(recording("s"))
+    odd = {"jobs": "a", "recordings": "r"}[table]
+    database._run(f"UPDATE {table} SET {column} = ? WHERE id = ?", value, odd)
+    if table == "jobs":
+        assert [row.id for row in database.jobs()] == ["b"]
+        assert database.job("a") is None
+        begun = database.begin_next()
+        assert begun is not None
+        assert begun.id == "b"
+        assert database.begin_next() is None
+        assert database.count("queued") == 0
+        assert database.remove_job("a")
+    else:
+        assert [row.id for row in database.recordings()] == ["s"]
+        assert database.has_recording("r")
+        database.cancel_waiting("a")
+        database.cancel_waiting("b")
+        assert database.remove_recording("r")

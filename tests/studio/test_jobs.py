@@ -12,7 +12,6 @@ pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 
 from clients import Client, Opens, sound
 
-from soundsift.errors import SoundsiftError
 from soundsift.studio.storage import Storage
 
 
@@ -200,9 +199,10 @@ def test_a_job_that_ended_two_servers_is_given_up(opens: Opens, tmp_path: Path) 
         database.wait_again("a" * 32)
     database._run("UPDATE jobs SET status = 'running' WHERE id = ?", "a" * 32)
     assert database.begin_next().id == "b" * 32  # type: ignore[union-attr]
-    database.close()
-    # As a killed server leaves it: something half written, something nobody knows.
+    # As a killed server leaves it: something half written, and a folder that it didn't make.
     data = tmp_path / "data"
+    database.list_file("partial/half", temporary=True)
+    database.close()
     (data / "partial" / "half").mkdir()
     (data / "jobs" / "unknown").mkdir()
     with opens(tmp_path) as client:
@@ -211,7 +211,7 @@ def test_a_job_that_ended_two_servers_is_given_up(opens: Opens, tmp_path: Path) 
         assert "server has ended twice" in given_up["error"]
         assert client.until("b" * 32, "done")["request"]["text"] == "dog"
         assert not (data / "partial" / "half").exists()
-        assert not (data / "jobs" / "unknown").exists()
+        assert (data / "jobs" / "unknown").exists()
 
 
 def test_what_nobody_uses_expires(opens: Opens, tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_what_nobody_uses_expires(opens: Opens, tmp_path: Path) -> None:
         recording = client.recording()
         job = client.do(recording)["id"]
         client.http.get(f"/api/jobs/{job}/stems/target?format=flac")
-        folder, now = client.studio.storage, time.time()
+        folder, now = client.studio.storage, client.studio.database.now()
         client.studio.sweep(now + 90)
         assert len(list(folder.copies.iterdir())) == 1
         client.studio.sweep(now + 200)
@@ -232,10 +232,19 @@ def test_what_nobody_uses_expires(opens: Opens, tmp_path: Path) -> None:
         assert not list(folder.jobs.iterdir())
 
 
-def test_a_folder_serves_one_server(tmp_path: Path) -> None:
-    folder = Storage(tmp_path / "data")
-    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
-    with pytest.raises(SoundsiftError, match="in use by another studio"):
-        Storage(tmp_path / "data")
-    folder.close()
-    Storage(tmp_path / "data").close()
+@pytest.mark.parametrize("request_", ["{}", '{"mode": 1}', "[", '{"recording": {"job": 1}}'])
+def test_a_damaged_record_breaks_nothing_else(opens: Opens, tmp_path: Path, request_: str) -> None:
+    with opens(tmp_path) as client:
+        recording = client.recording()
+        odd, good = client.do(recording)["id"], client.do(recording)["id"]
+        client.studio.database._run("UPDATE jobs SET request = ? WHERE id = ?", request_, odd)
+        listed = client.http.get("/api/jobs")
+        assert listed.status_code == 200
+        assert [job["id"] for job in listed.json()["jobs"]] == [good]
+        assert client.http.get(f"/api/jobs/{odd}").status_code in (404, 409)
+        # Begun again, it fails, and the next job runs.
+        client.studio.database._run("UPDATE jobs SET status = 'queued' WHERE id = ?", odd)
+        assert client.do(recording)["status"] == "done"
+        assert client.studio.database.count("failed") == 1
+        assert client.http.delete(f"/api/jobs/{odd}").status_code == 204
+        assert client.http.delete(f"/api/recordings/{recording}").status_code == 204

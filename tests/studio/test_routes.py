@@ -451,5 +451,4 @@ def test_the_page_is_served(opens, tmp_path: Path) -> None:
             assert http.get(path).status_code == 404
     finally:
         studio.decoders.close()
-        studio.database.close()
-        studio.storage.close()
+        studio.close()

@@ -1,138 +1,126 @@
-"""The database of recordings and jobs: SQLite with a write-ahead log."""
+"""The database of recordings, jobs and files: SQLite with a write-ahead log."""
 
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from contextlib import contextmanager, suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
-Status = Literal["queued", "running", "done", "failed", "cancelled"]
+from pydantic import TypeAdapter, ValidationError
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS recordings (
-    id TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    seconds REAL NOT NULL,
-    sample_rate INTEGER NOT NULL,
-    channels INTEGER NOT NULL,
-    has_video INTEGER NOT NULL,
-    suffix TEXT NOT NULL,
-    bytes INTEGER NOT NULL,
-    used REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS jobs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    recording TEXT NOT NULL,
-    source_job TEXT,
-    source_stem TEXT,
-    request TEXT NOT NULL,
-    status TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    created REAL NOT NULL,
-    started REAL,
-    finished REAL,
-    error TEXT,
-    settings TEXT,
-    target_level_db REAL,
-    used REAL NOT NULL
-);
-CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, number);
-CREATE INDEX IF NOT EXISTS jobs_by_recording ON jobs (recording);
-"""
+from soundsift.studio.migrations import open_database
+from soundsift.studio.records import JobRow, RecordingRow, Status
 
+_DAY_SECONDS = 24 * 3600.0
+_LEFTOVER = (
+    "temporary OR "
+    "(path LIKE 'recordings/%' AND substr(path, 12) NOT IN (SELECT id FROM recordings)) OR "
+    "(path LIKE 'jobs/%' AND substr(path, 6) NOT IN (SELECT id FROM jobs))"
+)
+_RECORDING, _JOB = TypeAdapter(RecordingRow), TypeAdapter(JobRow)
 
-@dataclass(frozen=True)
-class RecordingRow:
-    """A recording.
-
-    Attributes:
-        id: SHA-256 of the file as it was uploaded.
-        name: of the file, for people; never a path.
-        seconds: its length.
-        sample_rate: in Hz.
-        channels: how many.
-        has_video: whether there is a moving picture.
-        suffix: of a video with this picture; ".wav" where there is none.
-        bytes: of the file as it was uploaded.
-        used: when it was last used, in seconds since 1970.
-    """
-
-    id: str
-    name: str
-    seconds: float
-    sample_rate: int
-    channels: int
-    has_video: bool
-    suffix: str
-    bytes: int
-    used: float = field(default_factory=time.time)
-
-
-@dataclass(frozen=True)
-class JobRow:
-    """A job.
-
-    Attributes:
-        number: in the order of arrival.
-        id: made by the server.
-        recording: the recording that it began with, some turns ago perhaps.
-        source_job: whose stem it works on; None where that is the recording.
-        source_stem: which stem.
-        request: as it was asked for.
-        status: how far it is.
-        attempts: how often it was begun.
-        created, started, finished: in seconds since 1970.
-        error: why it failed, in a sentence.
-        settings: everything needed to make the result again.
-        target_level_db: energy of the target against what it was lifted from.
-        used: when its results were last asked for.
-    """
-
-    number: int
-    id: str
-    recording: str
-    source_job: str | None
-    source_stem: str | None
-    request: dict[str, Any]
-    status: Status
-    attempts: int
-    created: float
-    started: float | None
-    finished: float | None
-    error: str | None
-    settings: dict[str, Any] | None
-    target_level_db: float | None
-    used: float
+_log = logging.getLogger(__name__)
 
 
 class Database:
     """All recordings and jobs. Methods may be called from any thread.
 
+    Rows that can't be read, say because another program changed them, are skipped and logged.
+
     Args:
-        path: of the database, made if missing.
+        path: file, created if missing.
+        most_away: seconds that `now` advances at most while no server runs.
+
+    Raises:
+        SoundsiftError: see `open_database`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most_away: float = _DAY_SECONDS) -> None:
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
-        # The log is on the disk at every checkpoint: a power cut may cost the last jobs, not the
-        # database.
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(_TABLES)
+        self._db = open_database(path)
+        self._reported: set[str] = set()
+        reading, wall = self._clock()
+        away = min(max(0.0, time.time() - wall), most_away)
+        self._reading, self._since = reading + away, time.monotonic()
 
     def close(self) -> None:
         """Close the database."""
         with self._lock:
+            self.save_clock()
             self._db.close()
+
+    def now(self) -> float:
+        """Time by which recordings and jobs expire, in seconds.
+
+        It advances with the time that servers run, and by a bounded step while none does. A wall
+        clock that is wrong or is corrected therefore expires nothing.
+        """
+        return self._reading + time.monotonic() - self._since
+
+    def save_clock(self) -> None:
+        """Store the time for the next server."""
+        with suppress(sqlite3.Error):
+            self._run("UPDATE clock SET reading = ?, wall = ?", self.now(), time.time())
+
+    def _clock(self) -> tuple[float, float]:
+        row = self._db.execute("SELECT reading, wall FROM clock").fetchone()
+        now = time.time()
+        try:
+            return float(row[0]), float(row[1])
+        except (TypeError, ValueError):
+            self._db.execute("DELETE FROM clock")
+            self._db.execute("INSERT INTO clock VALUES (?, ?)", (now, now))
+            return now, now
+
+    # --- files ------------------------------------------------------------------------------------
+
+    def list_file(self, path: str, *, temporary: bool = False) -> None:
+        """Note that a file or folder is the server's own.
+
+        Args:
+            path: relative to the data folder.
+            temporary: whether to delete it when the server starts.
+        """
+        self._run(
+            "INSERT INTO files (path, temporary, used) VALUES (?, ?, ?) ON CONFLICT (path) DO "
+            "UPDATE SET temporary = excluded.temporary, used = excluded.used",
+            *(path, temporary, self.now()),
+        )
+
+    def unlist_file(self, path: str) -> None:
+        """Note that a file or folder was deleted."""
+        self._run("DELETE FROM files WHERE path = ?", path)
+
+    def is_listed(self, path: str) -> bool:
+        """Whether a file or folder is the server's own."""
+        return bool(self._select("SELECT 1 FROM files WHERE path = ?", path))
+
+    def leftovers(self) -> list[str]:
+        """Files that are temporary, or whose recording or job was removed."""
+        return [row["path"] for row in self._select(f"SELECT path FROM files WHERE {_LEFTOVER}")]
+
+    def is_leftover(self, path: str) -> bool:
+        """Whether a file is one of `leftovers`."""
+        return bool(self._select(f"SELECT 1 FROM files WHERE path = ? AND ({_LEFTOVER})", path))
+
+    def use_file(self, path: str) -> None:
+        """Note that a file was used."""
+        self._run("UPDATE files SET used = ? WHERE path = ?", self.now(), path)
+
+    def old_files(self, start: str, before: float) -> list[str]:
+        """Files whose path has this start and that were last used before a time."""
+        rows = self._select(
+            "SELECT path FROM files WHERE substr(path, 1, ?) = ? AND used < ?",
+            *(len(start), start, before),
+        )
+        return [row["path"] for row in rows]
 
     # --- recordings -------------------------------------------------------------------------------
 
@@ -150,6 +138,10 @@ class Database:
         """A recording by its id."""
         return next(self._recordings("WHERE id = ?", identity), None)
 
+    def has_recording(self, identity: str) -> bool:
+        """Whether there is a recording, even one whose row can't be read."""
+        return bool(self._select("SELECT 1 FROM recordings WHERE id = ?", identity))
+
     def recordings(self) -> list[RecordingRow]:
         """All of them, those used last first."""
         return list(self._recordings("ORDER BY used DESC"))
@@ -164,7 +156,7 @@ class Database:
 
     def use_recording(self, identity: str) -> None:
         """Note that it was used."""
-        self._run("UPDATE recordings SET used = ? WHERE id = ?", time.time(), identity)
+        self._run("UPDATE recordings SET used = ? WHERE id = ?", self.now(), identity)
 
     def remove_recording(self, identity: str) -> bool:
         """Remove a recording that no unfinished job needs; whether it could be removed."""
@@ -189,19 +181,23 @@ class Database:
     ) -> bool:
         """Add a job to the queue, unless the queue is full; whether there was room."""
         job, stem = source or (None, None)
-        now = time.time()
+        now, used = time.time(), self.now()
         return bool(
             self._run(
                 "INSERT INTO jobs (id, recording, source_job, source_stem, request, status, "
                 "created, used) SELECT ?, ?, ?, ?, ?, 'queued', ?, ? "
                 "WHERE (SELECT count(*) FROM jobs WHERE status = 'queued') < ?",
-                *(identity, recording, job, stem, json.dumps(request), now, now, most_waiting),
+                *(identity, recording, job, stem, json.dumps(request), now, used, most_waiting),
             )
         )
 
     def job(self, identity: str) -> JobRow | None:
         """A job by its id."""
         return next(self._jobs("WHERE id = ?", identity), None)
+
+    def has_job(self, identity: str) -> bool:
+        """Whether there is a job, even one whose row can't be read."""
+        return bool(self._select("SELECT 1 FROM jobs WHERE id = ?", identity))
 
     def jobs(self, limit: int = -1, offset: int = 0) -> list[JobRow]:
         """Jobs, the newest first."""
@@ -222,31 +218,30 @@ class Database:
 
     def waiting_before(self, number: int) -> int:
         """Jobs in the queue before this number."""
-        with self._lock:
-            found = self._db.execute(
-                "SELECT count(*) FROM jobs WHERE status = 'queued' AND number < ?", (number,)
-            )
-            return int(found.fetchone()[0])
+        sql = "SELECT count(*) FROM jobs WHERE status = 'queued' AND number < ?"
+        return int(self._select(sql, number)[0][0])
 
     def count(self, status: Status) -> int:
         """Jobs in a state."""
-        with self._lock:
-            found = self._db.execute("SELECT count(*) FROM jobs WHERE status = ?", (status,))
-            return int(found.fetchone()[0])
+        return int(self._select("SELECT count(*) FROM jobs WHERE status = ?", status)[0][0])
 
     def begin_next(self) -> JobRow | None:
         """Take the job that has waited longest; None if none waits."""
         with self._transaction():
-            job = next(self._jobs("WHERE status = 'queued' ORDER BY number LIMIT 1"), None)
-            if job is None:
-                return None
-            self._run(
-                "UPDATE jobs SET status = 'running', started = ?, attempts = attempts + 1 "
-                "WHERE id = ?",
-                time.time(),
-                job.id,
-            )
-            return self.job(job.id)
+            for row in self._select("SELECT id FROM jobs WHERE status = 'queued' ORDER BY number"):
+                if self.job(row["id"]) is None:
+                    self._run(
+                        "UPDATE jobs SET status = 'failed', finished = ?, error = ? WHERE id = ?",
+                        *(time.time(), "The job's record is damaged.", row["id"]),
+                    )
+                    continue
+                self._run(
+                    "UPDATE jobs SET status = 'running', started = ?, attempts = attempts + 1 "
+                    "WHERE id = ?",
+                    *(time.time(), row["id"]),
+                )
+                return self.job(row["id"])
+            return None
 
     def wait_again(self, identity: str, *, counted: bool = True) -> None:
         """Put a job that was begun back into the queue, where it was.
@@ -272,12 +267,12 @@ class Database:
         target_level_db: float | None = None,
     ) -> bool:
         """End a job; whether it had not ended before."""
-        now = time.time()
+        now, used = time.time(), self.now()
         return bool(
             self._run(
                 "UPDATE jobs SET status = ?, finished = ?, used = ?, error = ?, settings = ?, "
                 "target_level_db = ? WHERE id = ? AND status IN ('queued', 'running')",
-                *(status, now, now, error),
+                *(status, now, used, error),
                 None if settings is None else json.dumps(settings),
                 *(target_level_db, identity),
             )
@@ -296,7 +291,7 @@ class Database:
 
     def use_job(self, identity: str) -> None:
         """Note that its results were asked for."""
-        self._run("UPDATE jobs SET used = ? WHERE id = ?", time.time(), identity)
+        self._run("UPDATE jobs SET used = ? WHERE id = ?", self.now(), identity)
 
     def remove_job(self, identity: str) -> bool:
         """Remove a job that has ended; whether it could be removed."""
@@ -332,17 +327,30 @@ class Database:
                 raise
             self._db.execute("COMMIT")
 
-    def _recordings(self, where: str, *values: Any) -> Iterator[RecordingRow]:
+    def _select(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         with self._lock:
-            rows = self._db.execute(f"SELECT * FROM recordings {where}", values).fetchall()
-        for row in rows:
-            yield RecordingRow(**dict(row) | {"has_video": bool(row["has_video"])})
+            return self._db.execute(sql, values).fetchall()
+
+    def _recordings(self, where: str, *values: Any) -> Iterator[RecordingRow]:
+        for row in self._select(f"SELECT * FROM recordings {where}", *values):
+            try:
+                yield _RECORDING.validate_python(dict(row))
+            except ValidationError as error:
+                self._report("recording", row["id"], error)
 
     def _jobs(self, where: str, *values: Any) -> Iterator[JobRow]:
-        with self._lock:
-            rows = self._db.execute(f"SELECT * FROM jobs {where}", values).fetchall()
-        for row in rows:
-            settings = None if row["settings"] is None else json.loads(row["settings"])
-            yield JobRow(
-                **dict(row) | {"request": json.loads(row["request"]), "settings": settings}
-            )
+        for row in self._select(f"SELECT * FROM jobs {where}", *values):
+            try:
+                settings = None if row["settings"] is None else json.loads(row["settings"])
+                facts = dict(row) | {"request": json.loads(row["request"]), "settings": settings}
+                yield _JOB.validate_python(facts)
+            except (ValueError, TypeError, RecursionError) as error:
+                self._report("job", row["id"], error)
+
+    def _report(self, kind: str, identity: object, error: Exception) -> None:
+        """Log an unreadable row, once."""
+        key = f"{kind} {identity}"
+        if key not in self._reported:
+            self._reported.add(key)
+            reason = str(error).splitlines()[0]
+            _log.warning("the database's row of %s can't be read (%s); skipped", key, reason)

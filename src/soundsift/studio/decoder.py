@@ -34,7 +34,7 @@ from soundsift.errors import SoundsiftError
 from soundsift.separation.stem_files import sound_file
 from soundsift.studio.limits import in_words
 from soundsift.studio.peaks import write_peaks
-from soundsift.studio.storage import AUDIO, ORIGINAL, PEAKS
+from soundsift.studio.records import AUDIO, ORIGINAL, PEAKS
 
 try:
     import resource

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +24,7 @@ class Task:
         source: a WAV file.
         name: of the recording, for people.
         video: the recording's file, if it has a picture.
-        folder: for the result; made anew.
+        folder: folder for the result; does not exist yet.
         request: a `soundsift.studio.schemas.JobRequest` as a dictionary.
         seconds: that it may take.
     """
@@ -98,7 +97,6 @@ class Separators:
 
         asked = task.request
         separator = self._separator(asked["model"])
-        shutil.rmtree(task.folder, ignore_errors=True)
         # From file to files: a long recording takes no more memory than a short one. What is left
         # of an earlier turn may be silent.
         saved = separator.separate_file(

@@ -13,10 +13,10 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from soundsift.studio.database import JobRow, RecordingRow
 from soundsift.studio.downloads import RANGE, SOUND_ANSWERS, sound_response
 from soundsift.studio.errors import RequestError, in_use, refusals, unusable
 from soundsift.studio.recording_routes import Download, Points
+from soundsift.studio.records import JobRow, RecordingRow
 from soundsift.studio.schemas import (
     JobAccepted,
     JobId,

@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import ValidationError
+
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import Prompt, Span
 from soundsift.studio.command import command_line
-from soundsift.studio.database import Database, JobRow, RecordingRow
+from soundsift.studio.database import Database
 from soundsift.studio.device_worker import DeviceWorker
 from soundsift.studio.engine import Engine, Task
 from soundsift.studio.errors import busy, in_use, no_room, not_found, unusable
 from soundsift.studio.limits import Limits
 from soundsift.studio.recordings import Recordings
+from soundsift.studio.records import AUDIO, ORIGINAL, JobRow, RecordingRow
 from soundsift.studio.schemas import STEMS, JobRequest, StemOf
-from soundsift.studio.storage import AUDIO, ORIGINAL, Storage
+from soundsift.studio.storage import Storage
 from soundsift.studio.worker import Ending
 
 #: A job whose worker was lost, or whose server was, is begun once more.
@@ -155,6 +158,8 @@ class Jobs:
         row = self._database.job(identity)
         if row is None:
             raise not_found("job", identity)
+        if not _is_sound(row):
+            raise in_use(f"The record of job {identity} is damaged; delete the job.")
         return row
 
     def describe(self, row: JobRow) -> dict[str, Any]:
@@ -181,12 +186,12 @@ class Jobs:
             "created": row.created,
             "started": row.started,
             "finished": row.finished,
-            "expires": row.used + self._limits.keep_seconds,
+            "expires": time.time() + row.used - self._database.now() + self._limits.keep_seconds,
         }
 
     def history(self, limit: int, offset: int) -> list[dict[str, Any]]:
         """Jobs as `JobOut`, the newest first."""
-        return [self.describe(row) for row in self._database.jobs(limit, offset)]
+        return [self.describe(row) for row in self._database.jobs(limit, offset) if _is_sound(row)]
 
     def cancel(self, identity: str) -> JobRow:
         """Stop a job, if it has not ended; how it is then.
@@ -207,11 +212,12 @@ class Jobs:
         Raises:
             RequestError: there is none, it has not ended, or one that has not needs it.
         """
-        row = self.find(identity)
+        if not self._database.has_job(identity):
+            raise not_found("job", identity)
         if not self._database.remove_job(identity):
-            reason = (
-                "has not ended" if row.status in ("queued", "running") else "is needed by another"
-            )
+            row = self._database.job(identity)
+            unfinished = row is not None and row.status in ("queued", "running")
+            reason = "has not ended" if unfinished else "is needed by another"
             raise in_use(f"Job {identity} {reason}; cancel that first.")
         self._forget(identity)
 
@@ -238,22 +244,25 @@ class Jobs:
 
     def next_task(self) -> Task | None:
         """See `soundsift.studio.device_worker.Work`."""
-        with self._lock:
-            row = None if self._stopping else self._database.begin_next()
-            if row is not None:
-                self._live[row.id] = _Live()
-        if row is None:
-            with self._arrived:
-                if not self._stopping and not self._database.count("queued"):
+        with self._arrived:
+            with self._lock:
+                row = None if self._stopping else self._database.begin_next()
+                if row is not None:
+                    self._live[row.id] = _Live()
+            if row is None:
+                if not self._stopping:
                     self._arrived.wait(_WAIT_SECONDS)
+                return None
+        if not _is_sound(row):
+            self.ended(row.id, Ending("failed", "The job's record is damaged."))
             return None
         recording = self._database.recording(row.recording)
         source = self._source_file(row)
         if recording is None or not source.exists():
-            self.ended(row.id, Ending("failed", "What the job works on has been removed."))
+            self.ended(row.id, Ending("failed", "The job's recording or stem has been removed."))
             return None
         video = self._storage.recording(row.recording) / ORIGINAL if recording.has_video else None
-        self._storage.remove(self._storage.job(row.id))
+        self._storage.reserve(self._storage.job(row.id))
         return Task(
             row.id,
             source,
@@ -371,6 +380,15 @@ class Jobs:
         self._storage.remove(self._storage.job(identity))
         for stem in STEMS:
             self._recordings.forget_copies(f"{identity}.{stem}")
+
+
+def _is_sound(row: JobRow) -> bool:
+    """Whether the stored request of a job is one."""
+    try:
+        JobRequest.model_validate(row.request)
+    except ValidationError:
+        return False
+    return True
 
 
 def _check(request: JobRequest, recording: RecordingRow) -> None:

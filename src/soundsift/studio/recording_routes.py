@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from soundsift.studio.database import RecordingRow
 from soundsift.studio.downloads import RANGE, SOUND_ANSWERS, sound_response
 from soundsift.studio.errors import refusals
+from soundsift.studio.records import RecordingRow
 from soundsift.studio.schemas import Peaks, RecordingId, RecordingOut, SoundFormat
 from soundsift.studio.server import Studio
 
@@ -41,7 +42,8 @@ def recording_routes(studio: Studio) -> APIRouter:
         facts = {
             name: getattr(row, name) for name in RecordingOut.model_fields if name != "expires"
         }
-        return facts | {"expires": row.used + studio.settings.limits.keep_seconds}
+        left = row.used - studio.database.now() + studio.settings.limits.keep_seconds
+        return facts | {"expires": time.time() + left}
 
     @router.post(
         "",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -14,12 +13,13 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from soundsift.fingerprint import file_digest
-from soundsift.studio.database import Database, RecordingRow
+from soundsift.studio.database import Database
 from soundsift.studio.decoders import Decoders
 from soundsift.studio.errors import in_use, no_room, not_found, too_large, unusable
 from soundsift.studio.limits import Limits
 from soundsift.studio.peaks import read_peaks
-from soundsift.studio.storage import AUDIO, ORIGINAL, PEAKS, Storage
+from soundsift.studio.records import AUDIO, ORIGINAL, PEAKS, RecordingRow
+from soundsift.studio.storage import Storage
 from soundsift.studio.uploads import Upload, clean_name, receive
 
 
@@ -72,8 +72,7 @@ class Recordings:
             )
         if not self._storage.has_room(announced or 0, limits.reserve_bytes):
             raise no_room()
-        partial = self._storage.new_partial()
-        try:
+        with self._storage.partial_folder() as partial:
             try:
                 upload = await receive(
                     chunks, content_type, partial / ORIGINAL, limits.upload_bytes
@@ -83,8 +82,6 @@ class Recordings:
                     raise no_room() from error
                 raise
             return await run_in_threadpool(self._keep, partial, upload)
-        finally:
-            self._storage.remove(partial)
 
     def take(self, path: Path) -> RecordingRow:
         """Take in a file of the one who started the server.
@@ -97,13 +94,10 @@ class Recordings:
         if size > self._limits.upload_bytes:
             most = self._limits.upload_bytes / (1 << 20)
             raise too_large(f"{path} is too large; at most {most:g} MiB were expected.")
-        partial = self._storage.new_partial()
-        try:
+        with self._storage.partial_folder() as partial:
             shutil.copyfile(path, partial / ORIGINAL)
             digest = file_digest(partial / ORIGINAL)
             return self._keep(partial, Upload(clean_name(path.name), digest, size))
-        finally:
-            self._storage.remove(partial)
 
     def audio(self, row: RecordingRow, kind: str) -> Path:
         """The sound of a recording as a file.
@@ -168,20 +162,25 @@ class Recordings:
         Raises:
             RequestError: there is none, or a job that has not ended needs it.
         """
-        row = self.find(identity)
-        if not self._database.remove_recording(identity):
-            raise in_use(f"{row.name} is needed by a job that has not ended; cancel that first.")
-        self._forget(identity)
+        if not self._database.has_recording(identity):
+            raise not_found("recording", identity)
+        with self._locks.of(identity):
+            if not self._database.remove_recording(identity):
+                if not self._database.has_recording(identity):
+                    return
+                raise in_use("An unfinished job needs the recording; cancel that first.")
+            self._forget(identity)
 
     def sweep(self, before: float) -> None:
         """Remove those that were last used before that, and that no job is left of."""
         for row in self._database.old_recordings(before):
-            if self._database.remove_recording(row.id):
-                self._forget(row.id)
+            with self._locks.of(row.id):
+                if self._database.remove_recording(row.id):
+                    self._forget(row.id)
 
     def forget_copies(self, key: str) -> None:
         """Remove a sound's copies in other formats."""
-        for path in list(self._storage.copies.glob(f"{key}.*")):
+        for path in self._storage.copies_of(key):
             self._storage.remove(path)
 
     def _forget(self, identity: str) -> None:
@@ -192,16 +191,21 @@ class Recordings:
         """Decode what has come in, and give it its place."""
         identity = upload.sha256
         place = self._storage.recording(identity)
-        with self._locks.of(identity):
+        with self._locks.of(identity), self._storage.writing(place):
             known = self._database.recording(identity)
             if known is None or not (place / AUDIO).exists():
                 facts = self._decoders.take(partial, upload.name)
-                self._storage.remove(place)
-                partial.rename(place)
+                self._storage.move(partial, place)
             else:
                 names = ("seconds", "sample_rate", "channels", "has_video", "suffix")
                 facts = {field: getattr(known, field) for field in names}
-            row = RecordingRow(id=identity, name=upload.name, bytes=upload.size, **facts)
+            row = RecordingRow(
+                id=identity,
+                name=upload.name,
+                bytes=upload.size,
+                used=self._database.now(),
+                **facts,
+            )
             self._database.add_recording(row)
         return row
 
@@ -215,15 +219,12 @@ class Recordings:
         """A file that is written when it is first asked for, and then kept for a while."""
         with self._locks.of(place.name):
             if place.exists():
-                os.utime(place)
+                self._storage.use(place)
                 return place
-            partial = self._storage.new_partial()
-            try:
+            with self._storage.partial_folder() as partial:
                 into = partial / place.name
                 write(into)
-                into.replace(place)
-            finally:
-                self._storage.remove(partial)
+                self._storage.move(into, place)
         return place
 
 

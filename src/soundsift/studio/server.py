@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 
+from soundsift.studio.data_folder import DataFolder
 from soundsift.studio.database import Database
 from soundsift.studio.decoders import Decoders
 from soundsift.studio.engine import Engine, Separators
@@ -17,8 +17,6 @@ from soundsift.studio.settings import Settings
 from soundsift.studio.storage import Storage
 
 _SWEEP_SECONDS = 600.0
-#: Nobody writes for so long; what is older was left by a killed server.
-_PARTIAL_SECONDS = 6 * 3600.0
 
 
 class Studio:
@@ -37,8 +35,11 @@ class Studio:
 
     def __init__(self, settings: Settings, engines: Sequence[Engine] | None = None) -> None:
         self.settings = settings
-        self.storage = Storage(settings.data)
-        self.database = Database(self.storage.database_file)
+        self._folder = DataFolder(settings.data)
+        # Time without a server counts for a seventh of what it takes to expire, at most.
+        away = settings.limits.keep_seconds / 7
+        self.database = Database(self._folder.database, away)
+        self.storage = Storage(self._folder, self.database)
         self.decoders = Decoders(settings.limits)
         self.recordings = Recordings(self.storage, self.database, self.decoders, settings.limits)
         self.metrics = Metrics()
@@ -64,9 +65,8 @@ class Studio:
 
     def start(self) -> None:
         """Clear what a killed server left, and begin to work."""
-        self.storage.sweep(self.storage.partial, 0, time.time() + 1)
-        self.storage.keep_only(self.storage.recordings, {r.id for r in self.database.recordings()})
-        self.storage.keep_only(self.storage.jobs, {j.id for j in self.database.jobs()})
+        self.storage.clean()
+        self.storage.report_unlisted()
         self.decoders.start()
         self.jobs.start()
         self._sweeper.start()
@@ -78,15 +78,24 @@ class Studio:
         if self._sweeper.ident is not None:
             self._sweeper.join()
         self.decoders.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close the database and let other servers use the folder."""
         self.database.close()
-        self.storage.close()
+        self._folder.close()
 
     def sweep(self, now: float | None = None) -> None:
-        """Remove what has not been used for long."""
-        now = time.time() if now is None else now
+        """Remove what has expired.
+
+        Args:
+            now: time by `Database.now`; the present unless given.
+        """
+        now = self.database.now() if now is None else now
         limits = self.settings.limits
-        self.storage.sweep(self.storage.copies, limits.keep_copies_seconds, now)
-        self.storage.sweep(self.storage.partial, _PARTIAL_SECONDS, now)
+        self.database.save_clock()
+        self.storage.clean()
+        self.storage.clean_copies(now - limits.keep_copies_seconds)
         self.jobs.sweep(now - limits.keep_seconds)
         self.recordings.sweep(now - limits.keep_seconds)
 
