@@ -8,18 +8,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from soundsift.audio.containers import SUFFIXES
 from soundsift.errors import SoundsiftError
-
-#: What is taken from a folder. A file that is named itself may have any name.
-SUFFIXES = frozenset(
-    (
-        *(".3gp", ".aac", ".ac3", ".aif", ".aiff", ".alac", ".amr", ".ape", ".au", ".avi"),
-        *(".caf", ".flac", ".flv", ".g722", ".m2ts", ".m4a", ".m4b", ".m4v", ".mka", ".mkv"),
-        *(".mov", ".mp2", ".mp3", ".mp4", ".mpc", ".mpeg", ".mpg", ".mts", ".oga", ".ogg"),
-        *(".ogv", ".opus", ".ts", ".tta", ".voc", ".w64", ".wav", ".webm", ".wma", ".wmv"),
-        *(".wv"),
-    )
-)
 
 
 def find_recordings(named: Iterable[str], out: Path) -> list[Path]:
@@ -114,7 +104,8 @@ class _Search:
 def read_settings(path: Path) -> dict[str, dict[str, str]]:
     """A settings file of this program; empty if it is none or damaged."""
     try:
-        if path.stat().st_size > 2**20:
+        # Reading a named pipe would wait for ever.
+        if not path.is_file() or path.stat().st_size > 2**20:
             return {}
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -24,7 +24,7 @@ import av
 import numpy as np
 
 from soundsift.audio import RecordingFile, examine
-from soundsift.audio.containers import open_media
+from soundsift.audio.containers import CONTAINERS, open_media
 from soundsift.audio.decoding import Decoding
 from soundsift.audio.formats import VIDEO_SUFFIXES, Output
 from soundsift.audio.tags import read_tags
@@ -41,15 +41,6 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-# Containers that hold their sound themselves. Playlists and the like, which make FFmpeg open other
-# files, are not among them.
-_CONTAINERS = {
-    *("3g2", "3gp", "aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "asf", "au", "avi"),
-    *("caf", "dsf", "dts", "dtshd", "eac3", "flac", "flv", "gsm", "iff", "loas", "m4a"),
-    *("matroska", "mj2", "mlp", "mov", "mp2", "mp3", "mp4", "mpc", "mpc8", "mpeg", "mpegts"),
-    *("oga", "ogg", "opus", "rm", "tak", "truehd", "tta", "voc", "w64", "wav", "webm", "wtv"),
-    *("wv", "xwma"),
-}
 _WEB_CODECS = {"vp8", "vp9", "av1", "opus", "vorbis", "webvtt"}
 _LEAST_RATE, _MOST_RATE = 1000, 768_000
 _TICK_SECONDS = 0.005
@@ -165,7 +156,7 @@ def _refuse_strangers(path: Path) -> None:
             _Patient(path) as file,
             av.open(
                 file,
-                options={"protocol_whitelist": "none", "format_whitelist": _whitelist()},
+                options={"protocol_whitelist": "none", "format_whitelist": ",".join(CONTAINERS)},
                 metadata_errors="replace",
             ) as container,
         ):
@@ -173,7 +164,7 @@ def _refuse_strangers(path: Path) -> None:
             stream = container.streams.best("audio")
     except (av.FFmpegError, ValueError, OSError) as error:
         raise no_audio from error
-    if not kinds & _CONTAINERS:
+    if not kinds & CONTAINERS:
         raise no_audio
     if stream is None:
         raise RefusedError(
@@ -190,13 +181,6 @@ class _Patient(io.FileIO):
             return super().seek(offset, whence)
         except (OSError, OverflowError):
             return -1
-
-
-def _whitelist() -> str:
-    """Names of FFmpeg's readers, which may have several: all that contain one of ours."""
-    return ",".join(
-        name for name in sorted(av.formats_available) if set(name.split(",")) & _CONTAINERS
-    )
 
 
 def _refuse_giants(decoding: Decoding, seconds: float, channels: int, size: int) -> None:
