@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from soundsift.data.bank import Bank, Clip, active_level_db
-from soundsift.data.captions import GROUPS
+from soundsift.data.captions import GROUPS, KINDS
+from soundsift.data.places import places
 from soundsift.data.scenes import Samples, Scene, SceneConfig, SceneGenerator
 
 SECONDS = 2.0
@@ -265,3 +266,68 @@ def test_augmentation_changes_the_sound_of_the_same_scene(bank_folder: Path) -> 
         made = generator(bank_folder, **(PLAIN | {effect: 1.0}))
         pairs = [(g.scene(g.rng(2), SECONDS)) for g in (plain, made)]
         assert not np.allclose(*(scene.sources[0].wave for scene in pairs), atol=1e-3), effect
+
+
+LIFE = {
+    "source_counts": (0.0, 0.0, 0.5, 0.3, 0.2),
+    "p_company": 0.5,
+    "p_quiet": 0.3,
+    "p_bed": 1.0,
+    "p_slow_gain": 0.5,
+    "p_microphone": 0.5,
+    "p_far": 0.5,
+}
+
+
+def test_scenes_like_life_are_repeatable_and_their_stems_add_up(bank_folder: Path) -> None:
+    first, again = (generator(bank_folder, **LIFE) for _ in range(2))
+    for (scene, rng), (same, _) in zip(scenes(first, 12), scenes(again, 12), strict=True):
+        assert np.array_equal(scene.stems, same.stems)
+        assert np.isfinite(scene.stems).all()
+        assert scene.stems.dtype == np.float32
+        query = first.query(scene, rng)
+        assert set(query.targets) <= set(scene.named)
+
+
+def test_a_bed_of_noise_lies_under_the_sources_and_is_never_asked_for(bank_folder: Path) -> None:
+    law = PLAIN | {"p_bed": 1.0, "p_noise_bed": 1.0, "bed_db": (-15.0, -10.0), "offset_db": 0.0}
+    made = generator(bank_folder, source_counts=(0.0, 1.0), absent=0.0, group=1.0, **law)
+    for scene, rng in scenes(made, 20):
+        assert scene.named == [0, 1]
+        levels = [active_level_db(source.wave) for source in scene.sources]
+        assert -16 < levels[2] - np.mean(levels[:2]) < -9
+        for _ in range(5):
+            assert 2 not in made.query(scene, rng).targets
+
+
+def test_a_quiet_source_is_lower_by_the_range_given(bank_folder: Path) -> None:
+    law = PLAIN | {"p_quiet": 0.5, "quiet_db": (15.0, 20.0), "offset_db": 0.0}
+    made = generator(bank_folder, source_counts=(0.0, 0.0, 1.0), **law)
+    found = [active_level_db(s.wave) for scene, _ in scenes(made, 20) for s in scene.sources]
+    below = [-26 - level for level in found]
+    quiet = [gap for gap in below if gap > 5]
+    assert 15 < len(quiet) < 45
+    assert all(14 < gap < 21 for gap in quiet)
+    assert all(abs(gap) < 1 for gap in below if gap <= 5)
+
+
+def test_company_is_heard_at_one_place(bank_folder: Path) -> None:
+    """Always together at some place, unlike sources drawn at random."""
+
+    def share(p_company: float) -> float:
+        law = PLAIN | {"p_company": p_company, "source_counts": (0.0, 1.0)}
+        drawn = [scene for scene, _ in scenes(generator(bank_folder, **law), 60)]
+        pairs = [[s.clip for s in scene.sources] for scene in drawn if len(scene.sources) == 2]
+        at_home = [any(p.hears(a) and p.hears(b) for p in places().values()) for a, b in pairs]
+        return float(np.mean(at_home))
+
+    assert share(1.0) > 0.9
+    assert share(1.0) > share(0.0)
+
+
+def test_places_name_groups_and_kinds_that_exist() -> None:
+    assert len(places()) >= 20
+    for place in places().values():
+        assert place.groups <= GROUPS.keys()
+        assert place.kinds <= set(KINDS)
+        assert place.groups or place.kinds or place.words

@@ -107,7 +107,7 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_scenes_are_always_the_same(bank: Path) -> None:
-    first, second = ([Benchmark(bank).scene(i) for i in range(8)] for _ in range(2))
+    first, second = ([Benchmark(bank, "familiar").scene(i) for i in range(8)] for _ in range(2))
     for one, two in zip(first, second, strict=True):
         assert np.array_equal(one.scene.stems, two.scene.stems)
         assert one.describe() == two.describe()
@@ -116,7 +116,7 @@ def test_scenes_are_always_the_same(bank: Path) -> None:
 
 
 def test_scenes_keep_what_they_promise(bank: Path) -> None:
-    drawn = Benchmark(bank)
+    drawn = Benchmark(bank, "familiar")
     scenes = [drawn.scene(i) for i in range(16)]
     assert [s.group for s in scenes] == ["speech", "music", "instrument", "effect"] * 4
     assert [len(s.scene.sources) for s in scenes] == [2] * 4 + [3] * 4 + [2] * 4 + [3] * 4
@@ -141,7 +141,7 @@ def test_scenes_keep_what_they_promise(bank: Path) -> None:
 
 
 def test_a_listing_says_where_every_sound_is_from(bank: Path) -> None:
-    described = Benchmark(bank).scene(4).describe()
+    described = Benchmark(bank, "familiar").scene(4).describe()
     assert len(described["sources"]) == 3
     for source in described["sources"]:
         assert {"package", "path", "licence", "concept", "scene_level_db", "spans"} <= source.keys()
@@ -172,7 +172,7 @@ def test_confusable() -> None:
 
 
 def test_perfect_separator_gets_full_marks(bank: Path) -> None:
-    scene = Benchmark(bank).scene(5)
+    scene = Benchmark(bank, "familiar").scene(5)
     stems = scene.scene.stems
 
     def perfect(mixture: np.ndarray, query: Query) -> np.ndarray:
@@ -191,7 +191,7 @@ def test_perfect_separator_gets_full_marks(bank: Path) -> None:
 
 
 def test_a_separator_that_ignores_the_prompt_has_no_selectivity(bank: Path) -> None:
-    scene = Benchmark(bank).scene(4)
+    scene = Benchmark(bank, "familiar").scene(4)
     for same in (unchanged, lambda mixture, query: scene.scene.stems[:1]):
         row = score_scene(scene, same, {})
         assert row["selectivity"] == pytest.approx(0, abs=1e-9)
@@ -199,7 +199,7 @@ def test_a_separator_that_ignores_the_prompt_has_no_selectivity(bank: Path) -> N
 
 
 def test_ceilings_know_the_answer(bank: Path) -> None:
-    scene = Benchmark(bank).scene(0)
+    scene = Benchmark(bank, "familiar").scene(0)
     query = Query(reference=scene.scene.stems[:1])
     for separate in (codec_ceiling(MelCodec(MelCodecConfig())), ideal_ratio_mask):
         made = separate(scene.mixture, query)
@@ -211,7 +211,7 @@ def test_ceilings_know_the_answer(bank: Path) -> None:
 
 def test_blind_methods(bank: Path) -> None:
     pytest.importorskip("librosa")
-    scene = Benchmark(bank).scene(3)
+    scene = Benchmark(bank, "familiar").scene(3)
     query = Query(reference=scene.scene.stems[:1])
     for separate in (baselines.harmonic_percussive, baselines.nmf):
         made = separate(scene.mixture[:, : 2 * RATE], Query(reference=query.answer[:, : 2 * RATE]))
@@ -240,6 +240,7 @@ def test_run_writes_a_report(bank: Path, fake_model: None, tmp_path: Path) -> No
     results = run_benchmark(
         bank,
         tmp_path / "out",
+        suite="familiar",
         scenes=8,
         with_baselines=False,
         progress=lambda what, fraction: steps.append((what, fraction)),
@@ -273,12 +274,12 @@ def test_run_writes_a_report(bank: Path, fake_model: None, tmp_path: Path) -> No
 def test_existing_reports_are_kept(bank: Path, fake_model: None, tmp_path: Path) -> None:
     (tmp_path / "benchmark.md").write_text("mine")
     with pytest.raises(SoundsiftError, match=r"benchmark\.md exists already"):
-        run_benchmark(bank, tmp_path, scenes=4, with_baselines=False)
+        run_benchmark(bank, tmp_path, suite="familiar", scenes=4, with_baselines=False)
     assert [p.name for p in tmp_path.iterdir()] == ["benchmark.md"]
 
 
 def test_bad_requests_are_refused(bank: Path, fake_model: None, tmp_path: Path) -> None:
-    for count in (0, 3, 241):
+    for count in (0, 3, 321):
         with pytest.raises(SoundsiftError, match=f"{count} scenes were asked for"):
             run_benchmark(bank, tmp_path / "out", scenes=count)
     with pytest.raises(SoundsiftError, match=r"manifest\.jsonl"):
@@ -291,12 +292,12 @@ def test_a_bank_without_a_group_is_refused(bank: Path, tmp_path: Path) -> None:
     kept = [line for line in lines if json.loads(line)["kind"] != "music"]
     (tmp_path / "manifest.jsonl").write_text("\n".join(kept))
     with pytest.raises(SoundsiftError, match="no music clips"):
-        Benchmark(tmp_path)
+        Benchmark(tmp_path, "familiar")
 
 
 def test_summary_of_missing_methods(bank: Path) -> None:
     rows = [
-        score_scene(Benchmark(bank).scene(i), unchanged, {"deepfilternet": unchanged})
+        score_scene(Benchmark(bank, "familiar").scene(i), unchanged, {"deepfilternet": unchanged})
         for i in (0, 1)
     ]
     groups = summarise(rows)
@@ -304,3 +305,40 @@ def test_summary_of_missing_methods(bank: Path) -> None:
     assert "deepfilternet" not in groups["music"]
     assert groups["effect"]["count"] == 0
     assert groups["effect"]["absent"]["median"] is None
+
+
+def test_strangers_may_be_of_any_concept_and_lie_over_beds(bank: Path, tmp_path: Path) -> None:
+    (tmp_path / "clips").symlink_to(bank / "clips")
+    lines = [json.loads(line) for line in (bank / "manifest.jsonl").read_text().splitlines()]
+    for line in lines:
+        line["split"] = {"test": "stranger-test"}.get(line["split"], line["split"])
+    (tmp_path / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    drawn = Benchmark(tmp_path, "strangers")
+    assert UNTRAINED in drawn.concepts
+    scenes = [drawn.scene(i) for i in range(12)]
+    beds = [len(s.scene.sources) - 1 - s.others for s in scenes]
+    assert set(beds) == {0, 1}
+    assert [s.others for s in scenes] == [1] * 4 + [2] * 4 + [1] * 4
+    with pytest.raises(SoundsiftError, match="stranger-validation"):
+        Benchmark(tmp_path, "stranger-validation")
+
+
+def test_levels_are_measured_by_prompt(bank: Path) -> None:
+    """An output 6 dB too quiet is no worse by SI-SDR, but by SDR and by its level."""
+    scene = Benchmark(bank, "familiar").scene(5)
+
+    def too_quiet(mixture: np.ndarray, query: Query) -> np.ndarray:
+        return scene.scene.stems[:1] * (0.5 if query.text else 0.9)
+
+    row = score_scene(scene, too_quiet, {})
+    assert row["text_level"] == pytest.approx(-6.02, abs=0.01)
+    assert (row["text_near"], row["span_near"]) == (0.0, 1.0)
+    assert row["text_sdr"] < row["span_sdr"] < row["span"]
+    summary = summarise([row])["total"]
+    assert summary["text_near"]["mean"] == 0.0
+    assert summary["span_near"]["mean"] == 1.0
+
+
+def test_an_unknown_suite_is_refused(bank: Path, fake_model: None, tmp_path: Path) -> None:
+    with pytest.raises(SoundsiftError, match="expected one of strangers"):
+        run_benchmark(bank, tmp_path / "out", suite="friends")

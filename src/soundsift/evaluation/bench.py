@@ -15,11 +15,11 @@ from soundsift.evaluation import baselines, metrics, report
 from soundsift.evaluation.baselines import Query, Samples, Separate
 from soundsift.evaluation.scenes import (
     GROUP_KINDS,
-    PUBLISHED_DIGEST,
-    SCENES,
     SECONDS,
+    SUITES,
     Benchmark,
     BenchmarkScene,
+    Suite,
     digest,
 )
 from soundsift.evaluation.speed import measure_speed
@@ -29,8 +29,12 @@ from soundsift.version import __version__
 Row = dict[str, Any]
 Progress = Callable[[str, float], None]
 
-#: A sound that is not there should lie so far below the mixture, in dB.
+#: An absent sound's output should lie this far below the mixture, in dB.
 ABSENT_DB = 15.0
+#: A present sound's output should lie within so many dB of the target's level.
+LEVEL_DB = 3.0
+#: Ways of asking for the target.
+PROMPTS = ("text", "paraphrase", "span", "both")
 _UNSEEN_SCENES = 6
 _NOT_SCORES = frozenset({"number", "group", "sources", "alone"})
 
@@ -40,21 +44,23 @@ def run_benchmark(
     out: Path,
     model: str | Path = "default",
     preset: str = "standard",
+    suite: str = "strangers",
     scenes: int | None = None,
     with_baselines: bool = True,
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Score a model on the fixed scenes and write the report.
+    """Score a model on the scenes of a suite and write the report.
 
     Args:
         bank: the sound bank's folder.
         out: where `benchmark.json`, `benchmark.md`, `benchmark.png` and `scenes.json` go.
         model: as for `soundsift.load`.
         preset: draft, standard or best.
-        scenes: only the first so many of the 240, at least 4; for a quick look.
+        suite: key of `scenes.SUITES`.
+        scenes: number of scenes, at least 4 and at most all; for a quick look.
         with_baselines: also run other packages' separators on the same scenes.
-        progress: called with what is being done and the fraction of it that is.
+        progress: called with the present step and the fraction of it that is done.
         overwrite: whether files that exist may be replaced.
 
     Returns:
@@ -65,11 +71,11 @@ def run_benchmark(
             written.
     """
     tell = progress or (lambda _what, _fraction: None)
-    count = _count(scenes)
+    count = _count(scenes, suite)
     report.ensure_free(out, overwrite)
     check_unseen()
     ours, codec = baselines.open_model(model, preset)
-    drawn = Benchmark(Path(bank))
+    drawn = Benchmark(Path(bank), suite)
     others: dict[str, Separate] = {
         "ceiling": baselines.codec_ceiling(codec),
         "ideal_mask": baselines.ideal_ratio_mask,
@@ -86,16 +92,18 @@ def run_benchmark(
         listing.append(scene.describe() | {"scores": _scores(rows[-1])})
     unseen = []
     # A quick look asks each unseen prompt of fewer scenes too.
-    each = max(1, round(_UNSEEN_SCENES * count / SCENES))
-    for index, (prompt, concept) in enumerate(UNSEEN_PROMPTS.items()):
-        tell("unseen prompts", index / len(UNSEEN_PROMPTS))
+    each = max(1, round(_UNSEEN_SCENES * count / SUITES[suite].scenes))
+    prompts = UNSEEN_PROMPTS if SUITES[suite].trained else {}
+    for index, (prompt, concept) in enumerate(prompts.items()):
+        tell("unseen prompts", index / len(prompts))
         unseen.append(_score_unseen(drawn, ours, prompt, concept, each))
     tell("speed", 0.0)
     results = {
         "soundsift": __version__,
         "model": str(model),
         "preset": preset,
-        "scenes": _about_scenes(bank, listing),
+        "suite": suite,
+        "scenes": _about_scenes(bank, SUITES[suite], listing),
         "groups": summarise(rows),
         "unseen": unseen,
         "unseen_mean": _interval(
@@ -119,8 +127,9 @@ def score_scene(scene: BenchmarkScene, ours: Separate, others: dict[str, Separat
             target is speech.
 
     Returns:
-        Improvements in dB of SI-SDR by name, and `input`, `text_sdr`, `text_level` (output against
-        target), `selectivity`, `absent`.
+        Improvements of SI-SDR in dB by prompt and separator; for every prompt also `PROMPT_sdr`,
+        the improvement of SDR, `PROMPT_level`, the output's level against the target's, and
+        `PROMPT_near`, 1 if that is within `LEVEL_DB`, else 0; `input`, `selectivity`, `absent`.
     """
     mixture, stems = scene.mixture, scene.scene.stems
     target, other = stems[:1], stems[1:2]
@@ -145,16 +154,17 @@ def score_scene(scene: BenchmarkScene, ours: Separate, others: dict[str, Separat
     ) / 2
     silence = ours(mixture, Query(scene.absent))
     row["absent"] = metrics.attenuation_db(silence[0], mixture[0])
-    # Near-silence whatever is asked would pass for a model that knows what is absent: this tells.
-    row["text_level"] = -metrics.attenuation_db(heard["text"][0], target[0])
     row["input"] = metrics.si_sdr(mixture[0], target[0])
-    row["text_sdr"] = metrics.sdr_improvement(heard["text"][0], target[0], mixture[0])
+    for prompt in PROMPTS:
+        row[f"{prompt}_sdr"] = metrics.sdr_improvement(heard[prompt][0], target[0], mixture[0])
+        level = -metrics.attenuation_db(heard[prompt][0], target[0])
+        row[f"{prompt}_level"], row[f"{prompt}_near"] = level, float(abs(level) <= LEVEL_DB)
     kinds = [source.clip.kind for source in scene.scene.sources[1:]]
     return row | {
         "number": scene.number,
         "group": scene.group,
-        "sources": len(stems),
-        # Whether keeping all speech is the right answer: what DeepFilterNet is made for.
+        "sources": 1 + scene.others,
+        # Whether keeping all speech is the right answer, which DeepFilterNet does.
         "alone": scene.group == "speech" and "speech" not in kinds,
     }
 
@@ -235,21 +245,24 @@ def _interval(values: list[float], digits: int = 3) -> dict[str, float | int | N
     }
 
 
-def _count(wanted: int | None) -> int:
-    if wanted is not None and not 4 <= wanted <= SCENES:
+def _count(wanted: int | None, suite: str) -> int:
+    if suite not in SUITES:
+        raise SoundsiftError(f"Unknown suite {suite!r}: expected one of {', '.join(SUITES)}.")
+    most = SUITES[suite].scenes
+    if wanted is not None and not 4 <= wanted <= most:
         raise SoundsiftError(
-            f"{wanted} scenes were asked for; 4 (one per group) to {SCENES} were expected."
+            f"{wanted} scenes were asked for; 4 (one per group) to {most} were expected."
         )
-    return wanted or SCENES
+    return most if wanted is None else wanted
 
 
-def _about_scenes(bank: Path, listing: list[dict[str, Any]]) -> dict[str, Any]:
+def _about_scenes(bank: Path, suite: Suite, listing: list[dict[str, Any]]) -> dict[str, Any]:
     found = digest(listing)
     manifest = hashlib.sha256((Path(bank) / "manifest.jsonl").read_bytes()).hexdigest()
     return {
         "count": len(listing),
         "seconds": SECONDS,
         "digest": found,
-        "published": found == PUBLISHED_DIGEST,
+        "published": found == suite.digest,
         "manifest_sha256": manifest,
     }

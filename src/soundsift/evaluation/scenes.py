@@ -1,10 +1,13 @@
-"""The benchmark's scenes: the same for everyone who has the same sound bank.
+"""Scenes of the benchmark: fixed by a sound bank, the same on every machine.
 
-240 mixtures of 8 s from clips of the test split; every fourth asks for speech, for music, for an
-instrument, for an effect (ambiences count as effects). Levels, onsets and repeats follow the law of
-training scenes, but nothing is sped up, equalised, band-limited or damaged, and only every fifth
-sound has a room. All sounds are of concepts that occur in training (as other recordings), so that
-their words are known; sounds that one prompt could both mean never meet in a scene.
+Mixtures of 8 s whose targets are speech, music, an instrument and an effect in turn (ambiences
+count as effects). Sounds that one prompt could mean both never meet in a scene. A suite says which
+clips scenes are drawn from, and how:
+
+- `strangers`: sources (packages, repositories) that nothing was trained on, over beds of ambience
+  or noise, near and far, loud and quiet. Any concept may occur.
+- `stranger-validation`: the same from other sources. Every choice is made on these.
+- `familiar`: held-out clips of sources that training uses, of concepts that occur in training.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -26,22 +29,20 @@ from soundsift.data.spans import active_spans
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import Span
 
-SCENES, SECONDS = 240, 8.0
-#: What the four groups of targets are made of.
+SECONDS = 8.0
+#: The kinds of sound in each group of targets.
 GROUP_KINDS: dict[str, frozenset[str]] = {
     "speech": frozenset({"speech"}),
     "music": frozenset({"music"}),
     "instrument": frozenset({"instrument"}),
     "effect": frozenset({"effect", "ambience"}),
 }
-#: `digest` of the 240 scenes of published figures; another bank, or version of it, makes others.
-PUBLISHED_DIGEST = "aaf8bdd38eb7260a2c3af1abcced313b521c16f875a0cb10bb2c6f2ee53744af"
 
 _SEED = 251218099
 _ATTEMPTS = 200
-#: A target or other source is heard for at least so long, in seconds.
+#: A target, and the other source that is asked for, are heard for at least so many seconds.
 _SHORTEST = 0.5
-_LAW = SceneConfig(
+_PLAIN = SceneConfig(
     speed=0.0,
     equaliser=0.0,
     band_limit=0.0,
@@ -51,6 +52,51 @@ _LAW = SceneConfig(
     group=0.0,
     drop_text=0.0,
 )
+_LIFE = _PLAIN.model_copy(
+    update={
+        "offset_db": 24.0,
+        "p_bed": 0.6,
+        "p_slow_gain": 0.2,
+        "band_limit": 0.1,
+        "damage": 0.05,
+        "room": 0.3,
+        "p_far": 0.2,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A set of scenes.
+
+    Attributes:
+        split: which clips of the bank it is drawn from.
+        law: how.
+        scenes: how many.
+        trained: whether all concepts occur in training, as other recordings.
+        digest: `digest` of its scenes in published figures; another version of the bank makes
+            other scenes.
+    """
+
+    split: str
+    law: SceneConfig
+    scenes: int
+    trained: bool
+    digest: str = ""
+
+
+SUITES: dict[str, Suite] = {
+    "strangers": Suite("stranger-test", _LIFE, 320, trained=False),
+    "stranger-validation": Suite("stranger-validation", _LIFE, 200, trained=False),
+    "familiar": Suite(
+        "test",
+        _PLAIN,
+        240,
+        trained=True,
+        digest="aaf8bdd38eb7260a2c3af1abcced313b521c16f875a0cb10bb2c6f2ee53744af",
+    ),
+}
+
 _COUNTS = {1: (1.0, 0.0, 0.0, 0.0), 2: (0.0, 1.0, 0.0, 0.0)}
 #: Names so wide that they fit other sounds of their kind too.
 _WIDE = frozenset({"drum beat", "electronic drum", "electronic percussion"})
@@ -63,10 +109,11 @@ class BenchmarkScene:
 
     Attributes:
         number: which scene it is.
-        group: key of `GROUP_KINDS` that the target belongs to.
+        group: the target's group, a key of `GROUP_KINDS`.
         scene: its sources, the target first.
+        others: number of the other sources, a bed not counted.
         text: the target's canonical caption.
-        paraphrase: another of its captions, drawn by chance.
+        paraphrase: another of its captions, drawn at random.
         spans: where the target is heard, exactly.
         other: canonical caption of the second source.
         absent: a caption of a sound unlike any in the scene.
@@ -75,6 +122,7 @@ class BenchmarkScene:
     number: int
     group: str
     scene: Scene
+    others: int
     text: str
     paraphrase: str
     spans: tuple[Span, ...]
@@ -102,24 +150,31 @@ class BenchmarkScene:
 
 
 class Benchmark:
-    """Draws the benchmark's scenes; number i is always the same.
+    """Draws the scenes of a suite; number i is always the same.
 
     Args:
         folder: the sound bank.
+        suite: key of `SUITES`.
 
     Raises:
-        SoundsiftError: if the bank is not there, or has no test clips for one of the groups.
+        SoundsiftError: if the bank is not there, or lacks clips for the suite.
     """
 
-    def __init__(self, folder: Path) -> None:
-        trained = {clip.concept for clip in Bank(folder).clips}
-        self._bank = Bank(folder, ("test",))
-        self._bank.clips = [clip for clip in self._bank.clips if clip.concept in trained]
+    def __init__(self, folder: Path, suite: str = "strangers") -> None:
+        self.suite = SUITES[suite]
+        self._bank = Bank(folder, (self.suite.split,))
+        if self.suite.trained:
+            trained = {clip.concept for clip in Bank(folder).clips}
+            self._bank.clips = [clip for clip in self._bank.clips if clip.concept in trained]
         self.concepts = {clip.concept for clip in self._bank.clips}
-        self._others = {n: self._generator(lambda _: True, n, folder) for n in (1, 2)}
-        self._absent = SceneGenerator(self._bank, _LAW.model_copy(update={"absent": 1.0}))
+        bed = self.suite.law.p_bed
+        self._others = {n: self._generator(self._bank.clips, n, bed) for n in (1, 2)}
+        absent = self.suite.law.model_copy(update={"absent": 1.0})
+        self._absent = SceneGenerator(self._bank, absent)
         self._targets = {
-            group: self._generator(lambda clip, kinds=kinds: clip.kind in kinds, 1, folder, group)  # type: ignore[misc]
+            group: self._generator(
+                [clip for clip in self._bank.clips if clip.kind in kinds], 1, 0.0, group
+            )
             for group, kinds in GROUP_KINDS.items()
         }
 
@@ -131,28 +186,28 @@ class Benchmark:
 
     def scene_of(self, concept: str, number: int) -> BenchmarkScene:
         """Scene `number` of two sources, the target of a given concept among `concepts`."""
-        target = self._generator(lambda clip: clip.concept == concept, 1, self._bank.folder)
-        kind = next(clip.kind for clip in self._bank.clips if clip.concept == concept)
+        clips = [clip for clip in self._bank.clips if clip.concept == concept]
+        target = self._generator(clips, 1, 0.0)
+        kind = clips[0].kind
         group = next((g for g, kinds in GROUP_KINDS.items() if kind in kinds), kind)
         key = int.from_bytes(hashlib.sha256(concept.encode()).digest()[:4])
         return self._draw(number, group, target, 1, (_SEED, 1, key, number))
 
     def _generator(
-        self,
-        choose: Callable[[Clip], bool],
-        sources: int,
-        folder: Path,
-        group: str | None = None,
+        self, clips: list[Clip], sources: int, p_bed: float, group: str | None = None
     ) -> SceneGenerator:
-        part = copy.copy(self._bank)
-        part.clips = [clip for clip in self._bank.clips if choose(clip)]
-        if not part.clips:
+        if not clips:
             sounds = f"{group} " if group else ""
+            known = " of concepts that occur in training" if self.suite.trained else ""
             raise SoundsiftError(
-                f"{folder}: the bank has no {sounds}clips for testing whose kind of sound is "
-                "also in training; a bank as `soundsift data build` makes it was expected."
+                f"{self._bank.folder}: the bank has no {sounds}clips{known} in its split "
+                f"{self.suite.split}. Build a whole bank with `soundsift data fetch` and "
+                "`soundsift data build`."
             )
-        return SceneGenerator(part, _LAW.model_copy(update={"source_counts": _COUNTS[sources]}))
+        part = copy.copy(self._bank)
+        part.clips = clips
+        law = {"source_counts": _COUNTS[sources], "p_bed": p_bed}
+        return SceneGenerator(part, self.suite.law.model_copy(update=law))
 
     def _draw(
         self,
@@ -167,12 +222,13 @@ class Benchmark:
             wanted = target.scene(rng, SECONDS).sources
             rest = self._others[others].scene(rng, SECONDS).sources
             scene = Scene(wanted + rest)
-            if len(rest) == others and _fit(scene):
+            # A bed comes after the sources.
+            if len(rest) >= others and _fit(scene):
                 break
         else:
             raise SoundsiftError(
                 f"{self._bank.folder}: no scene {number} with a target of group {group} can be "
-                "drawn; a bank with more kinds of sound was expected."
+                "drawn. Build a bank with more kinds of sound."
             )
         clip = wanted[0].clip
         spans = [s for s in active_spans(wanted[0].wave, SAMPLE_RATE) if s[1] > s[0]]
@@ -180,6 +236,7 @@ class Benchmark:
             number=number,
             group=group,
             scene=scene,
+            others=others,
             text=clip.captions[0],
             paraphrase=str(rng.choice(clip.captions[1:] or clip.captions)),
             spans=tuple(Span(round(start, 2), round(end, 2)) for start, end in spans),
@@ -189,7 +246,7 @@ class Benchmark:
 
 
 def confusable(first: Clip, second: Clip) -> bool:
-    """Whether a prompt for the one might fairly be answered with the other.
+    """Whether one prompt could mean both clips.
 
     Stricter than training: of sounds that share a group, only a man and a woman, two instruments of
     different, narrow names and two animals may meet.
@@ -208,7 +265,7 @@ def confusable(first: Clip, second: Clip) -> bool:
 
 
 def digest(scenes: Iterable[dict[str, Any]]) -> str:
-    """A fingerprint of what scenes are made of and what is asked of them.
+    """SHA-256 of the clips and prompts of scenes.
 
     Levels stay out: another processor may round them differently.
     """

@@ -1,4 +1,4 @@
-"""Validation on a fixed set of scenes: what one evaluation without noise improves, by prompt."""
+"""Validation on fixed scenes: improvement by one evaluation without noise, by kind of prompt."""
 
 from __future__ import annotations
 
@@ -15,30 +15,35 @@ from soundsift.data.bank import Bank
 from soundsift.data.example_prompts import SPARE_SECONDS, query_by_example, with_transients
 from soundsift.data.scenes import Query, SceneGenerator
 from soundsift.data.spans import active_spans
+from soundsift.evaluation.scenes import SUITES
 from soundsift.flow import interpolate
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.prompts import OPEN, Span
 from soundsift.training.batches import AUDIBLE, Batch, encode_queries
 from soundsift.training.config import TrainingConfig
-from soundsift.training.losses import mask_sdr_db, mask_si_sdr_db
+from soundsift.training.losses import mask_level_db, mask_sdr_db, mask_si_sdr_db
 
 T = TypeVar("T")
 
-#: Of one query: how it is asked, kind of its target, phrase, and its tensors.
+#: A query: name of its figure, kind of its target, phrase, and its tensors.
 _Row = tuple[str, str, str | None, dict[str, Tensor]]
 
 _SECONDS = 6.0
 _AT_A_TIME = 16
-#: Far from the scenes of the other questions.
+#: Scenes with an example prompt are numbered from here on, apart from the others.
 _FIRST_WITH_EXAMPLE = 1_000_000
+#: A level within so many dB of the target's counts as right.
+_LEVEL_DB = 3.0
 
 
 class Validation:
-    """Asks every scene for a source by text, by span and by both, and for a sound not there.
+    """Asks every scene for a source by text, by spans and by both, and for an absent sound.
 
-    Models that know examples are also asked by one (of other scenes): `example` where the sound is
-    heard in the window, `example/absent` where it is not.
+    Scenes of familiar sources (split "validation") follow the run's law. If the bank has strangers
+    (split "stranger-validation"), as many scenes of them follow the benchmark's law; names of their
+    figures begin with `stranger/`. Models that know example prompts are also asked by one, in other
+    familiar scenes: `example` if the sound is heard in the window, `example/absent` if not.
 
     Args:
         config: the run.
@@ -48,44 +53,32 @@ class Validation:
 
     def __init__(self, config: TrainingConfig, codec: MelCodec, text: TextEncoder) -> None:
         self.codec, self.text = codec, text
+        counts = {"source_counts": (0.0, 0.6, 0.4)}
         law = config.scenes.model_copy(
-            update={
-                "source_counts": (0.0, 0.6, 0.4, 0.0),
-                "drop_text": 0.0,
-                "absent": 0.0,
-                "group": 0.0,
-            }
+            update=counts | {"drop_text": 0.0, "absent": 0.0, "group": 0.0}
         )
         bank = Bank(config.bank, ("validation",))
-        generator = SceneGenerator(bank, law, seed=1)
-        absent = SceneGenerator(bank, law.model_copy(update={"absent": 1.0}), seed=1)
         trained = {clip.concept for clip in Bank(config.bank, ("train",)).clips}
-        self.rows: list[_Row] = []
-        number = 0
-        while len(self.rows) < 4 * config.validation_scenes:
-            rng = generator.rng(number)
-            number += 1
-            scene = generator.scene(rng, _SECONDS)
-            if len(scene.sources) < 2 or scene.sources[0].clip.concept not in trained:
-                continue
-            phrase = scene.sources[0].clip.captions[int(rng.integers(2))]
-            wave = scene.sources[0].wave
-            spans = tuple(Span(a, b) for a, b in active_spans(wave, 48_000) if b > a)
-            queries = [
-                Query(phrase, (), (0,)),
-                Query(None, spans, (0,)),
-                Query(phrase, spans, (0,)),
-                replace(absent.query(scene, rng), spans=()),
-            ]
-            tensors = encode_queries(codec, scene, queries)
-            for i, name in enumerate(("text", "span", "both", "absent")):
-                row = {key: value[i : i + 1] for key, value in tensors.items()}
-                self.rows.append((name, scene.sources[0].clip.kind, queries[i].text, row))
+        generator = SceneGenerator(bank, law, seed=1)
+        self.rows = _prompts(config.validation_scenes, generator, codec, "", trained)
+        strangers = Bank(config.bank, ("stranger-validation",))
+        if strangers.clips:
+            stranger_law = SUITES["stranger-validation"].law.model_copy(update=counts)
+            generator_of_strangers = SceneGenerator(strangers, stranger_law, seed=1)
+            self.rows += _prompts(
+                config.validation_scenes, generator_of_strangers, codec, "stranger/"
+            )
         if config.model.field.anchor_count > OPEN:
             self.rows += _by_example(config.validation_scenes, generator, codec)
 
     def run(self, field: VelocityField) -> dict[str, float]:
-        """Mean improvement in dB: `text`, `span`, `both`, `absent`, and `text/KIND` per kind."""
+        """Means over scenes.
+
+        Returns:
+            Improvement of SI-SDR in dB as `text`, `span`, `both`, and `text/KIND` per kind of
+            target; attenuation in dB as `absent`; `text/sdr`, the improvement of SDR by text, and
+            `text/level`, the share of outputs by text within 3 dB of the target's level.
+        """
         found: dict[str, list[float]] = {}
         field.eval()
         with torch.no_grad():
@@ -100,20 +93,59 @@ class Validation:
                     **joined,
                 )
                 mask = self.codec.cell_mask(predict(field, batch, self.text).float())
-                before, after = (mask_si_sdr_db(m, batch) for m in (torch.ones_like(mask), mask))
-                gains = torch.where(
-                    batch.present, after - before, mask_sdr_db(mask, batch)
-                ).tolist()
-                for (name, kind, _, _), gain in zip(part, gains, strict=True):
-                    found.setdefault(name, []).append(gain)
-                    if name == "text":
-                        found.setdefault(f"text/{kind}", []).append(gain)
+                everything = torch.ones_like(mask)
+                sdr = mask_sdr_db(mask, batch)
+                si_sdr = mask_si_sdr_db(mask, batch) - mask_si_sdr_db(everything, batch)
+                gains = torch.where(batch.present, si_sdr, sdr).tolist()
+                sdr_gains = (sdr - mask_sdr_db(everything, batch)).tolist()
+                near = (mask_level_db(mask, batch).abs() <= _LEVEL_DB).float().tolist()
+                for i, (name, kind, _, _) in enumerate(part):
+                    found.setdefault(name, []).append(gains[i])
+                    if name.endswith("text"):
+                        found.setdefault(f"{name}/{kind}", []).append(gains[i])
+                        found.setdefault(f"{name}/sdr", []).append(sdr_gains[i])
+                        found.setdefault(f"{name}/level", []).append(near[i])
         field.train()
         return {name: float(np.mean(values)) for name, values in found.items()}
 
 
+def _prompts(
+    scenes: int,
+    generator: SceneGenerator,
+    codec: MelCodec,
+    prefix: str,
+    concepts: set[str] | None = None,
+) -> list[_Row]:
+    """Four prompts about the first source of each of so many scenes."""
+    law = generator.config.model_copy(update={"absent": 1.0})
+    absent = SceneGenerator(generator.bank, law, seed=1)
+    rows: list[_Row] = []
+    number = 0
+    while len(rows) < 4 * scenes:
+        rng = generator.rng(number)
+        number += 1
+        scene = generator.scene(rng, _SECONDS)
+        clip = scene.sources[0].clip
+        if len(scene.named) < 2 or (concepts is not None and clip.concept not in concepts):
+            continue
+        phrase = clip.captions[int(rng.integers(min(2, len(clip.captions))))]
+        wave = scene.sources[0].wave
+        spans = tuple(Span(a, b) for a, b in active_spans(wave, 48_000) if b > a)
+        queries = [
+            Query(phrase, (), (0,)),
+            Query(None, spans, (0,)),
+            Query(phrase, spans, (0,)),
+            replace(absent.query(scene, rng), spans=()),
+        ]
+        tensors = encode_queries(codec, scene, queries)
+        for i, name in enumerate(("text", "span", "both", "absent")):
+            row = {key: value[i : i + 1] for key, value in tensors.items()}
+            rows.append((prefix + name, clip.kind, queries[i].text, row))
+    return rows
+
+
 def _by_example(scenes: int, generator: SceneGenerator, codec: MelCodec) -> list[_Row]:
-    """A source by an example from elsewhere, of as many scenes, without text."""
+    """One query by an example prompt, without text, about each of so many scenes."""
     rows: list[_Row] = []
     number = _FIRST_WITH_EXAMPLE
     while len(rows) < scenes:
@@ -122,9 +154,9 @@ def _by_example(scenes: int, generator: SceneGenerator, codec: MelCodec) -> list
         scene = generator.scene(rng, _SECONDS + SPARE_SECONDS)
         scene = with_transients(scene, generator.config.p_transient, rng)
         query = query_by_example(scene, round(_SECONDS * codec.config.frame_rate), rng)
-        if len(scene.sources) >= 2 and query.example:
+        if len(scene.named) >= 2 and query.example:
             tensors = encode_queries(codec, scene, [replace(query, text=None)])
-            # Of the window alone: what is heard in it, and what is not.
+            # Figures are about the window alone.
             tensors["example_energy"] = torch.zeros(1)
             tensors["present"] = tensors["target_energy"] > AUDIBLE
             name = "example" if bool(tensors["present"]) else "example/absent"
@@ -135,7 +167,7 @@ def _by_example(scenes: int, generator: SceneGenerator, codec: MelCodec) -> list
 def predict(
     model: Callable[[Tensor, Tensor, Conditioning], T], batch: Batch, text: TextEncoder
 ) -> T:
-    """What a model says to a batch at its times, in bfloat16 where that is exact enough.
+    """A model's output for a batch at its times, in bfloat16 where that is exact enough.
 
     Args:
         model: a `VelocityField` or `TaggedField`, possibly wrapped for several processes.
@@ -151,5 +183,5 @@ def predict(
 
 
 def noisy_latents(batch: Batch) -> Tensor:
-    """Where a batch's latents stand on the path, `(B, T, 2 * latent_channels)`."""
+    """Points of a batch on the flow's path, `(B, T, 2 * latent_channels)`."""
     return interpolate(batch.noise, batch.latents, batch.time)
