@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -152,6 +152,10 @@ class SoundTrack:
         stream.codec_context.time_base = Fraction(1, self._rate)
         if not output.lossless:
             stream.bit_rate = how.bits_per_second(output, facts.channels)
+
+    def describe(self, tags: Mapping[str, str]) -> None:
+        """Set language, title and other tags of the track; before anything is written."""
+        self._stream.metadata.update(tags)
 
     def write(self, block: np.ndarray, before: Callable[[Fraction], None] | None = None) -> None:
         """Encode samples `(channels, samples)`, full scale ±1.

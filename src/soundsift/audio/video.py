@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -84,6 +85,7 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
                 new.metadata.update(facts.tags)
                 copies = {stream.index: _copy(new, stream) for stream in pictures}
                 sound = SoundTrack(new, how, facts, "f32", output, refusals, begin=begin)
+                sound.describe(_description(old.streams.best("audio"), new.format.name))
                 subtitles = _subtitles_of(path.suffix)
                 for stream in old.streams.subtitles:
                     if _is_known(stream) and stream.codec_context.name in subtitles:
@@ -221,12 +223,54 @@ def _is_known(stream: Any) -> bool:
 
 
 def _copy(container: Any, stream: Any) -> Any:
+    """A stream of a new file that takes the packets of another, with what describes it."""
     copy = container.add_stream_from_template(stream, opaque=True)
-    # Language and title of the track; what the muxer writes itself is left out.
-    copy.metadata.update(clean_tags(stream.metadata))
-    if language := stream.metadata.get("language"):
-        copy.metadata["language"] = language
+    kind = container.format.name
+    copy.metadata.update(_description(stream, kind))
+    copy.disposition = stream.disposition
+    if kind in ("mp4", "mov") and (tag := _codec_tag(stream, kind)):
+        copy.codec_tag = tag
     return copy
+
+
+def _description(stream: Any, kind: str) -> dict[str, str]:
+    """Language, title and other tags of a track, for a track of a file of another kind."""
+    found = dict(stream.metadata)
+    # QuickTime and MP4 files have the title under another name.
+    if "name" in found:
+        found.setdefault("title", found.pop("name"))
+    tags = clean_tags(found)
+    if (language := found.get("language", "und")) != "und":
+        tags["language"] = language
+    # The title that editors show.
+    handler = found.get("handler_name", "")
+    if kind in ("mp4", "mov") and handler not in ("", "VideoHandler", "SoundHandler"):
+        tags["handler_name"] = handler
+    return tags
+
+
+def _codec_tag(stream: Any, kind: str) -> str | None:
+    """The name under which MP4 or QuickTime holds a codec; None for FFmpeg's choice.
+
+    The same codec has several, and players know some of them only: Apple's play HEVC as "hvc1" but
+    not as "hev1".
+
+    Args:
+        stream: the track to be copied.
+        kind: "mp4" or "mov".
+    """
+    own = str(stream.codec_tag).strip("\0")
+    hevc = "hvc1" if stream.codec_context.name == "hevc" else ""
+    for tag in filter(None, (own, hevc)):
+        try:
+            with av.open(io.BytesIO(), "w", format=kind) as trial:
+                copy = trial.add_stream_from_template(stream, opaque=True)
+                copy.codec_tag = tag
+                trial.start_encoding()
+                return tag
+        except (av.FFmpegError, ValueError):
+            continue
+    return None
 
 
 def _subtitles_of(suffix: str) -> set[str]:

@@ -174,3 +174,103 @@ def test_a_picture_of_an_unknown_kind_is_none(tmp_path):
     assert not has_picture(source)
     with pytest.raises(SoundsiftError, match="no moving picture"):
         with_other_sound(source, tmp_path / "out")
+
+
+def described_film(
+    path: Path, codec: str, tag: str | None = None, form: str | None = None, **told: str
+) -> Path:
+    """A second of picture and sound whose tracks have tags."""
+    if codec not in av.codecs_available:
+        pytest.skip(f"NOT TESTED: this FFmpeg has no {codec}")
+    options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+    if codec == "prores_ks":
+        options["profile"] = "4444"
+    with av.open(str(path), "w", format=form) as container:
+        picture = container.add_stream(codec, rate=25, options=options)
+        picture.width = picture.height = 64
+        picture.pix_fmt = {"prores_ks": "yuv444p10le", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
+        if tag is not None:
+            picture.codec_context.codec_tag = tag
+        sound = container.add_stream("libopus" if path.suffix == ".webm" else "aac", rate=RATE)
+        sound.layout = "mono"
+        for stream in (picture, sound):
+            stream.metadata.update(told)
+        for index in range(25):
+            image = np.full((64, 64, 3), index, np.uint8)
+            still = av.VideoFrame.from_ndarray(image)
+            still.pts, still.time_base = index, Fraction(1, 25)
+            container.mux(picture.encode(still))
+        container.mux(picture.encode())
+        steps = np.random.default_rng(0).normal(0, 0.1, (1, RATE)).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(steps, "fltp", "mono")
+        frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), 0
+        for piece in av.AudioResampler(
+            sound.format, "mono", RATE, sound.codec_context.frame_size
+        ).resample(frame):
+            container.mux(sound.encode(piece))
+        container.mux(sound.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "tag"),
+    [
+        *(
+            (suffix, "libx265", tag)
+            for suffix in (".mp4", ".m4v", ".mov")
+            for tag in ("hvc1", "hev1")
+        ),
+        *((suffix, "libx264", tag) for suffix in (".mp4", ".mov") for tag in ("avc1", "avc3")),
+        (".mov", "prores_ks", "ap4h"),
+        (".mov", "mjpeg", "jpeg"),
+        (".mp4", "mpeg4", "mp4v"),
+    ],
+)
+def test_players_find_the_codec_under_the_same_name(
+    tmp_path: Path, suffix: str, codec: str, tag: str
+) -> None:
+    form = "mov" if suffix == ".mov" else "mp4"
+    source = described_film(tmp_path / f"film{suffix}", codec, tag, form)
+    with av.open(str(with_other_sound(source, tmp_path / "out"))) as container:
+        assert container.streams.video[0].codec_tag == tag
+
+
+def test_hevc_from_a_file_without_such_names(tmp_path: Path) -> None:
+    """A Matroska file that is called .mp4."""
+    source = described_film(tmp_path / "film.mp4", "libx265", form="matroska")
+    with av.open(str(with_other_sound(source, tmp_path / "out"))) as container:
+        assert container.format.name.startswith("mov")
+        assert container.streams.video[0].codec_tag == "hvc1"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".m4v", ".mov", ".mkv", ".webm"])
+def test_tracks_keep_language_and_title(tmp_path: Path, suffix: str) -> None:
+    codec = "libvpx" if suffix == ".webm" else "mpeg4"
+    source = described_film(
+        tmp_path / f"film{suffix}",
+        codec,
+        form={".m4v": "mp4"}.get(suffix),
+        language="ger",
+        title="Erzählung",
+    )
+    with av.open(str(with_other_sound(source, tmp_path / "out"))) as container:
+        for stream in (*container.streams.video, *container.streams.audio):
+            found = stream.metadata
+            assert found["language"] == "ger"
+            assert found.get("title", found.get("name")) == "Erzählung"
+        assert len(container.streams) == 2
+
+
+def test_subtitles_stay_default_and_forced(tmp_path: Path) -> None:
+    source = film(tmp_path / "film.mkv", subtitle="1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    marked = tmp_path / "marked.mkv"
+    with av.open(str(source)) as old, av.open(str(marked), "w") as new:
+        copies = [new.add_stream_from_template(stream, opaque=True) for stream in old.streams]
+        copies[2].disposition = av.stream.Disposition.forced
+        for packet in old.demux():
+            if packet.size and packet.dts is not None:
+                packet.stream = copies[packet.stream.index]
+                new.mux(packet)
+    with av.open(str(with_other_sound(marked, tmp_path / "out"))) as container:
+        (subtitle,) = container.streams.subtitles
+        assert subtitle.disposition & av.stream.Disposition.forced
