@@ -274,14 +274,18 @@ def test_a_video_keeps_its_picture_and_its_timing(tmp_path, suffix, codec, kept,
     assert packets(paths["target"]) == packets(source)
     again = made.save(tmp_path / "again", "film", output=Output("video"), source=source)
     assert again["target"].read_bytes() == paths["target"].read_bytes()
-    before, after = beginnings(source), beginnings(paths["target"])
     back = read(paths["residual"])
     assert back.duration == pytest.approx(recording.duration, abs=0.05)
-    # The same sound at the same picture: where a piece is found, on the clock of the picture.
-    piece = recording.samples[0, 10_000:30_000]
+    # The same sound at the same picture: both are read on the clock of the picture.
+    assert recording.duration == pytest.approx(2 + late, abs=0.05)
+    assert np.abs(recording.samples[:, : round(48_000 * late * 0.9)]).max(initial=0) == 0
+    start = 10_000 + round(48_000 * late)
+    piece = recording.samples[0, start : start + 20_000]
     found = int(np.correlate(back.samples[0], piece, "valid").argmax())
-    lag = (found - 10_000) / 48_000 + (after[1] - after[0]) - (before[1] - before[0])
-    assert abs(lag) < 0.002
+    assert abs(found - start) < 100
+    assert packets(paths["target"]) == packets(source)
+    shown = beginnings(source)[0], beginnings(paths["target"])[0]
+    assert shown[0] == pytest.approx(shown[1], abs=0.03)
     if suffix != ".avi":
         assert read_tags(paths["target"])["title"] == "A film"
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from soundsift.audio import read
-from soundsift.audio.decoding import _samples
+from soundsift.audio.decoding import _planes
 
 RATE = 48_000
 
@@ -50,6 +50,6 @@ def test_channels_are_in_the_order_of_their_layout(tmp_path, channels):
     speakers = [c.name for c in av.AudioLayout(layout).channels]
     assert heard(recording.samples) == [ORDERS[channels].index(s) for s in speakers]
     with av.open(str(path)) as container:
-        frames = [_samples(f) for f in container.decode(audio=0)]
+        frames = [_planes(f) for f in container.decode(audio=0)]
     assert heard(np.concatenate(frames, axis=1)) == heard(recording.samples)
     assert recording.samples.shape == (channels, RATE)

@@ -87,7 +87,7 @@ BAD = {
     "truncated": (sound(2.0)[:60_000], "unusable", "truncated"),
     "claims": (wav_that_claims(30_000), "unusable", "truncated"),
     "header only": (sound(1.0)[:44], "unusable", ""),
-    "rate of 1 Hz": (with_a_wrong_rate(1), "unusable", "samples a second"),
+    "rate of 1 Hz": (with_a_wrong_rate(1), "unusable", "sample rate"),
     "rate of 4 GHz": (with_a_wrong_rate(4_000_000_000), "not-audio", ""),
     "cut flac": (sound(2.0, kind="FLAC")[:5000], "unusable", ""),
     "too long": (sound(21.0), "too-large", "at most 20 s"),

@@ -27,9 +27,9 @@ def test_uneven_times(tmp_path: Path) -> None:
     assert [frame.time * 1000 for frame in read_video(path)] == times
 
 
-def test_time_zero_is_where_the_sound_begins(tmp_path: Path) -> None:
+def test_time_zero_is_the_beginning_of_the_file(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mov", moving_square(4), sound_at=0.08)
-    assert [frame.time * 25 for frame in read_video(path)] == [-2, -1, 0, 1]
+    assert [frame.time * 25 for frame in read_video(path)] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("degrees", [90, -90, 180])

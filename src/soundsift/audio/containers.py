@@ -6,7 +6,7 @@ name of the file is. So only formats are allowed that hold their sound and pictu
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 
@@ -61,11 +61,12 @@ _OPTIONS = {
 }
 
 
-def open_media(path: Path) -> Any:
+def open_media(path: Path, part: BinaryIO | None = None) -> Any:
     """Open an audio or video file for reading, and no other file.
 
     Args:
         path: an existing file.
+        part: a part of the file to read instead of all of it, seekable.
 
     Returns:
         PyAV's input container, to be closed by the caller.
@@ -81,7 +82,7 @@ def open_media(path: Path) -> Any:
         raise ValueError(f"{path} is not a regular file")
     # `file:`: a name such as "12:30.wav" is no URL.
     return av.open(
-        f"file:{path}",
+        f"file:{path}" if part is None else part,
         format=_RAW_FORMATS.get(path.suffix.lower()),
         options=_OPTIONS,
         metadata_errors="replace",

@@ -1,43 +1,52 @@
-"""FFmpeg, through PyAV: a file's sound track as raw samples, and the length its header states.
+"""Decoding with FFmpeg, through PyAV: the sound track of a file as raw samples, block by block.
 
 One decoder for nearly every format: PCM comes through bit for bit, and for the coded formats
 FFmpeg already drops the encoder's delay. What it leaves to its callers is done here: the padding
-at the end of the last packet (MP4), and noticing that a file is shorter than its own header says.
-Ogg Vorbis goes to libsndfile, since FFmpeg loses or adds a block of samples where the file has
-only one page.
+at the end of the last packet (MP4), places in time (`soundsift.audio.timeline`), the links of a
+chained Ogg file, sound that changes its sample rate or channels, and noticing that a file is
+shorter than its own header says. Ogg Vorbis of a single page of sound goes to libsndfile, since
+FFmpeg loses or adds a block of samples there.
 """
 
-import struct
+from __future__ import annotations
+
+import io
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
 import soundfile
 
 from soundsift.audio.containers import open_media
-from soundsift.audio.layouts import VORBIS_ORDER, known
+from soundsift.audio.layouts import known
+from soundsift.audio.ogg import FilePart, ogg_links, sound_pages, vorbis_blocks
+from soundsift.audio.stated_length import mp3_seconds, share_present, stated_seconds
+from soundsift.audio.timeline import Timeline, TimestampError
+from soundsift.audio.tracks import codec_name, seconds
 from soundsift.errors import SoundsiftError
 
-# Containers whose stream duration is written down, not guessed from the bit rate. (Ogg's is read
-# from the last page present, so a shortened Ogg file is indistinguishable from a short one. WAV's
-# is handled in _promised_by_riff.)
-_DURATION_IS_STATED = {"mov,mp4,m4a,3gp,3g2,mj2", "flac", "aiff", "au", "tta", "wv", "ape"}
+#: Sample rates and numbers of channels that are read, and the longest recording in seconds.
+LEAST_RATE, MOST_RATE = 1000, 768_000
+MOST_CHANNELS = 64
+LONGEST_SECONDS = 48 * 3600
 
 # NumPy's names of FFmpeg's samples, each channel on its own.
 _PLANAR = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "s64p": "i8", "fltp": "f4", "dblp": "f8"}
 
-# Streaming writers that can't go back to fill in a WAV's length leave a number near 2 or 4 GB.
-_UNKNOWN_RIFF_SIZE = 0x7FFFF000
+# Packets without any sound before a file is given up.
+_MOST_EMPTY_PACKETS = 1_000_000
 
 
 class Decoding:
-    """One way through the best sound track of a file, block by block.
+    """One pass through the best sound track of a file, block by block.
 
     Iterating gives the decoder's own numbers, (channels, samples), of dtype uint8, int16, int32,
-    int64, float32 or float64, about a second at a time. It ends quietly where the file does, and
+    int64, float32 or float64, about a second at a time. Sample 0 is at time 0 of the recording
+    clock (`soundsift.audio.timeline`). Sound whose sample rate or channels change half way is
+    converted to those of its beginning, as float32. Iteration ends quietly where the file does, and
     skips what can't be decoded: both are for the caller to judge.
 
     Args:
@@ -53,8 +62,8 @@ class Decoding:
         bad_packets: those of them that could not be decoded.
 
     Raises:
-        SoundsiftError: FFmpeg does not know the format, there is no sound track, or the track
-            changes its sample rate or its channels half way. All of it while iterating.
+        SoundsiftError: while iterating, if FFmpeg does not know the format, there is no sound
+            track, or sample rate, channels, length or time stamps are out of bounds.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,92 +73,213 @@ class Decoding:
         self.count = 0
         self.promised: int | None = None
         self.packets = self.bad_packets = 0
+        # Sample rate, number of channels and FFmpeg's name of the samples.
+        self._kind: tuple[int, int, str] | None = None
+        self._dtype = np.dtype(np.float32)
+        self._converter: _Converter | None = None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """See the class."""
         held: list[np.ndarray] = []
+        length = 0
         for piece in self._pieces():
-            held.append(piece)
-            self.count += piece.shape[1]
-            if sum(p.shape[1] for p in held) >= self.sample_rate:
+            if held and piece.dtype != held[0].dtype:
                 yield np.concatenate(held, axis=1)
-                held = []
+                held, length = [], 0
+            held.append(piece)
+            length += piece.shape[1]
+            self.count += piece.shape[1]
+            if self.count > LONGEST_SECONDS * self.sample_rate:
+                raise SoundsiftError(
+                    f"{self.path} is longer than {LONGEST_SECONDS // 3600} hours; split it into "
+                    "shorter files."
+                )
+            if length >= self.sample_rate:
+                yield np.concatenate(held, axis=1)
+                held, length = [], 0
         if held:
             yield np.concatenate(held, axis=1)
 
     def _pieces(self) -> Iterator[np.ndarray]:
+        with self._open() as container:
+            links = ogg_links(self.path) if container.format.name == "ogg" else []
+            if len(links) < 2:
+                yield from self._container(container, links[0] if links else None)
+                return
+        for start, end in links:
+            with (
+                io.BufferedReader(FilePart(self.path, start, end), 1 << 16) as file,
+                self._open(file) as container,
+            ):
+                yield from self._container(container, (start, end))
+
+    def _open(self, file: BinaryIO | None = None) -> Any:
         try:
-            container = open_media(self.path)
-        except (av.FFmpegError, ValueError) as error:
+            return open_media(self.path, file)
+        except (av.FFmpegError, ValueError, OSError) as error:
             raise SoundsiftError(
                 f"{self.path} can't be read as audio or video: either it is none, or its header is "
                 "damaged or cut off."
             ) from error
-        with container:
-            stream = container.streams.best("audio")
-            if stream is None:
-                raise SoundsiftError(
-                    f"{self.path} has no sound track; an audio file, or a video with sound, was "
-                    "expected."
-                )
-            if container.format.name == "ogg" and _codec(stream) == "vorbis":
-                vorbis = _open_vorbis(self.path)
-                if vorbis is not None:
-                    yield from self._vorbis(vorbis, stream.codec_context.layout)
-                    return
-            yield from self._stream(container, stream)
 
-    def _stream(self, container: Any, stream: Any) -> Iterator[np.ndarray]:
-        stated = _stated_duration(container, stream)
-        kind: tuple[int, int, str] | None = None
+    def _container(self, container: Any, link: tuple[int, int] | None) -> Iterator[np.ndarray]:
+        stream = container.streams.best("audio")
+        if stream is None:
+            raise SoundsiftError(
+                f"{self.path} has no sound track; an audio file, or a video with sound, was "
+                "expected."
+            )
+        if link is not None and codec_name(stream) == "vorbis" and sound_pages(self.path, link) < 2:
+            with io.BufferedReader(FilePart(self.path, *link), 1 << 16) as file:
+                try:
+                    vorbis = soundfile.SoundFile(file)
+                except soundfile.LibsndfileError:
+                    # Beside a video track, say.
+                    vorbis = None
+                if vorbis is not None:
+                    layout = stream.codec_context.layout
+                    yield from self._vorbis(vorbis, layout)
+                    return
+        try:
+            yield from self._track(container, stream)
+        except TimestampError as error:
+            raise SoundsiftError(
+                f"{self.path} has damaged time stamps: nothing for {float(error.gap):.0f} s after "
+                f"{float(error.position):.2f} s. Repair it, say with `ffmpeg -i FILE OUT.wav`."
+            ) from error
+
+    def _track(self, container: Any, stream: Any) -> Iterator[np.ndarray]:
+        """All of a sound track, and what is promised of it."""
+        timeline = Timeline(container)
+        stated = stated_seconds(container, stream)
+        first: Fraction | None = None
+        reached = Fraction(0)
         last: Any = None
+        before = self.packets
         for packet in _packets(container, stream):
-            is_mp3 = container.format.name == "mp3"
-            if self.packets == 0 and is_mp3 and not _has_xing(self.path, packet.pos):
-                stated = None
+            if self.packets == before and container.format.name == "mp3":
+                stated = mp3_seconds(self.path, packet.pos)
             self.packets += 1
+            if last is None and self.packets - before > _MOST_EMPTY_PACKETS:
+                break
             try:
                 frames = packet.decode()
             except av.FFmpegError:
                 self.bad_packets += 1
                 continue
             for frame in frames:
-                now = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
-                if kind is None:
-                    kind = now
-                    self.sample_rate = now[0]
-                    self.layout = _layout(frame.layout)
-                elif now != kind:
-                    raise SoundsiftError(
-                        f"{self.path} changes from {kind[1]} channels at {kind[0]} Hz to {now[1]} "
-                        f"at {now[0]} Hz half way; one sample rate and one number of channels was "
-                        "expected."
-                    )
                 if last is not None:
-                    yield _samples(last)
-                last = frame
+                    yield from self._place(last, timeline)
+                elif frame.samples:
+                    first = seconds(frame.pts, frame.time_base)
+                last = frame if frame.samples else last
+            if first is not None and packet.pts is not None and packet.duration:
+                end = Fraction(packet.pts + packet.duration) * Fraction(packet.time_base)
+                reached = max(reached, end - first)
         if last is not None:
-            wave = _samples(last)
-            yield wave[:, : wave.shape[1] - _padding(last, self.sample_rate)]
-        self.promised = _promised_by_riff(self.path) if container.format.name == "wav" else None
-        if self.promised is None and stated is not None:
-            self.promised = round(stated * self.sample_rate)
+            yield from self._place(last, timeline, _padding(last))
+        yield from self._finish_converter()
+        heard = timeline.position - timeline.lead
+        missing = heard / share_present(self.path, container.format.name) - heard
+        if stated is not None:
+            missing = max(missing, stated - max(reached, heard))
+        if missing > 0 or stated is not None:
+            self.promised = self.count + max(0, round(missing * self.sample_rate))
+
+    def _place(self, frame: Any, timeline: Timeline, padding: int = 0) -> Iterator[np.ndarray]:
+        """Samples of a frame without padding, and the silence in front of them."""
+        yield from self._switch(frame)
+        heard = max(0, frame.samples - padding)
+        correction = timeline.place(
+            seconds(frame.pts, frame.time_base), Fraction(heard, frame.sample_rate)
+        )
+        yield from self._silence(round(correction * self.sample_rate))
+        skipped = max(0, round(-correction * frame.sample_rate))
+        if skipped >= heard:
+            return
+        if self._converter is None:
+            yield _planes(frame)[:, skipped:heard]
+        else:
+            yield from self._converter.convert(frame)
+
+    def _switch(self, frame: Any) -> Iterator[np.ndarray]:
+        """Get ready for a frame's sample rate and channels; gives what is left of others."""
+        kind = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
+        if self._kind is None:
+            self._begin(*kind, frame.layout)
+        assert self._kind is not None
+        if kind == (self._kind if self._converter is None else self._converter.kind):
+            return
+        yield from self._finish_converter()
+        if kind != self._kind:
+            try:
+                self._converter = _Converter(kind, self._kind, self.layout)
+            except (av.FFmpegError, ValueError) as error:
+                raise SoundsiftError(
+                    f"{self.path} changes from {self._kind[1]} channels at {self._kind[0]} Hz to "
+                    f"{kind[1]} at {kind[0]} Hz half way, which can't be converted. Split it there."
+                ) from error
+
+    def _finish_converter(self) -> Iterator[np.ndarray]:
+        converter, self._converter = self._converter, None
+        if converter is not None:
+            yield from converter.finish()
+
+    def _begin(self, rate: int, channels: int, sample_format: str, layout: Any) -> None:
+        if not LEAST_RATE <= rate <= MOST_RATE:
+            raise SoundsiftError(
+                f"{self.path} has a sample rate of {rate} Hz; {LEAST_RATE} to {MOST_RATE} Hz was "
+                "expected."
+            )
+        if channels > MOST_CHANNELS:
+            raise SoundsiftError(
+                f"{self.path} has {channels} channels; at most {MOST_CHANNELS} were expected."
+            )
+        self._kind = (rate, channels, sample_format)
+        self.sample_rate, self.layout = rate, _layout(layout)
+        planar = sample_format if sample_format in _PLANAR else f"{sample_format}p"
+        self._dtype = np.dtype(_PLANAR[planar])
+
+    def _silence(self, count: int) -> Iterator[np.ndarray]:
+        assert self._kind is not None
+        value = 128 if self._dtype == np.uint8 else 0
+        for start in range(0, count, self.sample_rate):
+            size = min(self.sample_rate, count - start)
+            yield np.full((self._kind[1], size), value, self._dtype)
 
     def _vorbis(self, file: soundfile.SoundFile, layout: Any) -> Iterator[np.ndarray]:
-        with file:
-            self.sample_rate, self.packets = int(file.samplerate), 1
-            if layout.nb_channels == file.channels:
-                self.layout = _layout(layout)
-            # libsndfile leaves the channels in the order in which Vorbis stores them.
-            order = VORBIS_ORDER.get(file.channels, slice(None))
-            for block in file.blocks(self.sample_rate, dtype="float32", always_2d=True):
-                # A copy: the next block is read into the same memory.
-                yield block.T[order].copy()
+        self.packets += 1
+        timeline = Timeline(None)
+        for block in vorbis_blocks(file):
+            frame = av.AudioFrame.from_ndarray(block, "fltp", layout)
+            frame.sample_rate = int(file.samplerate)
+            yield from self._place(frame, timeline)
+        yield from self._finish_converter()
 
 
-def _codec(stream: Any) -> str | None:
-    """FFmpeg's name of a track's decoder, None if it has none."""
-    return None if stream.codec_context is None else str(stream.codec_context.name)
+class _Converter:
+    """Frames of another sample rate or other channels, converted to those of the beginning.
+
+    Args:
+        kind: sample rate, channels and sample format of the frames.
+        first: those of the first frame.
+        layout: arrangement of the first frame's channels, None where unknown.
+    """
+
+    def __init__(
+        self, kind: tuple[int, int, str], first: tuple[int, int, str], layout: str | None
+    ) -> None:
+        self.kind = kind
+        self._resampler = av.AudioResampler("fltp", layout or f"{first[1]} channels", first[0])
+
+    def convert(self, frame: Any) -> Iterator[np.ndarray]:
+        """float32 `(channels, samples)`, as far as they are ready."""
+        frame.pts = None
+        return (_planes(done) for done in self._resampler.resample(frame))
+
+    def finish(self) -> Iterator[np.ndarray]:
+        """The rest."""
+        return (_planes(done) for done in self._resampler.resample(None))
 
 
 def _layout(layout: Any) -> str | None:
@@ -157,8 +287,8 @@ def _layout(layout: Any) -> str | None:
     return known(layout.name) or {1: "mono", 2: "stereo"}.get(layout.nb_channels)
 
 
-def _samples(frame: Any) -> np.ndarray:
-    """`(channels, samples)` of a frame."""
+def _planes(frame: Any) -> np.ndarray:
+    """Samples `(channels, samples)` of a frame."""
     channels = frame.layout.nb_channels
     if frame.format.is_planar:
         # PyAV's own conversion of eight planes takes what is behind them in memory for a ninth, and
@@ -167,14 +297,6 @@ def _samples(frame: Any) -> np.ndarray:
         return np.stack([np.frombuffer(plane, kind, frame.samples) for plane in planes])
     block: np.ndarray = frame.to_ndarray()
     return block.reshape(-1, channels).T
-
-
-def _open_vorbis(path: Path) -> soundfile.SoundFile | None:
-    """An Ogg Vorbis file by libsndfile; None if it can't, as for one beside a video track."""
-    try:
-        return soundfile.SoundFile(path)
-    except soundfile.LibsndfileError:
-        return None
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
@@ -187,63 +309,14 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
             return
 
 
-def _padding(frame: Any, rate: int) -> int:
+def _padding(frame: Any) -> int:
     """Samples at the end of the last frame that only fill up its packet."""
-    if not frame.duration or frame.time_base is None or frame.time_base > Fraction(1, rate):
-        return (
-            0  # no duration, or a clock too coarse (Matroska's milliseconds) to count samples with
-        )
-    heard = round(Fraction(frame.duration) * Fraction(frame.time_base) * rate)
-    return max(0, int(frame.samples) - heard)
-
-
-def _stated_duration(container: Any, stream: Any) -> Fraction | None:
-    """The length in seconds that the container's header states for the sound track."""
-    name = container.format.name
-    if (name in _DURATION_IS_STATED or name == "mp3") and stream.duration:
-        return Fraction(stream.duration) * Fraction(stream.time_base)
-    if name == "matroska,webm":
-        tag = stream.metadata.get("DURATION", "")
-        try:
-            hours, minutes, seconds = tag.split(":")
-            # It is when the track ends, and a track may begin later than the file.
-            begin = Fraction(max(0, stream.start_time or 0)) * Fraction(stream.time_base)
-            return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds) - begin
-        except ValueError:
-            pass
-        # The container's own length is that of its longest track, which may be the picture.
-        if container.duration and len(container.streams) == 1:
-            return Fraction(container.duration, av.time_base)
-    return None
-
-
-def _has_xing(path: Path, first_packet: int | None) -> bool:
-    """Whether an MP3 states its length, in a frame before the sound, or leaves it to be guessed."""
-    if first_packet is None:
-        return False
-    with path.open("rb") as file:
-        file.seek(max(0, first_packet - 4096))
-        head = file.read(min(4096, first_packet))
-    return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
-
-
-def _promised_by_riff(path: Path) -> int | None:
-    """Samples per channel by a WAV's header; FFmpeg silently lowers it to what the file holds."""
-    with path.open("rb") as file:
-        if file.read(4) != b"RIFF":  # RF64 and RIFX are too rare to be worth a second parser
-            return None
-        file.seek(12)
-        block_align = 0
-        while len(header := file.read(8)) == 8:
-            name, size = struct.unpack("<4sI", header)
-            if name == b"data":
-                tag_is_pcm = block_align > 0
-                return size // block_align if tag_is_pcm and 0 < size < _UNKNOWN_RIFF_SIZE else None
-            body = file.tell()
-            if name == b"fmt ":
-                tag, _, _, _, align = struct.unpack("<HHIIH", file.read(14).ljust(14, b"\0"))
-                # Only uncompressed samples (PCM, float, extensible) have a fixed number of bytes
-                # each.
-                block_align = align if tag in (1, 3, 0xFFFE) else 0
-            file.seek(body + size + size % 2)
-    return None
+    if (
+        not frame.duration
+        or frame.time_base is None
+        or frame.time_base > Fraction(1, frame.sample_rate)
+    ):
+        # No duration, or a clock too coarse (Matroska's milliseconds) to count samples with.
+        return 0
+    heard = round(Fraction(frame.duration) * Fraction(frame.time_base) * frame.sample_rate)
+    return int(max(0, frame.samples - heard))

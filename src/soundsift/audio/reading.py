@@ -194,7 +194,7 @@ class _Reading:
         self.channels = 0
         self.broken = 0
         self._max_channels, self._allow_silence = max_channels, allow_silence
-        self._type, self._low_bits = "float32", False
+        self._type, self._types, self._low_bits = "float32", set[str](), False
         self._first_broken = 0
         self._count = 0
         self._sum = self._lowest = self._highest = np.zeros(0)
@@ -205,6 +205,7 @@ class _Reading:
         done = 0
         for raw in decoding:
             self._type, self.channels = raw.dtype.name, raw.shape[0]
+            self._types.add(self._type)
             if self._max_channels is not None and self.channels > self._max_channels:
                 raise SoundsiftError(
                     f"{path} has {self.channels} channels; at most {self._max_channels} were "
@@ -239,10 +240,11 @@ class _Reading:
 
     @property
     def sample_format(self) -> str:
-        if self._type in ("uint8", "int16"):
+        if self._types <= {"uint8", "int16"}:
             return "s16"
         # 24-bit sources arrive in the upper three bytes of 32, whatever the container.
-        return "s24" if self._type == "int32" and not self._low_bits else "f32"
+        integers = self._types <= {"uint8", "int16", "int32"}
+        return "s24" if integers and not self._low_bits else "f32"
 
     def _to_float(self, raw: np.ndarray) -> np.ndarray:
         """Decoder's numbers as float32 of full scale ±1."""

@@ -24,6 +24,8 @@ from soundsift.audio.encoding import (
 )
 from soundsift.audio.formats import Output
 from soundsift.audio.tags import clean_tags
+from soundsift.audio.timeline import file_clock_start
+from soundsift.audio.tracks import has_decoder, moving_pictures
 from soundsift.audio.writing import SoundFacts
 from soundsift.errors import SoundsiftError
 
@@ -65,7 +67,7 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
     """
     how = coder(output, path.suffix)
     assert how is not None
-    begin = _beginning(source)
+    begin = file_clock_start(source)
 
     refusals = refusing(
         lambda error: f"the picture of {source} can't be put into a {path.suffix} file ({error}); "
@@ -88,7 +90,7 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
                 sound.describe(_description(old.streams.best("audio"), new.format.name))
                 subtitles = _subtitles_of(path.suffix)
                 for stream in old.streams.subtitles:
-                    if _is_known(stream) and stream.codec_context.name in subtitles:
+                    if has_decoder(stream) and stream.codec_context.name in subtitles:
                         copies[stream.index] = _copy(new, stream)
                 if chapters := old.chapters():
                     new.set_chapters(chapters)
@@ -207,21 +209,6 @@ def _with_times(packets: Iterable[Any]) -> Iterator[Any]:
         yield from waiting.rest()
 
 
-def moving_pictures(container: Any) -> list[Any]:
-    """The video streams of an open file that FFmpeg can decode, without the covers of songs."""
-    cover = av.stream.Disposition.attached_pic
-    return [
-        stream
-        for stream in container.streams.video
-        if _is_known(stream) and not stream.disposition & cover
-    ]
-
-
-def _is_known(stream: Any) -> bool:
-    """Whether FFmpeg has a decoder; without one a track can't be copied either."""
-    return stream.codec_context is not None
-
-
 def _copy(container: Any, stream: Any) -> Any:
     """A stream of a new file that takes the packets of another, with what describes it."""
     copy = container.add_stream_from_template(stream, opaque=True)
@@ -278,17 +265,3 @@ def _subtitles_of(suffix: str) -> set[str]:
     if suffix == ".mkv":
         return {"subrip", "srt", "ass", "ssa", "webvtt", "dvd_subtitle", "hdmv_pgs_subtitle"}
     return {"webvtt"} if suffix == ".webm" else {"mov_text"}
-
-
-def _beginning(source: Path) -> Fraction:
-    """When the sound begins, in seconds on the file's own clock."""
-    with open_media(source) as container:
-        stream = container.streams.best("audio")
-        try:
-            for frame in container.decode(stream):
-                if frame.pts is not None and frame.time_base is not None:
-                    return Fraction(frame.pts) * Fraction(frame.time_base)
-                break
-        except av.FFmpegError:
-            pass
-    return Fraction(0)

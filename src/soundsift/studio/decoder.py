@@ -42,7 +42,6 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 _WEB_CODECS = {"vp8", "vp9", "av1", "opus", "vorbis", "webvtt"}
-_LEAST_RATE, _MOST_RATE = 1000, 768_000
 _TICK_SECONDS = 0.005
 
 
@@ -190,11 +189,6 @@ def _refuse_giants(decoding: Decoding, seconds: float, channels: int, size: int)
         if count > channels:
             raise RefusedError(
                 "unusable", f"{path} has {count} channels; at most {channels} were expected."
-            )
-        if not _LEAST_RATE <= rate <= _MOST_RATE:
-            raise RefusedError(
-                "unusable",
-                f"{path} has {rate} samples a second; {_LEAST_RATE} to {_MOST_RATE} were expected.",
             )
         if Fraction(decoding.count, rate) > seconds:
             raise RefusedError(

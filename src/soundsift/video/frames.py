@@ -1,4 +1,4 @@
-"""Pictures of a video file at their times, on the clock of its sound."""
+"""Pictures of a video file at their times on the recording clock."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ import av
 import numpy as np
 
 from soundsift.audio.containers import open_media
-from soundsift.audio.video import moving_pictures
+from soundsift.audio.timeline import file_clock_start
+from soundsift.audio.tracks import moving_pictures, seconds
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import FRAME_RATE
 
@@ -20,7 +21,7 @@ class VideoFrame:
     """A picture and when it is shown.
 
     Attributes:
-        time: Seconds from the beginning of the sound, exact; may be negative.
+        time: Seconds on the recording clock (`soundsift.audio.timeline`), exact.
         pixels: `(height, width, 3)`, uint8, red, green, blue, upright.
         duration: Seconds, 0 if the file doesn't say.
     """
@@ -33,8 +34,8 @@ class VideoFrame:
 def read_video(path: str | Path) -> Iterator[VideoFrame]:
     """Read the pictures of a video in any format that FFmpeg knows, one by one.
 
-    Time 0 is the first sample of the sound track, as in `soundsift.audio.read`, or the first
-    picture where there is no sound. Pictures that are marked as rotated are turned upright.
+    Time 0 is the beginning of sound or picture, whichever is earlier, as in `soundsift.audio.read`.
+    Pictures that are marked as rotated are turned upright.
 
     Args:
         path: The file; an image is a video of one picture.
@@ -58,26 +59,24 @@ def read_video(path: str | Path) -> Iterator[VideoFrame]:
     if not streams:
         container.close()
         raise SoundsiftError(f"{path} has no video; a file with moving pictures was expected.")
-    return _decode(path, container, streams[0])
+    # Without sound, and where FFmpeg does not say when pictures begin, time 0 is the first picture.
+    start = file_clock_start(path) if container.streams.audio else None
+    return _decode(path, container, streams[0], start)
 
 
-def _decode(path: Path, container: Any, stream: Any) -> Iterator[VideoFrame]:
+def _decode(
+    path: Path, container: Any, stream: Any, start: Fraction | None
+) -> Iterator[VideoFrame]:
     """Frames of an open container, which is closed at the end."""
     with container:
         stream.thread_type = "AUTO"
-        sound = container.streams.best("audio")
-        zero: Fraction | None = None
-        if sound is not None:
-            # A negative start is the encoder's delay, which decoders drop.
-            zero = max(Fraction(0), (sound.start_time or 0) * Fraction(sound.time_base))
         count = 0
         for frame in _pictures(container, stream):
             time = _time(frame, stream, count)
-            if zero is None:
-                zero = time
+            start = time if start is None else start
             count += 1
-            duration = Fraction(frame.duration or 0) * Fraction(stream.time_base)
-            yield VideoFrame(time - zero, _upright(frame), duration)
+            duration = seconds(frame.duration or 0, stream.time_base) or Fraction(0)
+            yield VideoFrame(time - start, _upright(frame), duration)
         if count == 0:
             raise SoundsiftError(f"{path} is damaged: none of its pictures can be decoded.")
 
