@@ -25,6 +25,9 @@ for place in (Path("may"), Path("else")):
     shutil.rmtree(place / "deep")
     subprocess.run([sys.executable, "-c", "open('" + str(place / "child") + "', 'w')"])
 Path("may/../else/up").touch()
+for place in ("may", "else"):
+    folder = os.open(place, os.O_RDONLY)
+    os.close(os.open("within", os.O_WRONLY | os.O_CREAT, dir_fd=folder))
 open(os.devnull, "w").close()
 """
 
@@ -50,4 +53,5 @@ def test_what_is_changed_elsewhere_is_noted(tmp_path: Path) -> None:
         ("open", "/child"),
         ("os.utime", "/up"),
         ("open", "/up"),
+        ("open", "/within"),
     ]

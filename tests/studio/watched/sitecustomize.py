@@ -6,6 +6,7 @@ workers and decoders are watched, too. What FFmpeg does in C isn't seen here.
 
 import os
 import sys
+import threading
 
 _MAY = os.environ["WATCHED_MAY"]
 _notes = os.open(os.environ["WATCHED_NOTES"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -25,9 +26,24 @@ _PATHS = {
 }
 
 
+_opening = threading.local()
+_open = os.open
+
+
+def _noted_open(path: object, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+    # The event does not tell the folder that a path begins in.
+    _opening.folder = dir_fd
+    try:
+        return _open(path, flags, mode, dir_fd=dir_fd)
+    finally:
+        _opening.folder = None
+
+
 def _watch(event: str, arguments: tuple) -> None:
     if event == "open":
-        _note(event, arguments[0] if arguments[2] & _WRITING else None, -1)
+        folder = getattr(_opening, "folder", None)
+        writes = arguments[2] & _WRITING
+        _note(event, arguments[0] if writes else None, -1 if folder is None else folder)
     for path, folder in _PATHS.get(event, ()):
         _note(event, arguments[path], -1 if folder is None else arguments[folder])
 
@@ -43,4 +59,5 @@ def _note(event: str, path: object, folder: int) -> None:
         os.write(_notes, f"{event} {place}\n".encode())
 
 
+os.open = _noted_open
 sys.addaudithook(_watch)
