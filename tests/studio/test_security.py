@@ -9,12 +9,15 @@ pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 
 from starlette.testclient import TestClient
 
+from soundsift.studio.access import Access, cookie_name
 from soundsift.studio.errors import in_use
 from soundsift.studio.limits import Limits
-from soundsift.studio.security import COOKIE, Guard, OneTimeLinks
+from soundsift.studio.security import Guard
 from soundsift.studio.settings import Settings
 
 TOKEN = "a token of some length"
+ACCESS = Access(TOKEN)
+COOKIE, SESSION = cookie_name("127.0.0.1:8400"), ACCESS.new_session(TOKEN)
 PUBLIC = {"host": "0.0.0.0", "token": TOKEN}
 
 
@@ -32,7 +35,9 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
 
 def guarded(base: str = "http://127.0.0.1:8400", limits: Any = None, **own: Any) -> TestClient:
     settings = Settings(Path("unused"), limits=limits or Limits(), **own)
-    return TestClient(Guard(answer, settings), base_url=base)
+    return TestClient(
+        Guard(answer, settings, ACCESS if settings.token else Access(None)), base_url=base
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,6 +70,11 @@ def test_only_known_hosts_are_answered(own: dict[str, Any], host: str, status: i
         ("/api/jobs", {"origin": "http://127.0.0.1:9999"}, 403),
         ("/api/jobs", {"origin": "http://evil.example"}, 403),
         ("/api/jobs", {"origin": "null"}, 403),
+        ("/api/jobs", {"origin": "http://["}, 403),
+        ("/api/jobs", {"origin": "http://[::1"}, 403),
+        ("/api/jobs", {"origin": "http://[v1.a]:8400"}, 403),
+        ("/api/jobs", {b"origin": b"http://\xff["}, 403),
+        ("/api/jobs", {"origin": ""}, 403),
         ("/api/jobs", {"origin": "file://127.0.0.1:8400"}, 403),
         ("/api/jobs", {"sec-fetch-site": "same-origin"}, 200),
         ("/api/jobs", {"sec-fetch-site": "none"}, 200),
@@ -75,7 +85,7 @@ def test_only_known_hosts_are_answered(own: dict[str, Any], host: str, status: i
         ("/app.js", {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, 403),
     ],
 )
-def test_pages_of_others_are_refused(path: str, headers: dict[str, str], status: int) -> None:
+def test_pages_of_others_are_refused(path: str, headers: Any, status: int) -> None:
     assert guarded().get(path, headers=headers).status_code == status
 
 
@@ -88,8 +98,12 @@ def test_pages_of_others_are_refused(path: str, headers: dict[str, str], status:
         ({"authorization": "Bearer wrong"}, 401),
         ({"authorization": "Bearer "}, 401),
         ({"authorization": f"Basic {TOKEN}"}, 401),
-        ({"cookie": f'{COOKIE}="{TOKEN}"'}, 200),
+        ({"cookie": f"{COOKIE}={SESSION}"}, 200),
+        ({"cookie": f"bad[]=;;a b; {COOKIE}={SESSION}"}, 200),
+        ({"cookie": f"{COOKIE}={TOKEN}"}, 401),
+        ({"cookie": f"soundsift_session={SESSION}"}, 401),
         ({"cookie": f"{COOKIE}=wrong"}, 401),
+        ({"authorization": f"Bearer {SESSION}"}, 401),
         ({"cookie": "a b c; ;;=="}, 401),
         ({b"authorization": b"Bearer \xff\xfe"}, 401),
     ],
@@ -110,14 +124,22 @@ def test_what_needs_no_token(path: str) -> None:
     assert guarded(**PUBLIC).get(path).status_code == 200
 
 
-def test_tokens_can_t_be_tried_out() -> None:
+def test_wrong_tokens_are_slowed_down_and_the_right_one_is_not() -> None:
     client = guarded(**PUBLIC)
     wrong = {"authorization": "Bearer wrong"}
-    statuses = [client.get("/api/jobs", headers=wrong).status_code for _ in range(12)]
-    assert statuses == [401] * 10 + [429] * 2
-    # The right one would be one more guess.
-    right = {"authorization": f"Bearer {TOKEN}"}
-    assert client.get("/api/jobs", headers=right).headers["retry-after"] == "10"
+    answers = [client.get("/api/jobs", headers=wrong) for _ in range(12)]
+    assert [answer.status_code for answer in answers] == [401] * 10 + [429] * 2
+    assert answers[-1].headers["retry-after"] == "10"
+    for right in ({"authorization": f"Bearer {TOKEN}"}, {"cookie": f"{COOKIE}={SESSION}"}):
+        assert client.get("/api/jobs", headers=right).status_code == 200
+
+
+def test_a_visit_without_a_session_is_told_so_on_a_page() -> None:
+    visit = {"sec-fetch-mode": "navigate", "sec-fetch-site": "none"}
+    answered = guarded(**PUBLIC).get("/", headers=visit)
+    assert answered.status_code == 401
+    assert answered.headers["content-type"].startswith("text/html")
+    assert "Open the link that the server printed" in answered.text
 
 
 def test_a_client_may_ask_so_often() -> None:
@@ -163,13 +185,3 @@ def test_a_body_has_a_bound() -> None:
     form = {"content-type": "multipart/form-data; boundary=x"}
     assert client.post("/", content=b"x" * (3 << 20), headers=form).status_code == 200
     assert client.post("/", content=b"x" * (4 << 20), headers=form).status_code == 413
-
-
-def test_a_link_is_good_for_one_visit() -> None:
-    links = OneTimeLinks()
-    one, other = links.make(), links.make()
-    assert one != other
-    assert links.use(one)
-    assert not links.use(one)
-    assert not links.use("guessed")
-    assert links.use(other)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import threading
 import webbrowser
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,7 +24,7 @@ STUDIO_EXAMPLES = """Examples:
 \b
 soundsift studio
 soundsift studio street.wav
-soundsift studio film.mp4 --model facebook/sam-audio-small --no-browser
+soundsift studio film.mp4 --model facebook/sam-audio-small --no-open
 """
 SERVE_EXAMPLES = """Examples:
 
@@ -33,18 +36,34 @@ SOUNDSIFT_TOKEN=... soundsift serve --host 0.0.0.0 --name sound.example.org
 
 _MODULES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")]
+Open = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")]
 Data = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", help="Folder for recordings and results.", show_default="the user's own"
+        metavar="DIR",
+        help="Data folder: new, empty, or made by the studio.",
+        show_default="the user's own",
     ),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        envvar="SOUNDSIFT_TOKEN",
+        help="Access token, at least 16 characters. Prefer the SOUNDSIFT_TOKEN variable: other "
+        "users of this machine can read command lines.",
+        show_default="random",
+    ),
+]
+NoToken = Annotated[
+    bool, typer.Option("--no-token", help="Let every user and program of this machine in.")
 ]
 Models = Annotated[
     list[str] | None,
     typer.Option(
         "--model",
         metavar="NAME_OR_FOLDER",
-        help="Also offer this model; may be repeated.",
+        help="Offer this model, too; repeatable.",
         show_default="default only",
     ),
 ]
@@ -52,22 +71,23 @@ Devices = Annotated[
     list[str] | None,
     typer.Option(
         "--device",
-        help="cuda, mps or cpu; may be repeated, for a process on each.",
-        show_default="the best that is there",
+        help="cuda, mps or cpu; repeatable, one process per device.",
+        show_default="the best available",
     ),
 ]
 Precision = Annotated[
-    Literal["auto", "float32", "bfloat16"], typer.Option(help="Of the network's products.")
+    Literal["auto", "float32", "bfloat16"],
+    typer.Option(help="Matmul precision; auto picks bfloat16 where the hardware supports it."),
 ]
-Minutes = Annotated[float, typer.Option(min=0.1, help="Longest recording that is taken.")]
+MaxMinutes = Annotated[float, typer.Option(min=0.1, help="Longest accepted recording.")]
 JobMinutes = Annotated[
     float,
     typer.Option(
-        min=0.1, help="How long a job may take; 20 times its recording's length if that is longer."
+        min=0.1, help="Time limit of a job; 20 times the recording's length if that is longer."
     ),
 ]
 KeepDays = Annotated[
-    float, typer.Option(min=0.01, help="How long what nobody uses is kept, in days.")
+    float, typer.Option(min=0.01, help="Days after which unused recordings and jobs are deleted.")
 ]
 
 
@@ -76,15 +96,15 @@ def studio(
         Path | None,
         typer.Argument(metavar="FILE", help="A recording to begin with.", show_default=False),
     ] = None,
-    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="To listen at.", show_default="any free one")
-    ] = 0,
+    open_: Open = True,
+    port: Port = 0,
     data: Data = None,
+    token: Token = None,
+    no_token: NoToken = False,
     model: Models = None,
     device: Devices = None,
     precision: Precision = "auto",
-    max_minutes: Minutes = 120.0,
+    max_minutes: MaxMinutes = 120.0,
     job_minutes: JobMinutes = 10.0,
     keep_days: KeepDays = 7.0,
 ) -> None:
@@ -92,77 +112,94 @@ def studio(
 
     Only this machine can reach it, and it needs no network. Everything stays in the data folder.
     """
-    _run(
-        "127.0.0.1",
-        port,
-        data,
-        model or [],
-        device or [],
-        precision,
-        max_minutes,
-        job_minutes,
-        keep_days,
-        file=file,
-        browser=browser,
-    )
+    limits = _Limits(max_minutes, job_minutes, keep_days)
+    reach = _Reach("127.0.0.1", port, token, no_token)
+    _run(reach, data, model or [], device or [], precision, limits, file=file, open_page=open_)
 
 
 def serve(
-    host: Annotated[
-        str, typer.Option(help="Address to listen at; others than this machine's ask for a token.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8400,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Port = 8400,
+    open_: Open = False,
     data: Data = None,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            envvar="SOUNDSIFT_TOKEN",
-            help="That requests must show; better set as SOUNDSIFT_TOKEN, which others don't see.",
-            show_default="made up where one is needed",
-        ),
-    ] = None,
+    token: Token = None,
+    no_token: NoToken = False,
     name: Annotated[
         list[str] | None,
-        typer.Option(metavar="HOST", help="A name under which it is asked for; may be repeated."),
+        typer.Option(metavar="HOST", help="Host name that browsers use; repeatable."),
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address or network of a proxy whose X-Forwarded headers are trusted; repeatable.",
+        ),
     ] = None,
     model: Models = None,
     device: Devices = None,
     precision: Precision = "auto",
-    max_minutes: Minutes = 120.0,
+    max_minutes: MaxMinutes = 120.0,
     job_minutes: JobMinutes = 10.0,
     keep_days: KeepDays = 7.0,
 ) -> None:
     """Serve the studio and its HTTP API."""
-    _run(
-        host,
-        port,
-        data,
-        model or [],
-        device or [],
-        precision,
-        max_minutes,
-        job_minutes,
-        keep_days,
-        token=token,
-        names=name or [],
-    )
+    limits = _Limits(max_minutes, job_minutes, keep_days)
+    reach = _Reach(host, port, token, no_token, name or [], proxy or [])
+    _run(reach, data, model or [], device or [], precision, limits, open_page=open_)
+
+
+@dataclass
+class _Reach:
+    """Where a server listens, and who may use it."""
+
+    host: str
+    port: int
+    token: str | None
+    no_token: bool
+    names: Sequence[str] = ()
+    proxies: Sequence[str] = ()
+
+    def check(self) -> None:
+        from soundsift.studio.settings import is_loopback
+
+        if self.no_token and self.token is not None:
+            raise SoundsiftError("--token and --no-token exclude each other. Leave one out.")
+        if self.no_token and not is_loopback(self.host):
+            raise SoundsiftError(
+                f"--no-token would let every machine that reaches {self.host} in. Leave it out, or "
+                "listen on 127.0.0.1."
+            )
+        if self.token is not None and len(self.token) < 16:
+            raise SoundsiftError(
+                f"The token has {len(self.token)} characters and could be guessed. Use at least 16."
+            )
+        for proxy in self.proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise SoundsiftError(
+                    f"--proxy {proxy} is neither an address nor a network. Use 10.0.0.5 or "
+                    "10.0.0.0/24."
+                ) from error
+
+
+@dataclass
+class _Limits:
+    max_minutes: float
+    job_minutes: float
+    keep_days: float
 
 
 def _run(
-    host: str,
-    port: int,
+    reach: _Reach,
     data: Path | None,
     models: list[str],
     devices: list[str],
     precision: str,
-    max_minutes: float,
-    job_minutes: float,
-    keep_days: float,
+    limits: _Limits,
     *,
-    token: str | None = None,
-    names: list[str] | None = None,
     file: Path | None = None,
-    browser: bool = False,
+    open_page: bool,
 ) -> None:
     need("studio", *_MODULES)
 
@@ -170,46 +207,43 @@ def _run(
     from soundsift.studio.http_server import serve as answer
     from soundsift.studio.limits import Limits
     from soundsift.studio.server import Studio
-    from soundsift.studio.settings import Settings, is_loopback, usual_folder
+    from soundsift.studio.settings import Settings, usual_folder
 
-    if token is not None and len(token) < 16:
-        raise SoundsiftError(
-            f"the token has {len(token)} characters; at least 16 were expected, which is too many "
-            "to guess."
-        )
-    if token is None and not is_loopback(host):
-        token = secrets.token_urlsafe(24)
+    reach.check()
+    token = None if reach.no_token else reach.token or secrets.token_urlsafe(24)
     settings = Settings(
         data=data or usual_folder(),
-        host=host,
-        names=tuple(name.lower() for name in names or ()),
+        host=reach.host,
+        names=tuple(name.lower() for name in reach.names),
         token=token,
+        proxies=tuple(reach.proxies),
         models={"default": "default"} | {name: name for name in models},
         devices=tuple(devices) or (None,),
         precision=precision,
         limits=Limits(
-            seconds=60 * max_minutes,
-            job_seconds=60 * job_minutes,
-            keep_seconds=24 * 3600 * keep_days,
+            seconds=60 * limits.max_minutes,
+            job_seconds=60 * limits.job_minutes,
+            keep_seconds=24 * 3600 * limits.keep_days,
         ),
     )
-    listener = listen(host, port)
+    listener = listen(reach.host, reach.port)
     made = Studio(settings)
     if file is not None:
         _take(made, file)
-    link = address(listener, host)
-    if token is not None:
-        link += f"/open/{made.links.make()}"
-    elif made.opened is not None:
-        link += f"/?recording={made.opened}"
+    place = address(listener, reach.host)
 
     def ready() -> None:
-        if token is not None:
-            typer.echo(f"The token is {token}")
-            typer.echo(f"This link lets one browser in: {link}")
+        if token is None:
+            typer.echo(f"Studio: {place}/")
+        elif reach.token is None:
+            typer.echo(f"Studio: {place}/open/{token}")
+            typer.echo(f"Token for programs: {token}")
         else:
-            typer.echo(f"The studio is at {link}")
-        if browser:
+            # A token of the user's own stays out of logs.
+            typer.echo(f"Studio: {place}/open/{made.access.new_link()} (for one visit)")
+        if open_page:
+            # For one visit: other users of this machine can read command lines.
+            link = f"{place}/open/{made.access.new_link()}" if token else f"{place}/"
             # Some browsers come back only when they are closed.
             threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
 

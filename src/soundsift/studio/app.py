@@ -20,12 +20,13 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 from soundsift.presets import PRESET_NAMES, describe_preset
+from soundsift.studio.access import cookie_name
 from soundsift.studio.docs_page import docs_page
 from soundsift.studio.errors import ALWAYS, RequestError, refusals
 from soundsift.studio.job_routes import job_routes
 from soundsift.studio.recording_routes import recording_routes
 from soundsift.studio.schemas import Health, Info, Refusal, StemFormat
-from soundsift.studio.security import COOKIE, NONCE, Guard, as_problem
+from soundsift.studio.security import NONCE, Guard, as_problem
 from soundsift.studio.server import Studio
 from soundsift.version import __version__
 
@@ -76,7 +77,7 @@ def make_app(studio: Studio, page: Path | None = None) -> ASGIApp:
     _add_facts(app, studio)
     _add_page(app, studio, folder)
     _add_refusals(app)
-    return Guard(studio.metrics.counting(app), studio.settings)
+    return Guard(studio.metrics.counting(app), studio.settings, studio.access)
 
 
 def _add_facts(app: FastAPI, studio: Studio) -> None:
@@ -140,17 +141,21 @@ def _add_page(app: FastAPI, studio: Studio, folder: Path) -> None:
     }
 
     @app.get("/open/{secret}", include_in_schema=False)
-    def enter(secret: str) -> Response:
-        """The link that the server prints: lets a browser in once, by way of a cookie."""
-        token = studio.settings.token
-        if token is None or not studio.links.use(secret):
+    def enter(secret: str, request: Request) -> Response:
+        """Exchange the secret of a link for a session cookie."""
+        response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        if not studio.access.required:
+            return response
+        session = studio.access.new_session(secret)
+        if session is None:
             raise RequestError(
                 HTTPStatus.FORBIDDEN,
-                "This link has been used, or never was one; the server prints a new one when it "
-                "is started.",
+                "This link was used before or is wrong. Open the link that the server printed at "
+                "its start.",
             )
-        response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
-        response.set_cookie(COOKIE, token, httponly=True, samesite="lax")
+        name = cookie_name(request.headers.get("host", ""))
+        secure = request.url.scheme == "https"
+        response.set_cookie(name, session, httponly=True, samesite="lax", secure=secure)
         return response
 
     @app.get("/", include_in_schema=False)

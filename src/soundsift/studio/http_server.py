@@ -64,6 +64,9 @@ def serve(studio: Studio, listener: socket.socket, ready: Callable[[], None]) ->
         log_level="warning",
         access_log=False,
         server_header=False,
+        # Uvicorn's default trusts every program of this machine.
+        proxy_headers=bool(studio.settings.proxies),
+        forwarded_allow_ips=list(studio.settings.proxies),
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_keep_alive=20,
         timeout_graceful_shutdown=_GRACE_SECONDS,

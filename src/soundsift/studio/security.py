@@ -7,18 +7,19 @@ import json
 import secrets
 import sqlite3
 import traceback
+from html import escape
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from soundsift.studio.access import Access, cookie_name
 from soundsift.studio.errors import RequestError, busy, no_room, too_large
 from soundsift.studio.limits import Rate
 from soundsift.studio.settings import Settings, is_address, is_loopback
 
-COOKIE = "soundsift_token"
 #: Put into the page in place of this word, so that a script may add its own style sheet.
 NONCE = "__CSP_NONCE__"
 
@@ -59,42 +60,23 @@ def content_policy(nonce: str) -> str:
     )
 
 
-class OneTimeLinks:
-    """Secrets in links, each good for one visit."""
-
-    def __init__(self) -> None:
-        self._waiting: set[str] = set()
-
-    def make(self) -> str:
-        """A new one."""
-        secret = secrets.token_urlsafe(24)
-        self._waiting.add(secret)
-        return secret
-
-    def use(self, secret: str) -> bool:
-        """Whether it was one, and not used before."""
-        if secret not in self._waiting:
-            return False
-        self._waiting.discard(secret)
-        return True
-
-
 class Guard:
     """Refuses whom it must, and adds what every answer has.
 
     - `Host` must be an address in numbers or a known name, against DNS rebinding.
     - `Origin` and `Sec-Fetch-Site`, which browsers send, must say that the request is our page's.
-    - The token, if there is one, must be in `Authorization` or in the cookie.
+    - The token, if there is one, must be in `Authorization`, or a session in the cookie.
     - A client may ask so often, and send so much.
     - An exception becomes one sentence, and its traceback stays here.
 
     Args:
         app: what is guarded.
         settings: how the server was started.
+        access: knows the token and the sessions.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: ASGIApp, settings: Settings, access: Access) -> None:
+        self._app, self._settings, self._access = app, settings, access
         limits = settings.limits
         self._rate = Rate(limits.requests_per_second, limits.burst)
         self._wrong = Rate(0.1, limits.wrong_tokens)
@@ -130,7 +112,7 @@ class Guard:
             if begun:
                 # Too late for another answer: a connection that breaks is what is left.
                 raise
-            await _refuse(problem, reply)
+            await _refuse(problem, reply, as_page=_is_visit(scope))
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -144,26 +126,25 @@ class Guard:
         self._check_host(headers)
         self._check_origin(scope, headers)
         path = scope["path"]
-        if self._settings.token is None or path in _OPEN_TO_ALL or path.startswith("/open/"):
+        if not self._access.required or path in _OPEN_TO_ALL or path.startswith("/open/"):
             return
-        if self._wrong.exhausted(client):
+        token = _bearer(headers)
+        cookie = cookie_parser(headers.get("cookie", "")).get(cookie_name(headers.get("host", "")))
+        # First: wrong tokens, of the same address perhaps, must not lock out the right one.
+        if token is not None and self._access.is_token(token):
+            return
+        if cookie is not None and self._access.is_session(cookie):
+            return
+        if token is not None and self._wrong.wait(client):
             raise RequestError(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                "Too many wrong tokens; try again a little later.",
+                "Too many wrong tokens; try again later.",
                 {"Retry-After": "10"},
             )
-        given = _token(headers)
-        # As bytes: what is compared may be anything.
-        if given is not None and secrets.compare_digest(
-            given.encode("utf-8", "surrogateescape"), self._settings.token.encode()
-        ):
-            return
-        if given is not None:
-            self._wrong.wait(client)
         raise RequestError(
             HTTPStatus.UNAUTHORIZED,
-            "A token was expected: open the link that the server printed when it was started, or "
-            "send it as 'Authorization: Bearer TOKEN'.",
+            "Access needs a token. Open the link that the server printed at its start, or send "
+            "'Authorization: Bearer TOKEN'.",
             {"WWW-Authenticate": "Bearer"},
         )
 
@@ -183,11 +164,14 @@ class Guard:
         refused = RequestError(HTTPStatus.FORBIDDEN, "Requests of other sites' pages are refused.")
         origin = headers.get("origin")
         if origin is not None:
-            parts = urlsplit(origin)
+            try:
+                parts = urlsplit(origin)
+            except ValueError as error:
+                raise refused from error
             if parts.scheme not in ("http", "https") or parts.netloc != headers.get("host"):
                 raise refused
         # Coming from a link elsewhere is no harm where only the page is fetched.
-        visit = scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
+        visit = _is_visit(scope)
         site = headers.get("sec-fetch-site", "none")
         is_api = scope["path"].startswith("/api")
         if site not in ("same-origin", "none") and (is_api or not visit):
@@ -239,9 +223,14 @@ def as_problem(error: Exception) -> RequestError:
     )
 
 
-async def _refuse(problem: RequestError, send: Send) -> None:
-    body = json.dumps({"detail": problem.sentence}).encode()
-    headers = {"content-type": "application/json", "content-length": str(len(body))}
+async def _refuse(problem: RequestError, send: Send, *, as_page: bool) -> None:
+    if as_page:
+        kind = "text/html; charset=utf-8"
+        body = f"<!doctype html><title>soundsift</title><p>{escape(problem.sentence)}</p>".encode()
+    else:
+        kind = "application/json"
+        body = json.dumps({"detail": problem.sentence}).encode()
+    headers = {"content-type": kind, "content-length": str(len(body))}
     raw = [
         (name.lower().encode(), value.encode("latin-1"))
         for name, value in (headers | problem.headers).items()
@@ -250,15 +239,15 @@ async def _refuse(problem: RequestError, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _token(headers: Headers) -> str | None:
+def _is_visit(scope: Scope) -> bool:
+    """Whether a browser goes to a page, rather than a page fetching something."""
+    mode = Headers(scope=scope).get("sec-fetch-mode")
+    return bool(scope["method"] == "GET" and mode == "navigate")
+
+
+def _bearer(headers: Headers) -> str | None:
     kind, _, value = headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer" and value.strip():
-        return value.strip()
-    try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return None
-    return None if morsel is None else morsel.value
+    return value.strip() or None if kind.lower() == "bearer" else None
 
 
 def _host_name(host: str) -> str:

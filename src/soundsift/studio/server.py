@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from soundsift.studio.access import Access
 from soundsift.studio.data_folder import DataFolder
 from soundsift.studio.database import Database
 from soundsift.studio.decoders import Decoders
@@ -12,7 +13,6 @@ from soundsift.studio.engine import Engine, Separators
 from soundsift.studio.jobs import Jobs
 from soundsift.studio.metrics import Metrics
 from soundsift.studio.recordings import Recordings
-from soundsift.studio.security import OneTimeLinks
 from soundsift.studio.settings import Settings
 from soundsift.studio.storage import Storage
 
@@ -27,6 +27,7 @@ class Studio:
         engines: what does the jobs, one for each device; those of the settings unless given.
 
     Attributes:
+        access: knows the token and the sessions.
         opened: id of the recording that the page is to show first.
 
     Raises:
@@ -43,7 +44,7 @@ class Studio:
         self.decoders = Decoders(settings.limits)
         self.recordings = Recordings(self.storage, self.database, self.decoders, settings.limits)
         self.metrics = Metrics()
-        self.links = OneTimeLinks()
+        self.access = Access(settings.token)
         self.opened: str | None = None
         if engines is None:
             engines = [

@@ -20,7 +20,8 @@ class Settings:
         data: its folder, made if missing.
         host: address that it listens at.
         names: by which it may be asked for, besides `localhost` and addresses in numbers.
-        token: that requests must show; None for none.
+        token: secret that requests must show; None if none is asked for.
+        proxies: addresses or networks of proxies whose `X-Forwarded-*` headers are trusted.
         models: that may be asked for: the name, and what to load.
         devices: to compute on, a process each; None is the best that is there.
         precision: as of `soundsift.load`.
@@ -31,6 +32,7 @@ class Settings:
     host: str = "127.0.0.1"
     names: tuple[str, ...] = ()
     token: str | None = None
+    proxies: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=lambda: {"default": "default"})
     devices: tuple[str | None, ...] = (None,)
     precision: str = "auto"

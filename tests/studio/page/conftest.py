@@ -111,11 +111,12 @@ def slowness() -> Callable[[], float]:
 
 @pytest.fixture
 def serving(browser, tmp_path) -> Callable[..., AbstractContextManager[str]]:
-    """Servers like `server`, with limits of their own; their addresses."""
+    """Servers like `server`, with limits and a token of their own; their addresses."""
 
-    def serve(**limits: float) -> AbstractContextManager[str]:
+    def serve(token: str | None = None, **limits: float) -> AbstractContextManager[str]:
         folder = tmp_path / f"studio-{secrets.token_hex(4)}"
-        return _server(sieve_server.__file__, str(folder), json.dumps(limits))
+        own = [] if token is None else [token]
+        return _server(sieve_server.__file__, str(folder), json.dumps(limits), *own)
 
     return serve
 
@@ -144,7 +145,7 @@ def server(browser, tmp_path_factory) -> Iterator[Server]:
 
 
 def _model_server(data: Path) -> AbstractContextManager[str]:
-    return _server("-m", "soundsift.cli", "serve", "--port", "0", "--data", str(data))
+    return _server("-m", "soundsift.cli", "serve", "--port", "0", "--no-token", "--data", str(data))
 
 
 @pytest.fixture(scope="session")

@@ -99,7 +99,8 @@ def main() -> None:
 
     listener = listen("127.0.0.1", 0)
     limits = Limits(**json.loads(sys.argv[2]) if sys.argv[2:] else {})
-    studio = Studio(Settings(Path(sys.argv[1]), limits=limits), [Sieve()])
+    token = sys.argv[3] if sys.argv[3:] else None
+    studio = Studio(Settings(Path(sys.argv[1]), limits=limits, token=token), [Sieve()])
     # Interrupted is how it ends.
     with suppress(KeyboardInterrupt):
         serve(studio, listener, lambda: print(address(listener, "127.0.0.1"), flush=True))

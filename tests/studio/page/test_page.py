@@ -73,6 +73,19 @@ def test_text(visit, server, clip, tmp_path) -> None:
     assert soundfile.info(mp3).format == "MP3"
 
 
+def test_with_a_token(new_visit, serving, clip) -> None:
+    token = "a-token-of-some-length"
+    with serving(token) as address, new_visit(f"{address}/open/{token}") as visit:
+        assert visit.page.url == f"{address}/"
+        visit.open(clip.path)
+        visit.turn("low")
+        with new_visit(address) as stranger:
+            assert "Access needs a token" in stranger.page.inner_text("body")
+            # The page and the icon, which browsers look for by themselves.
+            assert all("401" in logged for logged in stranger.errors)
+            stranger.errors.clear()
+
+
 def test_drawn_spans(visit, server, clip, tmp_path) -> None:
     visit.open(clip.path)
     page = visit.page
