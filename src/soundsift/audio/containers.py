@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 
 import av
 
+from soundsift.audio.wave_header import with_plain_header
+
 #: FFmpeg's names of the containers and bare streams that are read.
 CONTAINERS = frozenset(
     {
@@ -80,9 +82,10 @@ def open_media(path: Path, part: BinaryIO | None = None) -> Any:
     if path.exists() and not path.is_file():
         # A pipe without a writer would keep us waiting for ever; a device may have no end.
         raise ValueError(f"{path} is not a regular file")
+    source = with_plain_header(path) if part is None else part
     # `file:`: a name such as "12:30.wav" is no URL.
     return av.open(
-        f"file:{path}" if part is None else part,
+        f"file:{path}" if source is None else source,
         format=_RAW_FORMATS.get(path.suffix.lower()),
         options=_OPTIONS,
         metadata_errors="replace",

@@ -68,13 +68,13 @@ def fitting(layout: str | None, channels: int, possible: Sequence[str]) -> str |
 
     Returns:
         The same, or its twin with the channels at the back rather than the side, or the usual one
-        for so many channels where the recording doesn't say; None if the format has no such layout.
+        for so many channels where the recording doesn't say; mono and stereo for one and two
+        channels in any case. None if the format has no such layout.
     """
-    wanted = layout or USUAL.get(channels)
-    if wanted in possible:
-        return wanted
-    twin = _AT_THE_BACK.get(wanted or "")
-    return twin if twin in possible else None
+    usual = USUAL.get(channels)
+    twin = _AT_THE_BACK.get(layout or "")
+    choices = (layout or usual, twin, usual if channels <= 2 else None)
+    return next((name for name in choices if name in possible), None)
 
 
 def known(layout: str) -> str | None:

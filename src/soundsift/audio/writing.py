@@ -19,6 +19,8 @@ from soundsift.audio.tags import info_chunk
 
 _BYTES = {"s16": 2, "s24": 3, "f32": 4}
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+# Front centre; front left and front right.
+_PLAIN_MASKS = {1: 0b100, 2: 0b011}
 _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 
 # Frames converted at a time, so that a long recording isn't held in memory twice.
@@ -174,9 +176,9 @@ def _header(
     unknown = 0xFFFFFFFF
     width = _BYTES[sample_format]
     tag = _FLOAT if sample_format == "f32" else _PCM
-    # More than two channels need the extensible header; for one and two the plain one is understood
-    # more widely.
-    extensible = channels > 2
+    # More than two channels, and fewer that belong to unusual loudspeakers, need the extensible
+    # header; for mono and stereo the plain one is understood more widely.
+    extensible = channels > 2 or mask not in (0, _PLAIN_MASKS.get(channels))
     block = channels * width
     fmt = struct.pack(
         "<HHIIHH",
