@@ -188,7 +188,7 @@ def wind_chimes(
         )
         for s in scale
     ]
-    gusts = random_times(generator, seconds, 0.8)
+    gusts = np.append(random_times(generator, seconds, 0.8), 0.02)
     times = np.concatenate(
         [g + generator.exponential(0.25, int(generator.integers(1, 9))) for g in gusts]
     )

@@ -71,7 +71,8 @@ def _run(
     pulse = force * (np.exp(-engine.sharpness * phase) - np.exp(-4 * engine.sharpness * phase))
     gas = shaped_noise(generator, samples, sample_rate, ((60, 0), (600, -3), (6000, -24)))
     # Each firing steps at its end: without a low-pass filter it would alias.
-    exhaust = lowpass(pulse, 6000, sample_rate) + engine.roar * 0.25 * gas * (0.2 + pulse)
+    exhaust = lowpass(pulse, 6000, sample_rate)
+    exhaust += engine.roar * 0.5 * gas * float(np.std(pulse)) * (0.3 + pulse / pulse.mean())
     exhaust = comb(exhaust - exhaust.mean(), 2 * engine.pipe / 343, -0.45, sample_rate)
     box = [
         (log_uniform(generator, 60, 900), generator.uniform(40, 200), generator.uniform(0.3, 1))

@@ -58,12 +58,17 @@ def shaped_noise(
         generator: source of the noise.
         samples: length.
         sample_rate: in Hz.
-        points: (frequency in Hz, level in dB), linear in between over the logarithm of frequency.
+        points: (frequency in Hz, level in dB), linear over the logarithm of frequency, and going on
+            beyond the first and the last in the same direction where that is down.
     """
     size = next_fast_len(samples, real=True)
     spectrum = rfft(generator.standard_normal(size))
     octaves = np.log2(np.maximum(rfftfreq(size, 1 / sample_rate), 1.0))
-    level = np.interp(octaves, np.log2([p[0] for p in points]), [p[1] for p in points])
+    knots, levels = np.log2([p[0] for p in points]), np.array([p[1] for p in points])
+    slopes = np.diff(levels) / np.diff(knots)
+    level = np.interp(octaves, knots, levels)
+    level -= max(0.0, slopes[0]) * np.maximum(knots[0] - octaves, 0)
+    level += min(0.0, slopes[-1]) * np.maximum(octaves - knots[-1], 0)
     return unit(irfft(spectrum * 10 ** (level / 20), size)[:samples])
 
 
