@@ -21,11 +21,17 @@ import numpy as np
 import soundfile
 
 from soundsift.audio.containers import open_media
+from soundsift.audio.core_audio import settle_layout
 from soundsift.audio.layouts import known
 from soundsift.audio.ogg import FilePart, ogg_links, sound_pages, vorbis_blocks
-from soundsift.audio.stated_length import mp3_seconds, share_present, stated_seconds
+from soundsift.audio.stated_length import (
+    mp3_seconds,
+    share_present,
+    stated_seconds,
+)
 from soundsift.audio.timeline import Timeline, TimestampError
 from soundsift.audio.tracks import codec_name, seconds
+from soundsift.audio.wav_padding import has_padded_samples
 from soundsift.errors import SoundsiftError
 
 #: Sample rates and numbers of channels that are read, and the longest recording in seconds.
@@ -77,6 +83,8 @@ class Decoding:
         self._kind: tuple[int, int, str] | None = None
         self._dtype = np.dtype(np.float32)
         self._converter: _Converter | None = None
+        # Where the layout's channels are among the stored ones, if in another order.
+        self._order: list[int] | None = None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """See the class."""
@@ -140,6 +148,12 @@ class Decoding:
                     layout = stream.codec_context.layout
                     yield from self._vorbis(vorbis, layout)
                     return
+        if container.format.name == "wav" and has_padded_samples(self.path):
+            yield from self._wide_integers(container, stream.codec_context.layout)
+            return
+        settled = settle_layout(self.path, container, stream)
+        if settled is not None:
+            self.layout, self._order = settled
         try:
             yield from self._track(container, stream)
         except TimestampError as error:
@@ -198,7 +212,8 @@ class Decoding:
         if skipped >= heard:
             return
         if self._converter is None:
-            yield _planes(frame)[:, skipped:heard]
+            wave = _planes(frame)[:, skipped:heard]
+            yield wave if self._order is None else wave[self._order]
         else:
             yield from self._converter.convert(frame)
 
@@ -236,7 +251,7 @@ class Decoding:
                 f"{self.path} has {channels} channels; at most {MOST_CHANNELS} were expected."
             )
         self._kind = (rate, channels, sample_format)
-        self.sample_rate, self.layout = rate, _layout(layout)
+        self.sample_rate, self.layout = rate, self.layout or _layout(layout)
         planar = sample_format if sample_format in _PLANAR else f"{sample_format}p"
         self._dtype = np.dtype(_PLANAR[planar])
 
@@ -255,6 +270,16 @@ class Decoding:
             frame.sample_rate = int(file.samplerate)
             yield from self._place(frame, timeline)
         yield from self._finish_converter()
+
+    def _wide_integers(self, container: Any, layout: Any) -> Iterator[np.ndarray]:
+        """Integers with padding, such as 24 bits in 32, which FFmpeg takes for other formats."""
+        self.packets += 1
+        with soundfile.SoundFile(self.path) as file:
+            self._begin(int(file.samplerate), file.channels, "s32", layout)
+            for block in file.blocks(int(file.samplerate), dtype="int32", always_2d=True):
+                yield block.T.copy()
+        share = share_present(self.path, container.format.name)
+        self.promised = round(self.count / share)
 
 
 class _Converter:

@@ -4,11 +4,16 @@ from collections.abc import Sequence
 
 import av
 
-# Bits of the channel mask in a WAV header, in the order in which the channels are stored.
-_SPEAKERS = (
-    *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR"),
-    *("TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR"),
-)
+#: Bits of the channel mask in a WAV header, in the order in which the channels are stored.
+SPEAKER_BITS = {
+    name: bit
+    for bit, name in enumerate(
+        (
+            *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR"),
+            *("TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR"),
+        )
+    )
+} | {"DL": 29, "DR": 30}
 
 #: What is written into formats that need to know, for recordings that don't say.
 USUAL = {
@@ -51,8 +56,8 @@ def wave_mask(layout: str | None, channels: int) -> int:
         return 0
     try:
         names = [channel.name for channel in av.AudioLayout(layout).channels]
-        bits = [_SPEAKERS.index(name) for name in names]
-    except ValueError:
+        bits = [SPEAKER_BITS[name] for name in names]
+    except (ValueError, KeyError):
         return 0
     # Channels are stored in the order of their bits; another order can't be said in a mask.
     return sum(1 << bit for bit in bits) if bits == sorted(bits) and len(bits) == channels else 0
@@ -84,3 +89,19 @@ def known(layout: str) -> str | None:
     except ValueError:
         return None
     return None if "NONE" in names or not names else layout
+
+
+def native_order(speakers: Sequence[str]) -> tuple[str | None, list[int]]:
+    """FFmpeg's layout for loudspeakers that may be stored in any order.
+
+    Args:
+        speakers: FFmpeg's names in the order in which the channels are stored.
+
+    Returns:
+        The layout, None where it is unknown; and for each of its channels, which stored one it is.
+    """
+    order = list(range(len(speakers)))
+    if len(set(speakers)) < len(speakers) or not set(speakers) <= set(SPEAKER_BITS):
+        return None, order
+    order.sort(key=lambda index: SPEAKER_BITS[speakers[index]])
+    return str(av.AudioLayout("+".join(speakers[index] for index in order)).name), order

@@ -8,6 +8,7 @@ silence of its length, and sound that is stored twice is kept once.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import av
 
 from soundsift.audio.containers import open_media
+from soundsift.audio.core_audio import settle_layout
 from soundsift.audio.tracks import moving_pictures, seconds
 
 #: Time stamps may be off by this much before sound is moved: one frame of the model. Encoders with
@@ -133,10 +135,9 @@ def file_clock_start(path: Path) -> Fraction:
     with open_media(path) as container:
         stream = container.streams.best("audio")
         sound = None
-        try:
-            for frame in container.decode(stream) if stream is not None else ():
+        if stream is not None:
+            settle_layout(path, container, stream)
+            with suppress(av.FFmpegError, StopIteration):
+                frame = next(container.decode(stream))
                 sound = seconds(frame.pts, frame.time_base) or Fraction(0)
-                break
-        except av.FFmpegError:
-            pass
         return clock_start(container, sound)

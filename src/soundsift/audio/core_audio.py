@@ -1,0 +1,199 @@
+"""Loudspeakers of CAF, AIFF and QuickTime files, from their own channel layout chunk.
+
+FFmpeg reads it, too; but where channels are stored in an order of their own, PyAV frees FFmpeg's
+list of them twice and the process ends. So the list is read here, FFmpeg is told the number of
+channels only, and the channels are put into FFmpeg's order.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from soundsift.audio.layouts import SPEAKER_BITS, native_order
+from soundsift.audio.tracks import codec_name
+
+_DESCRIPTIONS, _BITMAP = 0, 1
+
+# Loudspeakers of Apple's channel layout tags without their lower 16 bits, the number of channels
+# (CoreAudioBaseTypes.h).
+_TAGS = {
+    100: "FC",
+    101: "FL FR",
+    103: "DL DR",
+    108: "FL FR SL SR",
+    109: "FL FR SL SR FC",
+    113: "FL FR FC",
+    114: "FC FL FR",
+    115: "FL FR FC BC",
+    116: "FC FL FR BC",
+    117: "FL FR FC SL SR",
+    118: "FL FR SL SR FC",
+    119: "FL FC FR SL SR",
+    120: "FC FL FR SL SR",
+    121: "FL FR FC LFE SL SR",
+    122: "FL FR SL SR FC LFE",
+    123: "FL FC FR SL SR LFE",
+    124: "FC FL FR SL SR LFE",
+    125: "FL FR FC LFE SL SR BC",
+    126: "FL FR FC LFE BL BR FLC FRC",
+    127: "FC FLC FRC FL FR SL SR LFE",
+    128: "FL FR FC LFE SL SR BL BR",
+    129: "FL FR SL SR FC LFE FLC FRC",
+    131: "FL FR BC",
+    132: "FL FR SL SR",
+    133: "FL FR LFE",
+    134: "FL FR LFE BC",
+    135: "FL FR LFE SL SR",
+    136: "FL FR FC LFE",
+    137: "FL FR FC LFE BC",
+    138: "FL FR SL SR LFE",
+    139: "FL FR FC SL SR BC",
+    140: "FL FR FC SL SR BC LFE",
+    141: "FC LFE",
+    142: "FC FL FR SL SR BC",
+}
+
+# Labels of single channels: the first 18 are those of a WAV header's mask, one by one.
+_LABELS = {bit + 1: name for name, bit in SPEAKER_BITS.items() if bit < 18} | {
+    33: "BL",
+    34: "BR",
+    38: "DL",
+    39: "DR",
+}
+
+# A table of contents is no longer than this.
+_MOST_BYTES = 1 << 26
+_MOST_CHUNKS = 10_000
+
+Chunks = Iterator[tuple[bytes, bytes]]
+
+
+def settle_layout(path: Path, container: Any, stream: Any) -> tuple[str | None, list[int]] | None:
+    """Make a track safe to decode whose channels are stored in an order of their own.
+
+    To be called before anything is decoded.
+
+    Args:
+        path: the file.
+        container: PyAV's, open for reading.
+        stream: the sound track.
+
+    Returns:
+        For raw samples in such an order, FFmpeg's layout (None where it is unknown) and for each of
+        its channels, which decoded one it is. Otherwise None.
+    """
+    speakers = stored_speakers(path, container.format.name, stream.index)
+    if speakers is None:
+        return None
+    layout, order = native_order(speakers)
+    if layout is not None and order == sorted(order):
+        return None
+    stream.codec_context.layout = f"{len(speakers)} channels"
+    # Other decoders than PCM have an order of their own.
+    return (layout, order) if (codec_name(stream) or "").startswith("pcm_") else None
+
+
+def stored_speakers(path: Path, container_name: str, index: int) -> list[str] | None:
+    """The loudspeakers of a track's channels in the order in which they are stored.
+
+    Args:
+        path: a file.
+        container_name: FFmpeg's name of the container.
+        index: number of the track in the file.
+
+    Returns:
+        FFmpeg's names, "?" where the file names one that has none; None where the file has no such
+        list, or is of another kind.
+    """
+    for kind, read in _READERS.items():
+        if kind in container_name.split(","):
+            with path.open("rb") as file, suppress(struct.error):
+                channels, found = read(file, index)
+                return _speakers(found, channels)
+    return None
+
+
+def _caf(file: BinaryIO, index: int) -> tuple[int, bytes]:  # noqa: ARG001
+    file.seek(8)
+    chunks = dict(_chunks(file, ">4sq", {b"desc", b"chan"}))
+    return struct.unpack_from(">24xI", chunks.get(b"desc", b""))[0], chunks.get(b"chan", b"")
+
+
+def _aiff(file: BinaryIO, index: int) -> tuple[int, bytes]:  # noqa: ARG001
+    file.seek(12)
+    chunks = dict(_chunks(file, ">4sI", {b"COMM", b"CHAN"}))
+    return struct.unpack_from(">H", chunks.get(b"COMM", b""))[0], chunks.get(b"CHAN", b"")
+
+
+def _mov(file: BinaryIO, index: int) -> tuple[int, bytes]:
+    movies = [body for name, body in _boxes(file) if name == b"moov"]
+    tracks = [
+        body for movie in movies for name, body in _boxes(io.BytesIO(movie)) if name == b"trak"
+    ]
+    track = tracks[index] if index < len(tracks) else b""
+    _, found, description = track.partition(b"stsd")
+    version, channels = struct.unpack_from(">8x16xH6xH", description)
+    if version == 2:
+        (channels,) = struct.unpack_from(">8x16x36xI", description)
+    # The list lies at the end of the description, perhaps within another box.
+    _, found, body = description.partition(b"chan")
+    # Version and flags come first.
+    return channels, body[4:] if found else b""
+
+
+_READERS: dict[str, Callable[[BinaryIO, int], tuple[int, bytes]]] = {
+    "caf": _caf,
+    "aiff": _aiff,
+    "mov": _mov,
+}
+
+
+def _chunks(file: BinaryIO, layout: str, names: set[bytes]) -> Chunks:
+    """Chunks of these names: name and body."""
+    size = struct.calcsize(layout)
+    for _ in range(_MOST_CHUNKS):
+        header = file.read(size)
+        if len(header) < size:
+            return
+        name, length = struct.unpack(layout, header)
+        body = file.tell()
+        if name in names:
+            yield name, file.read(min(length, _MOST_BYTES))
+        if length < 0:
+            return
+        file.seek(body + length + (length % 2 if layout == ">4sI" else 0))
+
+
+def _boxes(file: BinaryIO) -> Chunks:
+    """Boxes of an MP4 or QuickTime file that may hold others: name and body."""
+    for _ in range(_MOST_CHUNKS):
+        start = file.tell()
+        header = file.read(8)
+        if len(header) < 8:
+            return
+        length, name = struct.unpack(">I4s", header)
+        if length == 1:
+            (length,) = struct.unpack(">Q", file.read(8))
+        if name in (b"moov", b"trak"):
+            yield name, file.read(min(max(0, start + length - file.tell()), _MOST_BYTES))
+        if length < 8:
+            return
+        file.seek(start + length)
+
+
+def _speakers(data: bytes, channels: int) -> list[str] | None:
+    tag, bitmap, count = struct.unpack_from(">III", data)
+    if tag == _DESCRIPTIONS and count == channels:
+        labels = (struct.unpack_from(">I", data, 12 + 20 * i)[0] for i in range(count))
+        return [_LABELS.get(label, "?") for label in labels]
+    if tag == _BITMAP and bitmap.bit_count() == channels:
+        return [name for name, bit in SPEAKER_BITS.items() if bitmap >> bit & 1]
+    if tag >> 16 and tag & 0xFFFF == channels:
+        names = _TAGS.get(tag >> 16, "").split()
+        return names if len(names) == channels else ["?"] * channels
+    return None
