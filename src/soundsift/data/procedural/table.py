@@ -130,7 +130,7 @@ SOUNDS: dict[str, Sound] = {
     "boiling": Sound(water.boiling, "water boiling", "effect", (4, 8), True),
     "pouring": Sound(water.pouring, "liquid pouring", "effect", (2, 6), True),
     "toilet_flush": Sound(water.toilet_flush, "toilet flushing", "effect", (5, 9), True),
-    "running_tap": Sound(water.running_tap, "tap running", "effect", (3, 8), True),
+    "running_tap": Sound(water.running_tap, "running tap", "effect", (3, 8), True),
     "splash": Sound(water.splash, "water splash", "effect", (1.5, 4), False),
     # Fire and blasts.
     "fire": Sound(blasts.fire, "fire crackling", "ambience", (5, 9), True),
