@@ -38,6 +38,33 @@ def test_separate_writes_two_stems_that_add_up(run, mix, model, tmp_path):
     assert last.startswith("The target is ")
 
 
+def test_long_names_are_shortened_with_a_notice(run, mix, model, tmp_path):
+    long = mix.rename(mix.with_name("n" * 251 + ".wav"))
+    asked = ("separate", long, "--text", "dog", "--model", model, "--out", tmp_path / "out")
+    result = run(*asked)
+    assert result.exit_code == 0, result.stderr
+    assert "The name was shortened" in result.stdout
+    assert {len(name) for name in names(tmp_path / "out")} == {255, 253, 248}
+    assert "is done already" in run(*asked).stdout
+    run(
+        "separate",
+        long,
+        "--text",
+        "cat",
+        "--model",
+        model,
+        "--out",
+        tmp_path / "kinds",
+        "--name",
+        "{kind} {stem}",
+    )
+    assert [name.split()[0] for name in names(tmp_path / "kinds")] == [
+        "residual",
+        "settings",
+        "target",
+    ]
+
+
 def test_several_sounds_get_files_of_their_own(run, mix, model, tmp_path):
     asked = ("--text", "dog barking", "--text", "Rain", "--windowing", "chunks", "--window", "0.6")
     result = run("separate", mix, *asked, "--model", model, "--out", tmp_path / "out")

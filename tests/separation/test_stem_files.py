@@ -81,3 +81,33 @@ def test_numbers_of_other_kinds(separator: Separator, tmp_path: Path) -> None:
     noted = json.loads((tmp_path / "numbers.json").read_text())
     assert [span["positive"] for span in noted["spans"]] == [True, False]
     assert noted["seed"] == 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x" * 300,
+        "x" * 243,
+        "東京" * 60,
+        "e\u0301" * 200,
+        "{kind} " + "x" * 300,
+        "x" * 300 + " {kind}",
+        os.fsdecode(b"\xe9" * 300),
+    ],
+)
+def test_long_names_are_shortened(tmp_path: Path, name: str) -> None:
+    stems = ("target", "residual")
+    place, other = (Place(tmp_path, part, stems, picture=True) for part in (name, f"{name}y"))
+    assert place.is_shortened
+    assert not {*place.paths.values()} & {*other.paths.values()}
+    assert len({*place.paths.values()}) == 4
+    assert max(len(os.fsencode(path.name)) for path in place.paths.values()) in range(252, 256)
+    for path in place.paths.values():
+        path.touch()
+
+
+@pytest.mark.parametrize("size", [1, 241, 242])
+def test_names_that_fit_stay(tmp_path: Path, size: int) -> None:
+    place = Place(tmp_path, "x" * size)
+    assert not place.is_shortened
+    assert place.paths["residual"].name == "x" * size + ".residual.wav"

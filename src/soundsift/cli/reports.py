@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 #: that is really there stays above.
 NEARLY_SILENT_DB = -30.0
 _INAUDIBLE_DB = -90.0
+_SHORTENED = "The name was shortened: file names have at most 255 bytes."
 
 
 def as_json(outcome: Outcome) -> str:
@@ -47,11 +48,12 @@ def in_words(outcome: Outcome, alone: bool) -> str:
             f"{job.recording} is done already, with the same settings: see {where} "
             "(--overwrite does it again)."
         )
+    shortened = f" {_SHORTENED}" if job.place.is_shortened else ""
     if not alone or job.prompt is None:
-        first = next(iter(job.paths.values()))
+        first = f"{next(iter(job.paths.values()))}.{shortened}"
         if job.prompt is None:
-            return f"{job.recording}: {first}."
-        return f"{job.recording}: {first}. {_loudness(outcome.target_level_db)}"
+            return f"{job.recording}: {first}"
+        return f"{job.recording}: {first} {_loudness(outcome.target_level_db)}"
     length = outcome.samples / outcome.sample_rate
     kind = {1: "mono", 2: "stereo"}.get(outcome.channels, f"{outcome.channels} channels")
     done = "Removed" if "without" in job.paths else "Lifted"
@@ -61,6 +63,8 @@ def in_words(outcome: Outcome, alone: bool) -> str:
     ]
     width = max(map(len, job.paths))
     lines += [f"  {stem:{width}}  {path}" for stem, path in job.paths.items()]
+    if shortened:
+        lines.append(_SHORTENED)
     if outcome.written_rate != outcome.sample_rate:
         lines.append(
             f"The files are at {outcome.written_rate} Hz: {job.output.format} has no "

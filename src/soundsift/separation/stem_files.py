@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: In a name, stands for what a file holds.
 KIND = "{kind}"
+
+_MOST_BYTES = 255
 
 STEMS = frozenset({"target", "residual", "without", "rest"})
 
@@ -76,9 +79,25 @@ class Place:
 
     @property
     def paths(self) -> dict[str, Path]:
-        """The files, by stem, and `settings`, and `picture` if there is one."""
+        """The files, by stem, and `settings`, and `picture` if there is one.
+
+        A name too long for a file system is shortened; see `fitting_name`.
+        """
+        return self._paths(fitting_name(self.name, self._longest))
+
+    @property
+    def is_shortened(self) -> bool:
+        """Whether the name is too long for a file system."""
+        return fitting_name(self.name, self._longest) != self.name
+
+    @property
+    def _longest(self) -> int:
+        """Bytes of the longest file name that the name itself allows."""
+        return max(name_size(path.name) for path in self._paths(self.name).values())
+
+    def _paths(self, name: str) -> dict[str, Path]:
         suffix = self.output.suffix(self.source.suffix if self.source else "")
-        return output_paths(self.folder, self.name, self.stems, suffix, picture=self.picture)
+        return output_paths(self.folder, name, self.stems, suffix, picture=self.picture)
 
 
 class Levels:
@@ -322,6 +341,38 @@ def output_paths(
         first = name if "target" in stems else f"{name}.{stems[0]}"
         drawn, settings = folder / f"{first}.png", folder / f"{first}.json"
     return paths | ({"picture": drawn} if picture else {}) | {"settings": settings}
+
+
+def fitting_name(name: str, longest: int) -> str:
+    """A name whose files have at most 255 bytes, the most that common file systems take.
+
+    A name that is too long loses characters before its end or before `{kind}`. Eight digits of its
+    SHA-256 take their place, so that names which begin alike stay different.
+
+    Args:
+        name: first part of the files' names; may hold `{kind}`.
+        longest: bytes of the longest of these names.
+    """
+    excess = longest - _MOST_BYTES
+    if excess <= 0:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    parts = name.split(KIND)
+    index = max(range(len(parts)), key=lambda part: name_size(parts[part]))
+    room = name_size(parts[index]) - excess - len(digest) - 1
+    kept = ""
+    for character in parts[index]:
+        room -= name_size(character)
+        if room < 0:
+            break
+        kept += character
+    parts[index] = f"{kept}~{digest}"
+    return KIND.join(parts)
+
+
+def name_size(name: str) -> int:
+    """Bytes of a file's name; half characters, which only mark places in templates, have none."""
+    return len(name.replace("\ud800", "").encode("utf-8", "surrogateescape"))
 
 
 def _picture(facts: SoundFacts, settings: Mapping[str, Any]) -> Picture:
