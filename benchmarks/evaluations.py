@@ -22,10 +22,10 @@ import soundsift
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.metrics import bootstrap_mean, si_sdr_improvement
 from soundsift.evaluation.scenes import Benchmark, BenchmarkScene
-from soundsift.flow import as_velocity
 from soundsift.models.components import ModelComponents
 from soundsift.models.velocity_field import Conditioning
-from soundsift.solvers import Solver, evaluations, schedule, solve
+from soundsift.sampling.flow import as_velocity
+from soundsift.sampling.solvers import Solver, evaluations, schedule, solve
 
 _AT_A_TIME = 10
 
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--evaluations", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32])
     parser.add_argument("--temperatures", type=float, nargs="+", default=[0.0, 1.0])
     asked = parser.parse_args()
-    networks = soundsift.load(asked.model).networks
+    networks = soundsift.load(asked.model).model
     drawn = Benchmark(asked.bank)
     scenes = [drawn.scene(number) for number in range(asked.scenes)]
     for solver in get_args(Solver):

@@ -20,7 +20,7 @@ from soundsift.data.bank import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.long_recordings import SECONDS, LongScene, LongScenes, seam_si_sdr
 from soundsift.evaluation.metrics import bootstrap_mean, bootstrap_share, si_sdr_improvement
-from soundsift.separation.joining import find_layout
+from soundsift.separation.plan import window_layout
 from soundsift.separation.separator import Separator
 
 #: By text: the ways to join, and what is said about windows.
@@ -33,9 +33,9 @@ JOININGS: dict[str, dict[str, object]] = {
 
 def seams(separator: Separator, seconds: float) -> list[float]:
     """Where the chunks of a recording meet, in seconds."""
-    codec = separator.networks.codec
+    codec = separator.model.codec
     rate = codec.sample_rate / codec.samples_per_frame
-    layout = find_layout("chunks", None, None, separator.config, rate)
+    layout = window_layout("chunks", None, None, separator.config, rate)
     windows = list(layout.windows(lambda wanted: min(wanted, round(seconds * rate))))
     # The last chunk reaches back over the one before; it takes over where that one ends.
     return [window.stop / rate for window in windows[:-1]]

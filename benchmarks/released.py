@@ -50,8 +50,8 @@ from soundsift.config import DacVaeConfig, SeparatorConfig
 from soundsift.models.dac_vae import DacVae
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.presets import find_preset
+from soundsift.sampling.solvers import solve
 from soundsift.separation.separator import Separator
-from soundsift.solvers import solve
 
 SECONDS, RATE, PHRASE, SEED = 10, 48_000, "dog barking", 0
 
@@ -172,7 +172,7 @@ def used(
     begun = time.perf_counter()
     separator = soundsift.load(folder, device="cpu")
     numbers["load"] = time.perf_counter() - begun
-    networks = separator.networks
+    networks = separator.model
     begun = time.perf_counter()
     networks.text.encode_batch([PHRASE])
     numbers["phrase"] = time.perf_counter() - begun

@@ -36,7 +36,7 @@ from soundsift.config import VelocityFieldConfig
 from soundsift.models import packed
 from soundsift.models.inference import InferenceField
 from soundsift.models.velocity_field import Conditioning, VelocityField
-from soundsift.solvers import solve
+from soundsift.sampling.solvers import solve
 
 FRAMES, TOKENS, STEPS = 250, 8, 16
 TIMES = [step / (2 * STEPS) for step in range(2 * STEPS)]

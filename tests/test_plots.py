@@ -9,7 +9,7 @@ from matplotlib.image import imread
 
 from soundsift.errors import SoundsiftError
 from soundsift.plots import Picture, _band_edges, _Panel, spectrogram_picture
-from soundsift.prompts import Span
+from soundsift.spans import Span
 
 
 def waves(rate: int, count: int, channels: int = 2) -> tuple[np.ndarray, np.ndarray]:

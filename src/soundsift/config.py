@@ -245,7 +245,7 @@ class SeparatorConfig(_Strict):
         name: What the model is called.
         codec: Constants of its codec.
         prediction: Whether the network's output is the velocity or the clean latents
-            (`soundsift.flow`).
+            (`soundsift.sampling.flow`).
         text_encoder: Whose token states the field reads.
         field: Sizes of the velocity field.
         vision: Sizes of the vision encoder, of models with a video branch.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import soundsift
 from soundsift.plots import spectrogram_picture
-from soundsift.prompts import Span
 from soundsift.separation.result import Separation
+from soundsift.spans import Span
 
 OUT = Path("demo-output")
 #: What is asked of the bundled recording: name of the result, text, spans.

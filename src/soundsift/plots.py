@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from soundsift.audio import atomic_file
-from soundsift.prompts import Span
+from soundsift.spans import Span
 
 # Loudness range shown; quieter is as good as silent beside what is loud.
 _RANGE_DB = 75.0

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
-    from soundsift.flow import Prediction
-    from soundsift.solvers import Solver
+    from soundsift.sampling.flow import Prediction
+    from soundsift.sampling.solvers import Solver
 
 PresetName = Literal["draft", "standard", "best"]
 PRESET_NAMES: tuple[PresetName, ...] = get_args(PresetName)
@@ -29,23 +29,20 @@ class Preset:
         temperature: scale of the starting noise. At 0 the flow starts from its mean, and one
             evaluation gives the mean of all answers, which maximises the signal-to-distortion
             ratio; at 1 it draws one of the answers.
-        practice: steps of training on what is marked and has no name, before windows without a mark
-            are asked for it (`soundsift.separation.adaptation`); 0 for none.
     """
 
     description: str
     solver: Solver
     steps: int
     temperature: float
-    practice: int = 0
 
 
 #: For models that predict clean latents, as the default one. More evaluations and other time grids
 #: were measured, and gave less or nothing (docs/experiments.md).
 DATA_PRESETS: dict[PresetName, Preset] = {
     "draft": Preset("the mean answer, in one evaluation", "euler", 1, 0.0),
-    "standard": Preset("as draft, after practice on marks without a name", "euler", 1, 0.0, 40),
-    "best": Preset("as standard: more evaluations don't help this model", "euler", 1, 0.0, 40),
+    "standard": Preset("as draft: more steps don't help this model", "euler", 1, 0.0),
+    "best": Preset("as draft: more steps don't help this model", "euler", 1, 0.0),
 }
 
 #: For models that predict the velocity, as the released ones, which draw samples.

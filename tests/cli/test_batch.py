@@ -126,7 +126,7 @@ def test_errors_say_which_recording(run, takes, model, tmp_path):
     recording(takes / "take2.wav", seconds=1)
     result = run(*command(takes, model, tmp_path / "out", "--span", "0.4-0.5"))
     assert result.exit_code == 3
-    named = sorted(line.partition(": span 0.4-0.5 ")[0] for line in result.stderr.splitlines())
+    named = sorted(line.partition(": Span 0.4-0.5 ")[0] for line in result.stderr.splitlines())
     assert named == [str(takes / f"take{number}.wav") for number in (0, 1, 3)]
 
 
@@ -244,7 +244,7 @@ def test_a_job_list(run, takes, model, tmp_path, one_sentence):
     for line, words in (
         ({"input": "take0.wav"}, "prompt is empty"),
         ({"input": "gone.wav", "text": "dog"}, "does not exist"),
-        ({"input": "take0.wav", "spans": ["2-1"]}, "reversed"),
+        ({"input": "take0.wav", "spans": ["2-1"]}, "ends before"),
     ):
         path.write_text(json.dumps(jobs[0]) + "\n" + json.dumps(line))
         one_sentence(run(*common, "--overwrite"), "line 2", words)

@@ -62,7 +62,7 @@ def test_the_region_of_the_command_line(request_: Request, tmp_path: Path) -> No
     for job, text in zip(found, ("dog", "car", "cat", None), strict=True):
         assert job.prompt.text == text and job.prompt.visual is not None
         assert job.prompt.visual.boxes == (Box.parse("0.1,0.2,0.3,0.4"),)
-    with pytest.raises(SoundsiftError, match="line 2: the prompt is empty"):
+    with pytest.raises(SoundsiftError, match="line 2: The prompt is empty"):
         jobs(replace(listed, boxes=()))
 
 

@@ -8,7 +8,7 @@ from soundsift.data.bank import Bank
 from soundsift.data.example_prompts import SPARE_SECONDS, query_by_example, with_transients
 from soundsift.data.scenes import Query, Scene, SceneConfig, SceneGenerator, Source
 from soundsift.data.spans import active_spans
-from soundsift.prompts import POSITIVE, frame_anchors
+from soundsift.spans import POSITIVE, frame_anchors
 
 LENGTH = 100
 SECONDS = LENGTH / 25 + SPARE_SECONDS

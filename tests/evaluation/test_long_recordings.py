@@ -8,7 +8,7 @@ from tests.evaluation.test_bench import CONCEPTS, band
 from soundsift import SoundsiftError
 from soundsift.evaluation.long_recordings import LongScene, LongScenes, seam_si_sdr
 from soundsift.evaluation.metrics import si_sdr
-from soundsift.prompts import Span
+from soundsift.spans import Span
 
 RATE = 48_000
 

@@ -21,7 +21,7 @@ from soundsift.devices import pick_device, pick_dtype
 from soundsift.models import packed
 from soundsift.models.inference import InferenceField
 from soundsift.models.velocity_field import Conditioning, VelocityField
-from soundsift.solvers import Solver, schedule, solve
+from soundsift.sampling.solvers import Solver, schedule, solve
 
 DATA = Path(__file__).parents[1] / "data"
 SIZES = TransformerConfig(

@@ -18,13 +18,14 @@ from torch import Tensor
 import soundsift
 from soundsift.checkpoints import sam_audio
 from soundsift.models.waveform_codec import WaveformCodec
-from soundsift.prompts import Prompt, Span
-from soundsift.separation import along
-from soundsift.separation.plan import Plan
+from soundsift.prompts import Prompt
+from soundsift.sampling.solvers import schedule
+from soundsift.sampling.windows import WindowLayout
+from soundsift.separation import pipeline
+from soundsift.separation.conditioning import PromptInputs
+from soundsift.separation.plan import SamplingPlan
 from soundsift.separation.separator import Separator
-from soundsift.separation.wanted import Wanted
-from soundsift.separation.windows import Layout
-from soundsift.solvers import schedule
+from soundsift.spans import Span
 from soundsift.video import Box, VisualPrompt
 
 pytest.importorskip("transformers", reason="the released models need the extra `released`")
@@ -75,15 +76,19 @@ def test_the_authors_sound(
 ) -> None:
     """16 midpoint steps with all three kinds of prompt, from their noise: wave for wave."""
     separator = soundsift.load(folder, device="cpu", precision=precision)
-    monkeypatch.setattr(along, "_noise", lambda *_: iter([published["in.noise"][:1]]))
-    wanted = Wanted(Prompt("w83 w19", SPANS), published["out.video_features"][0].T)
-    codec = separator.networks.codec
+    monkeypatch.setattr(pipeline, "_noise", lambda *_: iter([published["in.noise"][:1]]))
+    inputs = PromptInputs(Prompt("w83 w19", SPANS), published["out.video_features"][0].T)
+    codec = separator.model.codec
     assert isinstance(codec, WaveformCodec)
     codec.messages = published["in.wm_message"][:2]
-    plan = Plan(schedule(16, "midpoint"), Layout.overlapping(500, 125), temperature=1.0, seed=0)
+    plan = SamplingPlan(
+        schedule(16, "midpoint"), WindowLayout.overlapping(500, 125), temperature=1.0, seed=0
+    )
     with torch.inference_mode():
         waves = iter([published["in.wav0"][None]])
-        pieces = list(along.stems_along(separator.networks, waves, [wanted], plan, lambda _: None))
+        pieces = list(
+            pipeline.separate_waves(separator.model, waves, [inputs], plan, lambda _: None)
+        )
     stems = torch.cat(pieces, dim=-1)[0, :, 0].numpy()
     for stem, name in zip(stems, ("target0", "residual0"), strict=True):
         theirs = published[f"out.{name}"][: stem.shape[-1]]
@@ -133,21 +138,22 @@ def test_windows_are_followed_together(
     separator: Separator, monkeypatch: pytest.MonkeyPatch, consistent: bool
 ) -> None:
     """Stems of a long recording, encoded and decoded block by block, against all at once."""
-    networks, frames = separator.networks, 131
+    model, frames = separator.model, 131
     if consistent:
-        networks = networks.consistent()
+        model = model.consistent()
     wave = torch.from_numpy(noise(1, frames * 1920 - 700))[None]
-    wanted = [Wanted(Prompt("w7 w44", (Span(0.5, 1.0),)))]
+    inputs = [PromptInputs(Prompt("w7 w44", (Span(0.5, 1.0),)))]
     results = []
-    for at_a_time, piece, block in ((1, 1000, 20), (8, frames * 1920, 500)):
+    for most, piece, block in ((1, 1000, 20), (8, frames * 1920, 500)):
         # The noise comes in these blocks, too.
         given = torch.randn(1, 200, 16, generator=torch.Generator().manual_seed(0))
-        monkeypatch.setattr(along, "_noise", lambda *_, noise=given: iter([noise]))
-        monkeypatch.setattr(along, "_BLOCK", block)
-        plan = Plan(schedule(3, "midpoint"), Layout.overlapping(40, 12), 1.0, 0, at_a_time)
+        monkeypatch.setattr(pipeline, "_noise", lambda *_, noise=given: iter([noise]))
+        monkeypatch.setattr(pipeline, "_BLOCK", block)
+        monkeypatch.setattr(pipeline, "_windows_at_a_time", lambda *_, most=most: most)
+        plan = SamplingPlan(schedule(3, "midpoint"), WindowLayout.overlapping(40, 12), 1.0, 0)
         with torch.inference_mode():
-            pieces = along.stems_along(
-                networks, iter(wave.split(piece, dim=-1)), wanted, plan, lambda _: None
+            pieces = pipeline.separate_waves(
+                model, iter(wave.split(piece, dim=-1)), inputs, plan, lambda _: None
             )
             results.append(torch.cat(list(pieces), dim=-1))
     assert results[0].shape == (1, 1 if consistent else 2, 1, frames * 1920 - 700)
@@ -187,11 +193,9 @@ def test_eyes_are_opened_only_when_needed(folder: Path, tmp_path: Path) -> None:
     _write_video(video)
     request = {"text": "w83", "preset": "draft"}
     built = []
-    vision_encoder = separator.networks.vision_encoder
+    vision_encoder = separator.model.vision_encoder
     assert vision_encoder is not None
-    counted = replace(
-        separator.networks, vision_encoder=lambda: built.append(1) or vision_encoder()
-    )
+    counted = replace(separator.model, vision_encoder=lambda: built.append(1) or vision_encoder())
     separator = Separator(separator.config, counted)
     blind = separator.separate(video, **request).target  # type: ignore[arg-type]
     assert not built
@@ -238,10 +242,10 @@ def test_a_predictor_that_is_missing_is_named(separator: Separator) -> None:
         separator.separate(noise(1, 9600), sample_rate=RATE, text="w83", predict_spans=True)
 
 
-def test_models_without_eyes_say_so(tmp_path: Path) -> None:
+def test_models_without_a_video_branch_say_so(tmp_path: Path) -> None:
     video = tmp_path / "square.mp4"
     _write_video(video)
-    with pytest.raises(soundsift.SoundsiftError, match="no eyes"):
+    with pytest.raises(soundsift.SoundsiftError, match="does not support visual prompts"):
         soundsift.load(device="cpu").separate(
             video, visual=VisualPrompt(boxes=(Box(0, 0, 0.5, 0.5),))
         )

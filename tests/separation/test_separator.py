@@ -10,8 +10,8 @@ from soundsift.audio import Recording, read
 from soundsift.checkpoints.store import save_model
 from soundsift.errors import SoundsiftError
 from soundsift.models.velocity_field import VelocityField
-from soundsift.prompts import Span
 from soundsift.separation.separator import Separator, as_recording, make_prompt
+from soundsift.spans import Span
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_the_later_of_two_signs_wins() -> None:
         ({}, "prompt"),
         ({"text": " "}, "prompt"),
         ({"spans": [(0.5, 9.0)]}, "9"),
-        ({"spans": ["0.8-0.2"]}, "reversed"),
+        ({"spans": ["0.8-0.2"]}, "ends before it starts"),
     ],
 )
 def test_bad_requests(separator: Separator, arguments: dict[str, object], culprit: str) -> None:
@@ -192,7 +192,7 @@ def test_a_place_that_is_taken_is_refused_before_any_work(
     source = tmp_path / "mix.wav"
     soundfile.write(source, noise(1, 16_000).T, 16_000)
     (tmp_path / "mix.residual.wav").write_text("mine")
-    monkeypatch.delattr("soundsift.separation.separator.make_work")
+    monkeypatch.delattr("soundsift.separation.separator.make_request")
     with pytest.raises(SoundsiftError, match="exists already"):
         separator.separate_file(source, tmp_path, text="hiss")
 

@@ -39,7 +39,7 @@ class Unsteady:
     """A text encoder whose states of one phrase differ in their last bits from call to call."""
 
     def __init__(self, separator: Separator) -> None:
-        self.encoder, self.calls = separator.networks.text, 0
+        self.encoder, self.calls = separator.model.text, 0
 
     def encode_batch(self, phrases: list[str | None]) -> tuple[Tensor, Tensor] | tuple[None, None]:
         self.calls += 1
@@ -55,13 +55,13 @@ def test_equal_phrases_are_known_by_their_words(
     separator: Separator, spans: list[tuple[float, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unsteady = Unsteady(separator)
-    object.__setattr__(separator.networks, "text", unsteady)
+    object.__setattr__(separator.model, "text", unsteady)
     try:
         result = separator.separate(
             noise(1, 60 * 16_000), sample_rate=16_000, text="dog", spans=spans, preset="draft"
         )
     finally:
-        object.__setattr__(separator.networks, "text", unsteady.encoder)
+        object.__setattr__(separator.model, "text", unsteady.encoder)
     assert unsteady.calls > 1
     assert result.target.shape == (1, 60 * 16_000)
 

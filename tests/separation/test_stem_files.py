@@ -11,9 +11,9 @@ from tests.separation.test_separator import noise, separator
 
 from soundsift.audio.formats import Output
 from soundsift.errors import SoundsiftError
-from soundsift.prompts import Span
 from soundsift.separation.separator import Separator
 from soundsift.separation.stem_files import Place
+from soundsift.spans import Span
 
 __all__ = ["separator"]
 

@@ -203,7 +203,7 @@ def test_progress_and_the_time_left_are_told(client: Client) -> None:
         ({"text": None}, "the prompt is empty"),
         ({"text": "?!"}, "the text prompt '?!' has no word in it"),
         ({"text": "x" * 201}, "the text prompt has 201 characters"),
-        ({"spans": [[2, 1]]}, "span 2-1 is reversed"),
+        ({"spans": [[2, 1]]}, "Invalid span 2-1: it ends before"),
         ({"spans": [[3, 4]]}, "span 3-4 lies outside the recording"),
         ({"spans": [[-1, 1]]}, "spans.0.0: input should be greater than or equal to 0."),
         ({"spans": [["a", 1]]}, "spans.0.0: input should be a valid number"),
@@ -233,7 +233,7 @@ def test_bad_requests(client: Client, more: dict[str, object], part: str) -> Non
     ("span", "part"),
     [
         ([0, 0], "span 0-0 is empty"),
-        ([1, 0.5], "span 1-0.5 is reversed"),
+        ([1, 0.5], "Invalid span 1-0.5: it ends before"),
         ([0, True], "boxes.0.span.1: input should be a valid number."),
     ],
 )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from soundsift.data.scenes import Query, Scene, SceneConfig, SceneGenerator
 from soundsift.models.mel_codec import MelCodec, fold
-from soundsift.prompts import NULL, OPEN, Span
+from soundsift.spans import NULL, OPEN, Span
 from soundsift.training.batches import Batch, Batches, batch_loader, encode_queries
 from soundsift.training.config import TrainingConfig
 

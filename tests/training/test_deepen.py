@@ -5,7 +5,7 @@ import torch
 
 from soundsift.config import TransformerConfig, VelocityFieldConfig
 from soundsift.models.velocity_field import Conditioning, VelocityField
-from soundsift.prompts import OPEN
+from soundsift.spans import OPEN
 from soundsift.training.deepen import grow
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.video.pictures import SQUARE, moving_square, video
 
 from soundsift.errors import SoundsiftError
-from soundsift.prompts import Span
+from soundsift.spans import Span
 from soundsift.video import Box, keep_boxes
 
 

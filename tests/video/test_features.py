@@ -11,7 +11,7 @@ from tests.video.pictures import WIDTH, moving_square, video, write_video
 
 from soundsift.checkpoints.pe_vision import convert_pe_vision
 from soundsift.models.pe_vision import PeVision
-from soundsift.prompts import Span
+from soundsift.spans import Span
 from soundsift.video import Box, keep_boxes, pair_by_time, pair_evenly, read_video, video_features
 
 DATA = Path(__file__).parents[1] / "data"

@@ -23,7 +23,6 @@ from soundsift.config import (
     MelCodecConfig,
     PeVisionConfig,
     SeparatorConfig,
-    VelocityFieldConfig,
 )
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import Codec
@@ -33,7 +32,6 @@ from soundsift.models.dac_vae_tiled import optimise_for_inference
 from soundsift.models.inference import InferenceField
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.pe_vision import PeVision
-from soundsift.models.velocity_field import VelocityField
 from soundsift.models.watermark import draw_message
 from soundsift.models.waveform_codec import WaveformCodec
 
@@ -138,11 +136,8 @@ def build_components(
     if config.span_predictor is not None:
         # Built when first asked for, then kept: a folder of recordings asks again and again.
         predictor = cache(partial(_build_span_predictor, config.span_predictor, folder, device))
-    trainable = None
-    if config.prediction == "data":
-        trainable = partial(_build_trainable, config.field, parts.field, folder, device)
     return config, ModelComponents(
-        field, config.prediction, codec, text, device, vision_encoder, predictor, trainable
+        field, config.prediction, codec, text, device, vision_encoder, predictor
     )
 
 
@@ -165,17 +160,6 @@ def _build_vision_encoder(
     read = weights()
     fill(vision_encoder, {name: read[name].to(device, torch.float32) for name in read}, folder)
     return vision_encoder.eval().requires_grad_(False)
-
-
-def _build_trainable(
-    config: VelocityFieldConfig, weights: Mapping[str, Tensor], folder: Path, device: torch.device
-) -> VelocityField:
-    with torch.device("meta"):
-        field = VelocityField(config)
-    # Copies, for what is trained is written to.
-    own = {name: weights[name].to(device, torch.float32, copy=True) for name in weights}
-    fill(field, own, folder)
-    return field
 
 
 def _build_codec(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundsift.errors import SoundsiftError
-from soundsift.prompts import Prompt, Span
+from soundsift.prompts import Prompt
+from soundsift.spans import Span
 
 if TYPE_CHECKING:
     from soundsift.audio.formats import BitsName, FormatName, Output

@@ -1,7 +1,7 @@
 """Questions by an example from elsewhere in a scene, in the form in which separation asks them.
 
 A marked moment with a little around it stands in front of a window that has no mark of its own
-(`soundsift.separation.references`). So a scene is drawn longer than a window, the example is cut
+(`soundsift.separation.example_prompt`). A scene is drawn longer than a window, the example is cut
 out of it, and the window lies before or after it. Some sources are heard in a part of the scene
 only: a window without the sound is to be answered with silence.
 
@@ -18,8 +18,8 @@ import torch
 from soundsift.data.bank import SAMPLE_RATE
 from soundsift.data.scenes import Query, Scene, Source, draw_phrase
 from soundsift.data.spans import active_spans
-from soundsift.prompts import FRAME_RATE, Span, frame_anchors
-from soundsift.separation.references import LONGEST_MARK, marked_stretch
+from soundsift.separation.example_prompt import LONGEST_MARK, marked_stretch
+from soundsift.spans import FRAME_RATE, Span, frame_anchors
 
 #: What a scene is longer than a window, in seconds, and the shortest window with its example.
 SPARE_SECONDS, SHORTEST_SECONDS = 4.0, 4.0

@@ -22,7 +22,7 @@ from soundsift.data.bank import SAMPLE_RATE, Bank, Clip
 from soundsift.data.captions import GROUPS
 from soundsift.data.places import Place, places
 from soundsift.data.spans import draw_example, draw_spans
-from soundsift.prompts import Span
+from soundsift.spans import Span
 
 Samples = NDArray[np.float32]
 

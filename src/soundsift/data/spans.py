@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from soundsift.prompts import Span
+from soundsift.spans import Span
 
 _FRAME_SECONDS = 0.02
 _SILENCE_DB = -40.0

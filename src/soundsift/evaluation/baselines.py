@@ -25,7 +25,7 @@ from soundsift.data.bank import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.metrics import si_sdr
 from soundsift.models.mel_codec import MelCodec
-from soundsift.prompts import Span
+from soundsift.spans import Span
 
 Samples = NDArray[np.float32]
 
@@ -85,7 +85,7 @@ def open_model(model: str | Path, preset: str) -> tuple[Separate, MelCodec]:
         target: Samples = result.target
         return target
 
-    codec = separator.networks.codec
+    codec = separator.model.codec
     if not isinstance(codec, MelCodec):
         raise SoundsiftError(
             f"the benchmark knows the ceiling of the default model's codec only; {model} has "

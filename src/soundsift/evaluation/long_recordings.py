@@ -24,7 +24,7 @@ from soundsift.data.spans import active_spans
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.metrics import si_sdr
 from soundsift.evaluation.scenes import confusable
-from soundsift.prompts import Span
+from soundsift.spans import Span
 
 SECONDS = 300.0
 #: Kinds of targets, in turn.

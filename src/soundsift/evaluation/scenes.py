@@ -27,7 +27,7 @@ from soundsift.data.bank import SAMPLE_RATE, Bank, Clip, active_level_db
 from soundsift.data.scenes import Samples, Scene, SceneConfig, SceneGenerator, Source
 from soundsift.data.spans import active_spans
 from soundsift.errors import SoundsiftError
-from soundsift.prompts import Span
+from soundsift.spans import Span
 
 SECONDS = 8.0
 #: The kinds of sound in each group of targets.

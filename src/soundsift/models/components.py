@@ -9,13 +9,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from soundsift.flow import Prediction
 from soundsift.models.codec import Codec
 from soundsift.models.inference import InferenceField
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.pe_vision import PeVision
-from soundsift.models.velocity_field import VelocityField
 from soundsift.models.waveform_codec import ConsistentCodec
+from soundsift.sampling.flow import Prediction
 
 
 class TextEncoder(Protocol):
@@ -47,8 +46,6 @@ class ModelComponents:
         vision_encoder: builds the vision encoder when a video prompt needs it; None without one.
         span_predictor: loads the span predictor, which works only when asked; None for models that
             have none.
-        trainable: builds the velocity field once more, as it is trained; None for models that don't
-            practise on a recording (`soundsift.separation.adaptation`).
     """
 
     field: InferenceField
@@ -58,7 +55,6 @@ class ModelComponents:
     device: torch.device
     vision_encoder: Callable[[], PeVision] | None = None
     span_predictor: Callable[[], SpanPredictor] | None = None
-    trainable: Callable[[], VelocityField] | None = None
 
     def consistent(self) -> ModelComponents:
         """The same with stems that add up to the mixture."""

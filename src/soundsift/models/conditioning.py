@@ -9,15 +9,6 @@ from torch import Tensor, nn
 
 from soundsift.models.layers import embedding, scaled_normal_
 
-ANCHOR_NONE = 0
-"""Frame id: nothing is said about this frame."""
-ANCHOR_PLUS = 1
-"""Frame id: the target is heard here."""
-ANCHOR_MINUS = 2
-"""Frame id: the target is not heard here."""
-ANCHOR_PAD = 3
-"""Frame id: beyond the end of the clip (of the released models; in general `anchor_count`)."""
-
 
 class AnchorEmbedding(nn.Module):
     """Embeds what the user marked about each frame.

@@ -26,7 +26,7 @@ class Conditioning:
             text.
         text_mask: `(batch, tokens)`, bool; an item without text has no True. None: every token
             counts.
-        anchors: `(batch, frames)`, int64, frame ids as in `soundsift.models.conditioning`. None: no
+        anchors: `(batch, frames)`, int64, anchor ids as in `soundsift.spans`. None: no
             frame is marked, the same as id 0 (outside `frame_mask`: id `anchor_count`) everywhere.
         video: `(batch, frames, video_dim)`, zero for items without video. None: no item has
             any, the same as zeros.
@@ -66,7 +66,7 @@ class VelocityField(nn.Module):
     """Predicts the velocity of `[target | residual]` latents.
 
     Fresh models predict zero. What the output means (velocity or data) is up to the training: see
-    `soundsift.flow`.
+    `soundsift.sampling.flow`.
 
     Args:
         config: The sizes.

@@ -1,4 +1,4 @@
-"""How to go about a separation, whatever is to be separated."""
+"""Options of a separation. Imports no PyTorch, so that the command line starts fast."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ class OptionWords(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Options:
-    """How to go about a separation.
+    """Options of a separation.
 
     Attributes:
         preset: draft, standard or best (`soundsift.presets`).
-        seed: of the starting noise; None draws one.
-        consistent: of a model that generates its stems, take a mask on the mixture that they guide,
-            so that target and residual add up to it. The default model's always do.
+        seed: of the initial noise; None draws one.
+        consistent: for a model that generates its stems, use them to guide a mask on the mixture,
+            so that target and residual add up to it. The default model's stems always do.
         windowing: how the windows of a long recording are combined: "multi-diffusion" averages
             their velocities at every evaluation; for comparison, "chunks" separates each alone and
             crossfades the waves, and "one-shot" makes the recording one window.
-        window: length of a window in seconds; the model's own unless given. Not of "one-shot".
-        overlap: of two windows in seconds; unless given the model's own, of chunks 0.08, of windows
-            that are shorter than this a quarter. Not of "one-shot".
-        predict_spans: let the model's span predictor mark when a text's sound is heard, of prompts
-            without spans (arXiv 2512.18099, section 4). Released models only.
+        window: length of a window in seconds; the model's own unless given. Not with "one-shot".
+        overlap: overlap of consecutive windows in seconds. Unless given, the model's own, 0.08
+            for chunks, and a quarter of the window for windows that are shorter than that. Not
+            with "one-shot".
+        predict_spans: let the model's span predictor mark when the sound of a text prompt is heard,
+            for prompts without spans (arXiv 2512.18099, section 4). Released models only.
     """
 
     preset: str = "standard"

@@ -19,15 +19,16 @@ from soundsift.errors import SoundsiftError
 from soundsift.models.codec import frame_rate
 from soundsift.models.components import ModelComponents
 from soundsift.presets import find_preset
-from soundsift.prompts import Prompt, SpanLike, make_prompt
-from soundsift.separation.live import Live, live_layout, measured_delay, whole_blocks
+from soundsift.prompts import Prompt, make_prompt
+from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.options import Options, OptionWords
-from soundsift.separation.plan import Plan, make_plan
-from soundsift.separation.recording_stems import block_stems, recording_stems
+from soundsift.separation.pipeline import separate_blocks, separate_recording
+from soundsift.separation.plan import SamplingPlan, make_plan
+from soundsift.separation.request import make_request
 from soundsift.separation.result import Separation
 from soundsift.separation.stem_files import Place, ensure_places, stem_files
-from soundsift.separation.wanted import Wanted
-from soundsift.separation.work import make_work
+from soundsift.separation.streaming import StreamConfig, check_blocks, stream_delay
+from soundsift.spans import SpanLike
 
 if TYPE_CHECKING:
     from soundsift.video import VisualPrompt
@@ -39,14 +40,14 @@ _WAV = Output()
 
 @dataclass(frozen=True)
 class SavedSeparation:
-    """What `separate_file` or `separate_into` has written.
+    """The files that `separate_file` or `separate_into` wrote.
 
     Attributes:
         paths: the files, by stem, and `settings`, and `picture` if there is one.
         settings: everything needed to make the result again with the same model and machine.
-        target_level_db: energy of the target against the mixture, in dB; very low if the sound was
-            not found.
-        recording: what it was made from.
+        target_level_db: energy of the target relative to the mixture, in dB; very low if the sound
+            was not found.
+        recording: the recording they were made from.
     """
 
     paths: dict[str, Path]
@@ -60,11 +61,11 @@ class Separator:
 
     Args:
         config: the model's configuration.
-        networks: its parts.
+        model: its components.
     """
 
-    def __init__(self, config: SeparatorConfig, networks: ModelComponents) -> None:
-        self.config, self.networks = config, networks
+    def __init__(self, config: SeparatorConfig, model: ModelComponents) -> None:
+        self.config, self.model = config, model
 
     def separate(
         self,
@@ -78,17 +79,17 @@ class Separator:
         progress: Callable[[float], None] | None = None,
         **options: Unpack[OptionWords],
     ) -> Separation:
-        """Lift a sound out of a recording.
+        """Separate one sound from a recording.
 
         Args:
             source: a file that FFmpeg reads, a `Recording`, or samples `(channels, samples)` or
-                `(samples,)` within -1..1.
+                `(samples,)` in -1..1.
             sample_rate: in Hz, of samples given as an array.
-            text: what to lift out, "dog barking".
+            text: the sound, "dog barking".
             spans: when it is heard: `Span`, (start, end) in seconds, or "1.2-2.5".
             not_spans: when it is not heard; where spans overlap, the later in `[*spans,
                 *not_spans]` wins.
-            visual: where the object can be seen in the video, for models that look.
+            visual: where the object is in the video, for models that support visual prompts.
             progress: called with the fraction done, 0 to 1; an exception that it raises stops the
                 work.
             options: any of `Options`: preset, seed, consistent, windowing, window, overlap,
@@ -98,7 +99,7 @@ class Separator:
             Target and residual at the input's rate, channels and exact length.
 
         Raises:
-            SoundsiftError: for a recording, prompt or option that cannot be used.
+            SoundsiftError: an invalid recording, prompt or option.
         """
         prompt = make_prompt(text, spans, not_spans, visual)
         return self.separate_many(
@@ -115,35 +116,33 @@ class Separator:
         progress: Callable[[float], None] | None = None,
         **options: Unpack[OptionWords],
     ) -> list[Separation]:
-        """Lift several sounds out of a recording, which is analysed once.
+        """Separate several sounds from a recording in one pass.
 
         Args:
             source: as for `separate`.
-            prompts: what to lift out, each a phrase or a `Prompt`.
+            prompts: the sounds, each a phrase or a `Prompt`.
             sample_rate: in Hz, of samples given as an array.
-            exclusive: let the sounds share the mixture, and return what is left as one more result,
-                so that all targets add up to it, in 16 and 24 bits to the last one; implies
+            exclusive: let the sounds share the mixture, and return the rest as one more result, so
+                that all targets add up to the mixture, in 16 and 24 bits to the last one; implies
                 `consistent`.
             progress: as for `separate`.
             options: any of `Options`.
 
         Returns:
             For each prompt, target and residual at the input's rate, channels and exact length; if
-            exclusive, then the rest, as the target of one more.
+            exclusive, one more result whose target is the rest.
 
         Raises:
-            SoundsiftError: for a recording, prompt or option that cannot be used, or no prompt.
+            SoundsiftError: an invalid recording, prompt or option, or no prompt.
         """
-        asked = _prompts(prompts)
+        checked = _prompts(prompts)
         recording = as_recording(source, sample_rate)
-        report = progress or _ignore
-        report(0.0)
-        work = make_work(
-            self.config, self.networks, recording, asked, Options(**options), report, exclusive
+        request = make_request(
+            self.config, self.model, recording, checked, Options(**options), exclusive
         )
-        stems = np.empty((len(work.settings), 2, *recording.samples.shape), np.float32)
+        stems = np.empty((len(request.settings), 2, *recording.samples.shape), np.float32)
         start = 0
-        for _, block in recording_stems(recording, work, report):
+        for _, block in separate_recording(recording, request, progress or _ignore):
             stems[..., start : start + block.shape[-1]] = block
             start += block.shape[-1]
         tags = {} if recording.path is None else read_tags(recording.path)
@@ -158,7 +157,7 @@ class Separator:
                 settings=settings,
                 tags=tags,
             )
-            for settings, own in zip(work.settings, stems, strict=True)
+            for settings, own in zip(request.settings, stems, strict=True)
         ]
 
     def separate_file(
@@ -179,30 +178,30 @@ class Separator:
         progress: Callable[[float], None] | None = None,
         **options: Unpack[OptionWords],
     ) -> SavedSeparation:
-        """Lift a sound out of a file into files, in memory that does not grow with its length.
+        """Separate one sound from a file into files, in memory independent of its length.
 
         All files appear together or not at all, even if the process is killed.
 
         Args:
-            source: a file that FFmpeg reads, or one that was examined already.
-            folder: of the results; made if missing.
-            name: first part of their names; `{kind}` in it becomes the stem. That of the file
-                unless given.
-            text: as for `separate`, like all of these:
-            spans: when it is heard.
+            source: a file that FFmpeg reads, or an examined one.
+            folder: for the results; made if missing.
+            name: first part of their names; `{kind}` in it becomes the stem. Default: that of the
+                file.
+            text: this and all prompts as for `separate`.
+            spans: when the sound is heard.
             not_spans: when it is not.
-            visual: where it can be seen.
+            visual: where the object is in the video.
             stems: any of `target`, `residual` and `without`, another name for the residual.
             output: the format.
             picture: whether to draw spectrograms.
-            overwrite: whether files that exist may be replaced.
-            record: what else goes into the settings.
+            overwrite: whether existing files may be replaced.
+            record: more entries for the settings.
             progress: called with the fraction done, 0 to 1; an exception that it raises stops the
                 work, and nothing is written.
             options: any of `Options`.
 
         Raises:
-            SoundsiftError: for a recording, prompt, option, format or folder that cannot be used.
+            SoundsiftError: an invalid recording, prompt, option, format or folder.
         """
         recording = source if isinstance(source, RecordingFile) else examine(source)
         place = Place(
@@ -228,37 +227,35 @@ class Separator:
         progress: Callable[[float], None] | None = None,
         **options: Unpack[OptionWords],
     ) -> list[SavedSeparation]:
-        """Lift several sounds out of a file into files, in one pass through it.
+        """Separate several sounds from a file into files in one pass.
 
-        Memory does not grow with the file's length. All files appear together or not at all, even
+        Memory is independent of the file's length. All files appear together or not at all, even
         if the process is killed.
 
         Args:
-            places: where the files of each prompt go, all in one folder and one format; of
-                exclusive prompts perhaps one more, for what is left: its target, or "rest".
-            source: a file that FFmpeg reads, or one that was examined already.
-            prompts: what to lift out, each a phrase or a `Prompt`.
-            exclusive: let the sounds share the mixture, as in `separate_many`: all targets and what
-                is left add up to it, in files of 16 and 24 bits to the last one.
+            places: where the files of each prompt go, all in one folder and one format; with
+                exclusive prompts, optionally one more for the rest: its target, or "rest".
+            source: a file that FFmpeg reads, or an examined one.
+            prompts: the sounds, each a phrase or a `Prompt`.
+            exclusive: let the sounds share the mixture, as in `separate_many`: all targets and the
+                rest add up to it, in files of 16 and 24 bits to the last one.
             progress: as for `separate_file`.
             options: any of `Options`.
 
         Returns:
-            What was written, in the order of the places.
+            The files written, in the order of the places.
 
         Raises:
-            SoundsiftError: for a recording, prompt, option, format or folder that cannot be used.
-            ValueError: there are not as many places as results.
+            SoundsiftError: an invalid recording, prompt, option, format or folder.
+            ValueError: the number of places does not match that of the results.
         """
-        asked = _prompts(prompts)
-        if len(places) - len(asked) not in ((0, 1) if exclusive else (0,)):
-            raise ValueError(f"{len(places)} places were given for {len(asked)} prompts")
+        checked = _prompts(prompts)
+        if len(places) - len(checked) not in ((0, 1) if exclusive else (0,)):
+            raise ValueError(f"{len(places)} places were given for {len(checked)} prompts")
         recording = source if isinstance(source, RecordingFile) else examine(source)
         ensure_places(places)
-        report = progress or _ignore
-        report(0.0)
-        work = make_work(
-            self.config, self.networks, recording, asked, Options(**options), report, exclusive
+        request = make_request(
+            self.config, self.model, recording, checked, Options(**options), exclusive
         )
         facts = SoundFacts(
             recording.channels,
@@ -267,20 +264,20 @@ class Separator:
             recording.layout,
             read_tags(recording.path),
         )
-        # Where files hold less than the recording, stems that share it must add up in them.
+        # Where files hold fewer bits than the recording, exclusive stems must add up in those.
         form = recording.sample_format
         written = places[0].output.sample_format(form)
         form = written if coarser(written, form) else form
-        results = recording_stems(recording, work, report, form)
-        wanted = list(zip(places, work.settings, strict=False))
-        mixture_consistent = work.networks.codec.mixture_consistent
-        with stem_files(wanted, facts, form, mixture_consistent=mixture_consistent) as files:
+        results = separate_recording(recording, request, progress or _ignore, form)
+        outputs = list(zip(places, request.settings, strict=False))
+        consistent = request.model.codec.mixture_consistent
+        with stem_files(outputs, facts, form, mixture_consistent=consistent) as files:
             for mixture, block in results:
                 for one, stems in zip(files, block, strict=False):
                     one.write(mixture, *stems)
         return [
             SavedSeparation(place.paths, settings, one.levels.target_level_db, recording)
-            for (place, settings), one in zip(wanted, files, strict=True)
+            for (place, settings), one in zip(outputs, files, strict=True)
         ]
 
     def stream(
@@ -295,52 +292,49 @@ class Separator:
         seed: int = 0,
         stem: str = "target",
         sample_format: str = "f32",
-        live: Live | None = None,
+        config: StreamConfig | None = None,
     ) -> Iterator[np.ndarray]:
-        """Lift a sound out of sound that is still arriving.
+        """Separate one sound from sound that is still arriving.
 
-        Each sample of the result is there as soon as `stream_delay` seconds of sound from it on
-        are; the end follows when the blocks end. The result is as long as the input, and target and
-        residual add up to it, whatever the model.
+        Each sample of the result is there as soon as `stream_delay` seconds of input after it are;
+        the end follows when the blocks end. The result is as long as the input, and target and
+        residual add up to it with every model.
 
         Args:
-            blocks: samples `(channels, samples)` or `(samples,)` within -1..1, of any lengths;
-                short ones, of 0.1 s or less, keep the delay small.
+            blocks: samples `(channels, samples)` or `(samples,)` in -1..1, of any lengths; blocks
+                of 0.1 s or less keep the delay small.
             sample_rate: in Hz.
-            text: what to lift out.
-            spans: when it is heard, counted from the beginning.
+            text: the sound.
+            spans: when it is heard, in seconds from the beginning.
             not_spans: when it is not.
             preset: draft, standard or best.
-            seed: of the starting noise.
+            seed: of the initial noise.
             stem: "target" or "residual".
             sample_format: s16, s24 or f32; target and residual add up in it.
-            live: how the sound is cut into windows; a good choice unless given.
+            config: how the stream is cut into windows.
 
         Returns:
             Blocks of the stem, float32 `(channels, samples)`.
 
         Raises:
-            SoundsiftError: for a prompt, preset, rate or samples that cannot be used.
+            SoundsiftError: an invalid prompt, preset, rate or samples.
         """
         if stem not in ("target", "residual"):
-            raise SoundsiftError(f"stem {stem!r} is unknown; target or residual was expected.")
+            raise SoundsiftError(f"Unknown stem {stem!r}. Use target or residual.")
         if sample_rate <= 0:
-            raise SoundsiftError(f"sample_rate is {sample_rate}; a rate in Hz was expected.")
+            raise SoundsiftError(f"Invalid sample_rate {sample_rate}: expected a rate in Hz.")
         prompt = make_prompt(text, spans, not_spans)
         prompt.check(None)
-        plan = self._live_plan(preset, seed, live)
-        networks = self.networks.consistent()
-        return _stem(
-            block_stems(
-                networks,
-                whole_blocks(blocks),
-                (sample_rate, sample_format),
-                [Wanted(prompt)],
-                plan,
-                _ignore,
-            ),
-            ("target", "residual").index(stem),
+        pairs = separate_blocks(
+            self.model.consistent(),
+            check_blocks(blocks),
+            (sample_rate, sample_format),
+            [PromptInputs(prompt)],
+            self._stream_plan(preset, seed, config),
+            _ignore,
         )
+        number = ("target", "residual").index(stem)
+        return (block[0, number] for _, block in pairs)
 
     def stream_delay(
         self,
@@ -348,24 +342,22 @@ class Separator:
         *,
         block: float = 0.02,
         preset: str = "standard",
-        live: Live | None = None,
+        config: StreamConfig | None = None,
     ) -> float:
-        """How far `stream` stays behind its input, in seconds of sound, at most.
-
-        To it comes the time that computing takes.
+        """The delay of `stream` in seconds of sound, at most. The computing time comes on top.
 
         Args:
             sample_rate: in Hz.
             block: length of the input's blocks in seconds.
             preset: as for `stream`.
-            live: as for `stream`.
+            config: as for `stream`.
         """
-        plan = self._live_plan(preset, 0, live)
-        return measured_delay(self.networks.consistent().codec, plan, sample_rate, block)
+        plan = self._stream_plan(preset, 0, config)
+        return stream_delay(self.model.consistent().codec, plan, sample_rate, block)
 
-    def _live_plan(self, preset: str, seed: int, live: Live | None) -> Plan:
+    def _stream_plan(self, preset: str, seed: int, config: StreamConfig | None) -> SamplingPlan:
         chosen = find_preset(preset, self.config.prediction)
-        layout = live_layout(live or Live(), frame_rate(self.networks.codec))
+        layout = (config or StreamConfig()).layout(frame_rate(self.model.codec))
         return make_plan(chosen, seed, layout)
 
 
@@ -382,30 +374,25 @@ def as_recording(source: Source, sample_rate: int | None = None) -> Recording:
         return read(source)
     samples = np.atleast_2d(np.asarray(source, dtype=np.float32))
     if sample_rate is None or sample_rate <= 0 or int(sample_rate) != sample_rate:
-        raise SoundsiftError(f"sample_rate is {sample_rate}; samples need their rate in Hz.")
+        raise SoundsiftError(f"Invalid sample_rate {sample_rate}: samples need their rate in Hz.")
     if samples.ndim != 2 or samples.shape[0] > samples.shape[1]:
         raise SoundsiftError(
-            f"samples have shape {np.shape(source)}; (channels, samples) was expected."
+            f"Invalid samples of shape {np.shape(source)}: expected (channels, samples)."
         )
     if not np.isfinite(samples).all():
-        raise SoundsiftError("samples hold NaN or infinite values; finite numbers were expected.")
+        raise SoundsiftError("The samples hold NaN or infinite values. Use finite numbers.")
     peak = float(np.abs(samples).max(initial=0.0))
     if peak > LOUDEST:
         raise SoundsiftError(
-            f"samples reach {peak:.0e}, where full scale is 1; scale them to -1..1."
+            f"The samples reach {peak:.0e}, where full scale is 1. Scale them to -1..1."
         )
     return Recording(samples, int(sample_rate))
 
 
 def _prompts(given: Sequence[Prompt | str]) -> list[Prompt]:
     if not given:
-        raise SoundsiftError("there is no prompt; a text such as 'dog barking' was expected.")
+        raise SoundsiftError("There is no prompt. Give a text such as 'dog barking'.")
     return [make_prompt(p) if isinstance(p, str) else p for p in given]
-
-
-def _stem(pieces: Iterator[tuple[np.ndarray, np.ndarray]], number: int) -> Iterator[np.ndarray]:
-    for _, block in pieces:
-        yield block[0, number]
 
 
 def _ignore(_: float) -> None:

@@ -1,4 +1,4 @@
-"""When a text's sound is heard: span prompts from a predictor (arXiv 2512.18099, section 4)."""
+"""Span prediction: when a text prompt's sound is heard (arXiv 2512.18099, section 4)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 
 from soundsift.errors import SoundsiftError
 from soundsift.models.components import ModelComponents
-from soundsift.prompts import FRAME_RATE, Span
-from soundsift.separation.contexts import Contexts
-from soundsift.separation.track import Track
-from soundsift.separation.windows import Layout, Window
+from soundsift.sampling.buffers import SlidingBuffer
+from soundsift.sampling.windows import Window, WindowLayout
+from soundsift.separation.context import MixtureContext
+from soundsift.spans import FRAME_RATE, Span
 
-#: Of the authors.
+#: The authors' threshold.
 THRESHOLD = 0.3
 
 
@@ -26,7 +26,7 @@ def predict_spans(
     """Mark every run of frames whose probability lies above a threshold.
 
     Frames are counted in integers and become seconds only in the result, so that
-    `soundsift.prompts.frame_anchors` gives back exactly the frames above the threshold. The
+    `soundsift.spans.frame_anchors` gives back exactly the frames above the threshold. The
     authors' code goes through float32 seconds and rounds up, which puts about half of all edges
     one frame late, and lets padding become a span.
 
@@ -57,20 +57,20 @@ def predict_spans(
     return tuple(Span(int(first) / FRAME_RATE, int(stop) / FRAME_RATE) for first, stop in edges)
 
 
-#: Frames that the predictor hears at once, and how many of them two stretches share.
-_STRETCH, _SHARED = 750, 125
+#: Frames that the predictor hears at once, and frames that two windows share.
+_WINDOW, _OVERLAP = 750, 125
 
 
 @torch.inference_mode()
 def sound_probabilities(
-    networks: ModelComponents, waves: Iterator[Tensor], phrases: Sequence[str]
+    model: ModelComponents, waves: Iterator[Tensor], phrases: Sequence[str]
 ) -> Tensor:
-    """How likely each frame of a recording holds each phrase's sound, however long it is.
+    """The probability that each frame of a recording holds each phrase's sound, at any length.
 
-    Stretches of 30 s overlap by 5 s, where their answers are averaged.
+    Windows of 30 s overlap by 5 s, where their probabilities are averaged.
 
     Args:
-        networks: a model that has a span predictor.
+        model: a model with a span predictor.
         waves: the mixture at the codec's rate, in pieces `(1, channels, samples)`.
         phrases: the sounds.
 
@@ -78,22 +78,22 @@ def sound_probabilities(
         `(phrases, frames)`, float32, 0 to 1.
 
     Raises:
-        SoundsiftError: the model has none.
+        SoundsiftError: the model has no span predictor.
     """
-    if networks.span_predictor is None:
+    if model.span_predictor is None:
         raise SoundsiftError(
-            "this model has no span predictor; spans were expected, or a released model such as "
+            "This model has no span predictor. Give spans, or use a released model such as "
             "facebook/sam-audio-small."
         )
-    predictor, codec = networks.span_predictor(), networks.codec.downmixed()
-    heard = Track(waves, dim=-1)
-    contexts = Contexts(codec, heard)
-    size, channels = codec.samples_per_frame, networks.field.config.latent_channels
-    layout = Layout.overlapping(_STRETCH, _SHARED)
+    predictor, codec = model.span_predictor(), model.codec.downmixed()
+    mixture = SlidingBuffer(waves, dim=-1)
+    context = MixtureContext(codec, mixture)
+    size, channels = codec.samples_per_frame, model.field.config.latent_channels
+    layout = WindowLayout.overlapping(_WINDOW, _OVERLAP)
     found: list[tuple[Window, Tensor]] = []
-    for window in layout.windows(lambda frames: codec.frames(heard.extend(frames * size))):
-        # The mixture's latent comes last in what the field sees.
-        latents = contexts.of((window,))[..., -channels:].expand(len(phrases), -1, -1)
+    for window in layout.windows(lambda frames: codec.frames(mixture.extend(frames * size))):
+        # The mixture's latent comes last in the field's context.
+        latents = context.of((window,))[..., -channels:].expand(len(phrases), -1, -1)
         found.append((window, predictor.probabilities(latents, list(phrases)).cpu()))
     sums = torch.zeros(len(phrases), found[-1][0].end)
     weights = torch.zeros(found[-1][0].end)

@@ -378,7 +378,7 @@ def name_size(name: str) -> int:
 def _picture(facts: SoundFacts, settings: Mapping[str, Any]) -> Picture:
     # Imported here: few ask for a picture.
     from soundsift.plots import Picture
-    from soundsift.prompts import Span
+    from soundsift.spans import Span
 
     spans = [Span(**span) for span in settings.get("spans", ())]
     return Picture(facts.sample_rate, spans, settings.get("text") or "")

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
-from soundsift.prompts import Span
+from soundsift.spans import Span
 
 _OUT = "stems"
 

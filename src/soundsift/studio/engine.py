@@ -131,7 +131,7 @@ class Separators:
 def _visual(boxes: list[dict[str, Any]], video: Path | None) -> VisualPrompt | None:
     if not boxes:
         return None
-    from soundsift.prompts import Span
+    from soundsift.spans import Span
     from soundsift.video import Box, VisualPrompt
 
     return VisualPrompt(

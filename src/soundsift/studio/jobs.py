@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from soundsift.errors import SoundsiftError
-from soundsift.prompts import Prompt, Span
+from soundsift.prompts import Prompt
+from soundsift.spans import Span
 from soundsift.studio.command import command_line
 from soundsift.studio.database import Database
 from soundsift.studio.device_worker import DeviceWorker

@@ -28,7 +28,7 @@ from soundsift.data.example_prompts import (
 )
 from soundsift.data.scenes import Query, Scene, SceneGenerator
 from soundsift.models.mel_codec import MelCodec
-from soundsift.prompts import NULL, OPEN, frame_anchors
+from soundsift.spans import NULL, OPEN, frame_anchors
 from soundsift.training.alignment_loss import concept_indices
 from soundsift.training.config import TrainingConfig
 

@@ -20,9 +20,9 @@ from soundsift.checkpoints.store import load_config, load_weights, save_model
 from soundsift.config import VelocityFieldConfig
 from soundsift.data.bank import Bank
 from soundsift.errors import SoundsiftError
-from soundsift.flow import as_data
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
+from soundsift.sampling.flow import as_data
 from soundsift.training.alignment_loss import TaggedField, Tagger, concept_embeddings
 from soundsift.training.batches import Batch, Batches, batch_loader
 from soundsift.training.checkpoint import RunningAverage, load_checkpoint, save_checkpoint

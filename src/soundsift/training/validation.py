@@ -16,10 +16,10 @@ from soundsift.data.example_prompts import SPARE_SECONDS, query_by_example, with
 from soundsift.data.scenes import Query, SceneGenerator
 from soundsift.data.spans import active_spans
 from soundsift.evaluation.scenes import SUITES
-from soundsift.flow import interpolate
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import Conditioning, VelocityField
-from soundsift.prompts import OPEN, Span
+from soundsift.sampling.flow import interpolate
+from soundsift.spans import OPEN, Span
 from soundsift.training.batches import AUDIBLE, Batch, encode_queries
 from soundsift.training.config import TrainingConfig
 from soundsift.training.losses import mask_level_db, mask_sdr_db, mask_si_sdr_db

@@ -9,7 +9,7 @@ from math import isfinite
 import numpy as np
 
 from soundsift.errors import SoundsiftError
-from soundsift.prompts import Span
+from soundsift.spans import Span
 from soundsift.video.frames import VideoFrame
 
 _NUMBER = r"\s*(-?\d+(?:\.\d*)?|-?\.\d+)\s*"

@@ -13,7 +13,7 @@ from soundsift.audio.containers import open_media
 from soundsift.audio.timeline import file_clock_start
 from soundsift.audio.tracks import moving_pictures, seconds
 from soundsift.errors import SoundsiftError
-from soundsift.prompts import FRAME_RATE
+from soundsift.spans import FRAME_RATE
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,283 @@
+"""The separation pipeline: mixture in, stems out, block by block, at any length.
+
+mixture -> codec's rate -> windows -> context and prompt -> velocity field and solver, fused over
+the windows at every evaluation -> latents -> codec (with the mixture) -> stems -> recording's rate.
+
+Every arrow is a generator, and what is not needed any more is discarded.
+`soundsift.reference` does the same for one window on one screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from soundsift.audio import complement, quantise
+from soundsift.audio.blocks import resampled
+from soundsift.audio.normalisation import DcBlocker, Normalisation
+from soundsift.models.codec import Codec, frame_rate
+from soundsift.models.components import ModelComponents
+from soundsift.sampling.buffers import SlidingBuffer, bounded_tee
+from soundsift.sampling.multidiffusion import group_windows, integrate
+from soundsift.sampling.overlap_add import overlap_add
+from soundsift.sampling.windows import Window, WindowLayout
+from soundsift.separation.codec_input import AnyRecording, latent_frames
+from soundsift.separation.conditioning import PromptInputs, WindowBatch, WindowConditioner
+from soundsift.separation.plan import SamplingPlan
+from soundsift.separation.request import SeparationRequest
+from soundsift.spans import Span
+
+#: Frames that go through the network together, of all windows, prompts and rows.
+_FRAMES_AT_A_TIME = 2000
+_FEW_EVALUATIONS = 4
+
+#: Frames that are decoded together, and that noise is drawn in.
+_BLOCK = 250
+
+
+def separate_recording(
+    recording: AnyRecording,
+    request: SeparationRequest,
+    report: Callable[[float], None],
+    sample_format: str | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Separate a recording.
+
+    Args:
+        recording: the mixture.
+        request: model, prompts and plan.
+        report: called with the fraction done, 0 to 1.
+        sample_format: of the stems; that of the recording unless given.
+
+    Yields:
+        A block of the mixture `(channels, samples)` and its stems `(prompts, 2, channels,
+        samples)`, target and residual; of exclusive prompts, the rest comes last.
+    """
+    report(0.0)
+    windows = request.plan.layout.count(latent_frames(request.model.codec, recording))
+    total = windows * len(request.plan.evaluations)
+    done = 0
+
+    def advance(evaluated: int) -> None:
+        nonlocal done
+        done += evaluated
+        report(min(0.99, done / total))
+
+    yield from separate_blocks(
+        request.model,
+        recording.blocks(),
+        (recording.sample_rate, sample_format or recording.sample_format),
+        request.prompts,
+        request.plan,
+        advance,
+        request.exclusive,
+        recording.normalisation,
+    )
+    report(1.0)
+
+
+@torch.inference_mode()
+def separate_blocks(
+    model: ModelComponents,
+    blocks: Iterator[np.ndarray],
+    form: tuple[int, str],
+    prompts: Sequence[PromptInputs],
+    plan: SamplingPlan,
+    advance: Callable[[int], None],
+    exclusive: bool = False,
+    normalisation: Normalisation | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Separate a mixture that comes in blocks.
+
+    Args:
+        model: the model.
+        blocks: of the mixture, `(channels, samples)`.
+        form: its sample rate, and the sample format of the stems.
+        prompts: the prompts' inputs.
+        plan: the sampling plan.
+        advance: called with the number of windows just evaluated.
+        exclusive: whether the prompts share the mixture.
+        normalisation: of the mixture; None for a stream, from which a high-pass filter removes
+            the offset.
+
+    Yields:
+        As `separate_recording`.
+    """
+    rate, sample_format = form
+    own_rate = model.codec.sample_rate
+    original, raw = bounded_tee(blocks, 2)
+    mixture = map((normalisation or DcBlocker(rate)).apply, raw)
+    normalisation = normalisation or Normalisation()
+    waves = (
+        torch.from_numpy(piece).to(model.device)[None]
+        for piece in resampled(mixture, rate, own_rate)
+    )
+    shape: list[int] = []
+
+    def flat() -> Iterator[np.ndarray]:
+        separate = separate_chunks if plan.crossfade else separate_waves
+        for piece in separate(model, waves, prompts, plan, advance):
+            shape[:] = piece.shape[:3]
+            yield piece.flatten(0, 2).cpu().numpy()
+
+    pieces = (torch.from_numpy(p) for p in resampled(flat(), own_rate, rate))
+    stems, start = SlidingBuffer(pieces, dim=-1), 0
+    finish = _finish_exclusive if exclusive else _finish
+    for block in original:
+        end = start + block.shape[1]
+        part = stems.read(start, end)
+        part = part.reshape(*shape, part.shape[-1])
+        # The resampler may end a sample early.
+        part = functional.pad(part, (0, block.shape[1] - part.shape[-1]))
+        own = normalisation.undo(part.numpy(), with_offset=not model.codec.mixture_consistent)
+        yield block, finish(model.codec, block, own, sample_format)
+        stems.discard(end)
+        start = end
+
+
+def separate_waves(
+    model: ModelComponents,
+    waves: Iterator[Tensor],
+    prompts: Sequence[PromptInputs],
+    plan: SamplingPlan,
+    advance: Callable[[int], None],
+) -> Iterator[Tensor]:
+    """Separate a mixture at the codec's rate, with windows fused at every solver step.
+
+    Args:
+        model: the model.
+        waves: the mixture in pieces `(1, channels, samples)`.
+        prompts: the prompts' inputs.
+        plan: the sampling plan.
+        advance: called with the number of windows just evaluated.
+
+    Yields:
+        Stems in order, in pieces `(prompts, stems, channels, samples)`: the target, and the
+        residual unless the codec is mixture-consistent.
+    """
+    codec = model.codec
+    ahead, behind = bounded_tee(waves, 2)
+    mixture = SlidingBuffer(ahead, dim=-1)
+    times = [evaluation.time for evaluation in plan.evaluations]
+    conditioner = WindowConditioner(model, mixture, prompts, times)
+
+    def field(noisy: Tensor, time: Tensor, batches: list[WindowBatch]) -> Tensor:
+        velocity = conditioner.velocity(noisy, time, batches)
+        advance(noisy.shape[0] // conditioner.items)
+        return velocity
+
+    size = codec.samples_per_frame
+    windows = plan.layout.windows(lambda frames: codec.frames(mixture.extend(frames * size)))
+    most = _windows_at_a_time(plan, prompts, conditioner.items // len(prompts))
+    latents = integrate(
+        plan.evaluations,
+        group_windows(windows, conditioner.prepare, most),
+        _noise(model.field.config.latent_channels, conditioner.items, plan, model.device),
+        field,
+    )
+    yield from _decode(codec, SlidingBuffer(latents, dim=1), SlidingBuffer(behind, dim=-1))
+
+
+def separate_chunks(
+    model: ModelComponents,
+    waves: Iterator[Tensor],
+    prompts: Sequence[PromptInputs],
+    plan: SamplingPlan,
+    advance: Callable[[int], None],
+) -> Iterator[Tensor]:
+    """Separate each window as if it were a recording, and crossfade the stems, for comparison.
+
+    Args and yields are those of `separate_waves`. Every window draws its own noise.
+    """
+    codec = model.codec
+
+    def separate(number: int, window: Window, mixture: Tensor) -> Tensor:
+        alone = replace(plan, layout=WindowLayout.one_shot(), seed=plan.seed + number)
+        own = [_within(inputs, window, frame_rate(codec)) for inputs in prompts]
+        return torch.cat(list(separate_waves(model, iter([mixture]), own, alone, advance)), dim=-1)
+
+    mixture = SlidingBuffer(waves, dim=-1)
+    return overlap_add(mixture, plan.layout, codec.frames, codec.samples_per_frame, separate)
+
+
+def _within(inputs: PromptInputs, window: Window, frame_rate: int) -> PromptInputs:
+    """A prompt's inputs for a window alone, whose first frame is frame 0."""
+    begin, end = window.start / frame_rate, window.end / frame_rate
+    spans = tuple(
+        Span(max(span.start, begin) - begin, min(span.end, end) - begin, span.positive)
+        for span in inputs.prompt.spans
+        if min(span.end, end) - max(span.start, begin) > 1e-6
+    )
+    video = None if inputs.video is None else inputs.video[window.start : window.end]
+    return replace(inputs, prompt=replace(inputs.prompt, spans=spans), video=video)
+
+
+def _windows_at_a_time(plan: SamplingPlan, prompts: Sequence[PromptInputs], rows: int) -> int:
+    """The most windows in a group."""
+    if len(plan.evaluations) > _FEW_EVALUATIONS:
+        # Each evaluation runs a group behind the one before: with many, groups must be small for
+        # the first sound to come soon and little to be in memory.
+        return 1
+    frames = sum(
+        plan.layout.length + (0 if inputs.example is None else inputs.example.length)
+        for inputs in prompts
+    )
+    return max(1, _FRAMES_AT_A_TIME // (frames * rows))
+
+
+def _noise(channels: int, items: int, plan: SamplingPlan, device: torch.device) -> Iterator[Tensor]:
+    """Initial noise in pieces `(items, frames, 2 * channels)`, without end; items share it.
+
+    Drawn on the CPU and in blocks of one length, so that a seed means the same on every device and
+    with any windows.
+    """
+    generator = torch.Generator().manual_seed(plan.seed)
+    while True:
+        block = torch.randn(1, _BLOCK, 2 * channels, generator=generator) * plan.temperature
+        yield block.expand(items, -1, -1).to(device)
+
+
+def _decode(codec: Codec, latents: SlidingBuffer, mixture: SlidingBuffer) -> Iterator[Tensor]:
+    """Stems from latents and mixture in blocks, equal to those decoded at once."""
+    size, margin = codec.samples_per_frame, codec.stems_margin
+    done = 0
+    while True:
+        available = latents.extend(done + margin + 1)
+        stop = min(done + _BLOCK, available if latents.complete else available - margin)
+        if stop <= done:
+            return
+        left, right = max(0, done - margin), min(available, stop + margin)
+        stems = codec.stems(latents.read(left, right), mixture.read(left * size, right * size))
+        yield stems[..., (done - left) * size : (stop - left) * size]
+        done = stop
+        latents.discard(max(0, done - margin))
+        mixture.discard(max(0, done - margin) * size)
+
+
+def _finish(codec: Codec, mixture: np.ndarray, stems: np.ndarray, sample_format: str) -> np.ndarray:
+    """Both stems `(prompts, 2, channels, samples)` in a sample format."""
+    if not codec.mixture_consistent:
+        return quantise(stems, sample_format)
+    pairs = [complement(mixture, own[0], sample_format) for own in stems]
+    return np.stack([np.stack(pair) for pair in pairs])
+
+
+def _finish_exclusive(
+    codec: Codec, mixture: np.ndarray, stems: np.ndarray, sample_format: str
+) -> np.ndarray:
+    """All targets and the rest of the mixture, each with its residual, in a sample format."""
+    assert codec.mixture_consistent
+    targets, rest = [], mixture
+    for own in stems:
+        # What clips in the rest stays with the target, so that the sum is kept.
+        target, rest = complement(rest, own[0], sample_format)
+        targets.append(target)
+    whole = quantise(mixture, sample_format)
+    return np.stack(
+        [np.stack((own, quantise(whole - own, sample_format))) for own in (*targets, rest)]
+    )

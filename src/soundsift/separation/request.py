@@ -1,0 +1,150 @@
+"""A separation request: model inputs for every prompt, and the sampling plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from soundsift.config import SeparatorConfig
+from soundsift.errors import SoundsiftError
+from soundsift.models.codec import frame_rate
+from soundsift.models.components import ModelComponents
+from soundsift.presets import find_preset
+from soundsift.prompts import Prompt
+from soundsift.separation.codec_input import AnyRecording, codec_waves, latent_frames
+from soundsift.separation.conditioning import PromptInputs
+from soundsift.separation.example_prompt import find_example
+from soundsift.separation.options import Options
+from soundsift.separation.plan import SamplingPlan, make_plan, window_layout
+from soundsift.separation.span_prediction import predict_spans, sound_probabilities
+from soundsift.version import __version__
+
+
+@dataclass(frozen=True)
+class SeparationRequest:
+    """Everything that the pipeline needs to separate a recording.
+
+    Attributes:
+        model: the model, with the codec that the options ask for.
+        prompts: the prompts' inputs.
+        plan: the sampling plan.
+        settings: for each result, everything needed to make it again; of exclusive prompts, those
+            of the rest come last.
+        exclusive: whether the prompts share the mixture.
+    """
+
+    model: ModelComponents
+    prompts: list[PromptInputs]
+    plan: SamplingPlan
+    settings: list[dict[str, Any]]
+    exclusive: bool
+
+
+def make_request(
+    config: SeparatorConfig,
+    model: ModelComponents,
+    recording: AnyRecording,
+    prompts: Sequence[Prompt],
+    options: Options,
+    exclusive: bool = False,
+) -> SeparationRequest:
+    """Check the prompts and options against a recording, and prepare the model's inputs.
+
+    Args:
+        config: the model's.
+        model: the model.
+        recording: the recording.
+        prompts: the sounds to lift out of it.
+        options: how.
+        exclusive: whether the prompts share the mixture.
+
+    Raises:
+        SoundsiftError: a prompt that the recording or the model does not support, or an invalid
+            option.
+    """
+    preset = find_preset(options.preset, config.prediction)
+    for prompt in prompts:
+        prompt.check(recording.duration)
+    seed = int(torch.seed() % 2**31) if options.seed is None else int(options.seed)
+    if exclusive:
+        model = model.exclusive()
+    elif options.consistent:
+        model = model.consistent()
+    rate = frame_rate(model.codec)
+    layout = window_layout(options.windowing, options.window, options.overlap, config, rate)
+    plan = make_plan(preset, seed, layout, crossfade=options.windowing == "chunks")
+    asked = prompts
+    if options.predict_spans:
+        prompts = _with_predicted_spans(model, recording, prompts)
+    inputs = [
+        PromptInputs(
+            prompt,
+            None if prompt.visual is None else _video(config, model, recording, prompt),
+            find_example(model, recording, prompt, layout),
+        )
+        for prompt in prompts
+    ]
+    shared: dict[str, Any] = {
+        "soundsift": __version__,
+        "model": config.name,
+        "input": str(recording.path) if recording.path else None,
+        "preset": options.preset,
+        **{k: v for k, v in asdict(preset).items() if k != "description"},
+        "seed": seed,
+        "consistent": model.codec.mixture_consistent,
+        "windowing": options.windowing,
+        "window": options.window,
+        "overlap": options.overlap,
+        "sharing": [prompt.described() for prompt in asked] if exclusive else [],
+    }
+    settings = [
+        _described(own, rate) | shared | {"spans_predicted": own.prompt is not prompt}
+        for own, prompt in zip(inputs, asked, strict=True)
+    ]
+    if exclusive:
+        texts = [prompt.text for prompt in prompts]
+        settings.append({"text": None, "spans": [], "rest_of": texts} | shared)
+    return SeparationRequest(model, inputs, plan, settings, exclusive)
+
+
+def _with_predicted_spans(
+    model: ModelComponents, recording: AnyRecording, prompts: Sequence[Prompt]
+) -> list[Prompt]:
+    """The prompts, those by text alone with spans where the predictor hears the sound."""
+    phrases = [p.text for p in prompts if p.text is not None and not p.spans]
+    if not phrases:
+        return list(prompts)
+    rows = iter(sound_probabilities(model, codec_waves(model, recording), phrases))
+    return [
+        replace(p, spans=predict_spans(next(rows))) if p.text is not None and not p.spans else p
+        for p in prompts
+    ]
+
+
+def _described(inputs: PromptInputs, rate: float) -> dict[str, Any]:
+    described, example = inputs.prompt.described(), inputs.example
+    if example is not None:
+        described["example"] = [example.start / rate, (example.start + example.length) / rate]
+    return described
+
+
+def _video(
+    config: SeparatorConfig, model: ModelComponents, recording: AnyRecording, prompt: Prompt
+) -> Tensor:
+    """Features of the object in the video, `(latent frames, video_dim)`."""
+    if model.vision_encoder is None:
+        raise SoundsiftError(
+            f"Model {config.name} does not support visual prompts. Use text or spans, or a model "
+            "with a video branch, such as facebook/sam-audio-small."
+        )
+    # Imported here: most separations have no video.
+    from soundsift.video import pair_by_time, video_features
+
+    assert prompt.visual is not None
+    frames = latent_frames(model.codec, recording)
+    pairs = pair_by_time(prompt.visual.frames(recording.path), frames)
+    return video_features(model.vision_encoder(), pairs, frames)
