@@ -200,11 +200,11 @@ def test_progress_and_the_time_left_are_told(client: Client) -> None:
 @pytest.mark.parametrize(
     ("more", "part"),
     [
-        ({"text": None}, "the prompt is empty"),
-        ({"text": "?!"}, "the text prompt '?!' has no word in it"),
-        ({"text": "x" * 201}, "the text prompt has 201 characters"),
+        ({"text": None}, "The prompt is empty"),
+        ({"text": "?!"}, "The text prompt '?!' has no word in it"),
+        ({"text": "x" * 201}, "The text prompt has 201 characters"),
         ({"spans": [[2, 1]]}, "Invalid span 2-1: it ends before"),
-        ({"spans": [[3, 4]]}, "span 3-4 lies outside the recording"),
+        ({"spans": [[3, 4]]}, "Span 3-4 is outside the recording"),
         ({"spans": [[-1, 1]]}, "spans.0.0: input should be greater than or equal to 0."),
         ({"spans": [["a", 1]]}, "spans.0.0: input should be a valid number"),
         ({"spans": [[1]]}, "spans.0.1: field required."),
@@ -232,7 +232,7 @@ def test_bad_requests(client: Client, more: dict[str, object], part: str) -> Non
 @pytest.mark.parametrize(
     ("span", "part"),
     [
-        ([0, 0], "span 0-0 is empty"),
+        ([0, 0], "Invalid span 0-0: it is empty"),
         ([1, 0.5], "Invalid span 1-0.5: it ends before"),
         ([0, True], "boxes.0.span.1: input should be a valid number."),
     ],
