@@ -1,8 +1,8 @@
 """The sound bank: every source file decoded once, and a manifest that says what each clip is.
 
 Decoding (slow, once) is kept apart from captioning (seconds, again whenever a rule changes):
-`decode_package` writes one file of 16-bit samples and an index per package, `write_manifest`
-applies the caption rules and the split to the indexes.
+`decode_source` writes one file of 16-bit samples and an index per source, `write_manifest` applies
+the caption rules and the split to the indexes.
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import av
@@ -24,9 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from soundsift.data.captions import Concept, Rules, load_rules
-from soundsift.data.sources import SourceFile, licence, packages, source_files
-from soundsift.data.split import split_of
+from soundsift.data.sources import SourceFile, source_files, sources
 from soundsift.errors import SoundsiftError
 
 SAMPLE_RATE = 48_000
@@ -52,28 +48,36 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Clip:
-    """One line of the manifest.
+    """A sound of the bank: a line of the manifest, with what concepts.json says of its concept.
 
     Attributes:
-        package, path, licence: where it comes from.
-        concept: canonical caption; `captions` holds every phrasing, `groups` the wider prompts that
-            include it.
+        source: the package or repository it comes from.
+        path: file in the source, `container!member` for a file in a container.
+        licence, author: of this file, as far as the source says.
+        concept: canonical caption.
         kind: one of `captions.KINDS`.
-        split: train, validation or test.
+        groups: wider prompts that include it.
+        captions: every phrasing, the canonical one first.
+        confusable: concepts that sound alike but are not the same: hard negatives.
+        split: `train`, `validation` or `test`; or `stranger-validation` or `stranger-test` where
+            the whole source is kept out of training.
         speaker: what must not be torn apart by the split and is strung together in a scene (a
             voice, a patch, a song).
-        shard, offset, samples: where its 16-bit mono samples lie.
+        shard: file that holds its 16-bit mono samples.
+        offset, samples: where they lie in it, in samples.
         seconds: duration.
         level_db: RMS of its active part in dB full scale.
     """
 
-    package: str
+    source: str
     path: str
     licence: str
+    author: str
     concept: str
     kind: str
     groups: tuple[str, ...]
     captions: tuple[str, ...]
+    confusable: tuple[str, ...]
     split: str
     speaker: str
     shard: str
@@ -84,7 +88,7 @@ class Clip:
 
 
 class Bank:
-    """The clips of one split, with their samples mapped from disk.
+    """The clips of some splits, with their samples mapped from disk.
 
     Raises:
         SoundsiftError: if the folder holds no manifest.
@@ -97,6 +101,10 @@ class Bank:
                 f"{manifest}: no such file; run `soundsift data fetch` and `soundsift data build` "
                 "first."
             )
+        concepts = json.loads((folder / "concepts.json").read_text())
+        for concept in concepts.values():
+            for name in ("groups", "captions", "confusable"):
+                concept[name] = tuple(concept[name])
         wanted = set(splits)
         self.folder = folder
         self.clips: list[Clip] = []
@@ -104,9 +112,7 @@ class Bank:
             for line in lines:
                 entry = json.loads(line)
                 if entry["split"] in wanted:
-                    entry["groups"] = tuple(entry["groups"])
-                    entry["captions"] = tuple(entry["captions"])
-                    self.clips.append(Clip(**entry))
+                    self.clips.append(_clip(entry, concepts[entry["concept"]]))
         self._shards: dict[str, NDArray[np.int16]] = {}
 
     def audio(self, clip: Clip, start: int = 0, most: int | None = None) -> Samples:
@@ -119,53 +125,69 @@ class Bank:
         return raw.astype(np.float32) / 32768.0
 
 
-def build(bank: Path, workers: int = 2) -> Counter[str]:
-    """Decode what is not decoded yet and write the manifest.
+_CLIP_FIELDS = frozenset(field.name for field in fields(Clip))
 
-    Returns:
-        Clips per split.
-    """
-    unpacked = [p for p in packages() if (bank / "packages" / p).exists()]
-    todo = [p for p in unpacked if not (bank / "clips" / f"{p}.json").exists()]
+
+def _clip(entry: dict[str, object], concept: dict[str, object]) -> Clip:
+    own = str(entry.pop("caption", ""))
+    known = {**concept, **entry}
+    captions: tuple[str, ...] = known["captions"]  # type: ignore[assignment]
+    if own and own not in captions:
+        known["captions"] = (captions[0], own, *captions[1:])
+    return Clip(**{name: known[name] for name in _CLIP_FIELDS})  # type: ignore[arg-type]
+
+
+def decode_all(bank: Path, workers: int = 2) -> None:
+    """Decode every fetched source that is not decoded yet."""
     (bank / "clips").mkdir(parents=True, exist_ok=True)
+    todo = [
+        source.name
+        for source in sources().values()
+        if source.folder(bank).exists() and not index_file(bank, source.name).exists()
+    ]
     with ProcessPoolExecutor(max_workers=workers) as pool:
-        jobs = pool.map(decode_package, [bank] * len(todo), todo)
-        for _ in tqdm(jobs, total=len(todo), desc="decoding", unit="package"):
+        jobs = pool.map(decode_source, [bank] * len(todo), todo)
+        for _ in tqdm(jobs, total=len(todo), desc="decoding", unit="source"):
             pass
-    return write_manifest(bank, load_rules())
 
 
-def decode_package(bank: Path, package: str) -> int:
-    """Decode a package into `clips/PACKAGE.i16` and `clips/PACKAGE.json`.
+def index_file(bank: Path, source: str) -> Path:
+    """The index of a source's decoded clips."""
+    return bank / "clips" / f"{source.replace('/', '+')}.json"
+
+
+def decode_source(bank: Path, source: str) -> int:
+    """Decode a source into `clips/SOURCE.i16` and `clips/SOURCE.json`.
 
     Files that do not decode are left out.
 
     Returns:
         The number of clips written.
     """
-    shard = f"{package}.i16"
+    index = index_file(bank, source)
+    shard = index.stem + ".i16"
     entries = []
     offset = 0
     partial = bank / "clips" / (shard + ".partial")
     with partial.open("wb") as out:
-        for source in source_files(bank, package):
+        for file in source_files(bank, source):
             try:
-                wave = decode(source)
+                wave = decode(file)
             except _UNREADABLE:
                 continue
             if wave is None:
                 continue
             data = np.round(wave * 32767.0).astype(np.int16)
             out.write(data.tobytes())
-            entries.append(index_entry(source.path, shard, offset, wave, data))
+            entries.append(index_entry(file.path, shard, offset, wave, data))
             offset += len(data)
     partial.rename(bank / "clips" / shard)
-    write_index(bank / "clips" / f"{package}.json", entries)
+    write_index(index, entries)
     return len(entries)
 
 
 def write_index(file: Path, entries: list[dict[str, object]]) -> None:
-    """Write an index atomically: once it is there, its package counts as decoded."""
+    """Write an index atomically: once it is there, its source counts as decoded."""
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps(entries))
     partial.replace(file)
@@ -174,7 +196,7 @@ def write_index(file: Path, entries: list[dict[str, object]]) -> None:
 def index_entry(
     path: str, shard: str, offset: int, wave: Samples, data: NDArray[np.int16]
 ) -> dict[str, object]:
-    """What the index keeps of a decoded clip; the digest finds the same sound in two packages."""
+    """What the index keeps of a decoded clip; the digest finds the same sound in two sources."""
     return {
         "path": path,
         "shard": shard,
@@ -234,57 +256,3 @@ def active_level_db(wave: Samples) -> float:
     power = np.square(padded, dtype=np.float64).mean(axis=1)
     active = power[power >= power.max() * 10 ** (-_ACTIVE_DB / 10)]
     return float(10 * np.log10(active.mean() + 1e-12))
-
-
-def write_manifest(bank: Path, rules: Rules) -> Counter[str]:
-    """Caption and split every decoded clip; of sounds that occur more than once, the first is kept.
-
-    Returns:
-        Clips per split.
-    """
-    counts: Counter[str] = Counter()
-    seen: set[str] = set()
-    partial = bank / "manifest.jsonl.partial"
-    with partial.open("w") as out:
-        for index in sorted((bank / "clips").glob("*.json")):
-            package = index.stem
-            terms = licence(bank, package.removesuffix(".rendered"))
-            for entry in json.loads(index.read_text()):
-                concept = _concept(rules, package, entry)
-                if concept is None or entry["digest"] in seen:
-                    continue
-                seen.add(entry["digest"])
-                clip = _clip(package.removesuffix(".rendered"), terms, entry, concept)
-                counts[clip.split] += 1
-                out.write(json.dumps(asdict(clip)) + "\n")
-    partial.rename(bank / "manifest.jsonl")
-    logging.getLogger(__name__).info("manifest: %s", dict(counts))
-    return counts
-
-
-def _concept(rules: Rules, package: str, entry: dict[str, object]) -> Concept | None:
-    # Rendered stems carry their concept; recorded files get theirs from the rules.
-    if "concept" in entry:
-        return rules.concepts[str(entry["concept"])]
-    return rules.concept(package, str(entry["path"]))
-
-
-def _clip(package: str, terms: str, entry: dict[str, object], concept: Concept) -> Clip:
-    split, speaker = split_of(package, str(entry["path"]), concept.kind)
-    return Clip(
-        package=package,
-        path=str(entry["path"]),
-        # Procedural sound states its licence in its index.
-        licence=str(entry.get("licence", terms)),
-        concept=concept.name,
-        kind=concept.kind,
-        groups=concept.groups,
-        captions=concept.captions,
-        split=split,
-        speaker=speaker,
-        shard=str(entry["shard"]),
-        offset=int(str(entry["offset"])),
-        samples=int(str(entry["samples"])),
-        seconds=float(str(entry["seconds"])),
-        level_db=float(str(entry["level_db"])),
-    )
