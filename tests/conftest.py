@@ -53,7 +53,7 @@ def bank_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 shard.write(data.tobytes())
                 split = ("train", "train", "train", "train", "validation", "validation")
                 clip = {
-                    "package": "tiny",
+                    "source": "tiny",
                     "path": f"{name}/{number}.wav",
                     "licence": "CC0-1.0",
                     "concept": name,

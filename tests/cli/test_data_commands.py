@@ -5,29 +5,31 @@ from collections import Counter
 
 from soundsift.cli import data
 from soundsift.data import bank as sounds
-from soundsift.data import render, sources
+from soundsift.data import fetch as fetching
+from soundsift.data import manifest, render, sources
 from soundsift.data.procedural import render as procedural
 
 
 def test_fetch(run, tmp_path, monkeypatch):
     asked = []
 
-    def fetch(bank, names):
-        asked.extend(names)
-        (bank / "packages" / names[0]).mkdir(parents=True)
+    def fetch(bank, names, mirror):
+        asked.extend([*names, mirror])
+        return names[:1]
 
-    monkeypatch.setattr(sources, "fetch", fetch)
-    result = run("data", "fetch", "--bank", tmp_path, "--package", "stk", "--package", "flite")
+    monkeypatch.setattr(fetching, "fetch", fetch)
+    command = ("data", "fetch", "--bank", tmp_path, "--mirror", tmp_path / "copies")
+    result = run(*command, "--package", "stk", "--package", "flite")
     assert result.exit_code == 0, result.stderr
-    assert asked == ["stk", "flite"]
-    assert result.stdout == f"1 of 2 packages are unpacked in {tmp_path / 'packages'}.\n"
+    assert asked == ["stk", "flite", tmp_path / "copies"]
+    assert result.stdout == f"1 of 2 sources are unpacked in {tmp_path}.\n"
 
 
 def test_fetch_takes_every_package_unless_told(run, tmp_path, monkeypatch, one_sentence):
     asked = []
-    monkeypatch.setattr(sources, "fetch", lambda bank, names: asked.extend(names))
+    monkeypatch.setattr(fetching, "fetch", lambda bank, names, mirror: asked.extend(names))
     one_sentence(run("data", "fetch", "--bank", tmp_path), "nothing could be downloaded")
-    assert asked == list(sources.packages())
+    assert asked == list(sources.sources())
 
 
 def test_fetch_refuses_strangers(run, tmp_path, one_sentence):
@@ -37,10 +39,10 @@ def test_fetch_refuses_strangers(run, tmp_path, one_sentence):
 
 
 def test_fetch_of_a_damaged_package(run, tmp_path, monkeypatch, one_sentence):
-    def fetch(bank, names):
+    def fetch(bank, names, mirror):
         raise subprocess.CalledProcessError(2, ["dpkg-deb", "-x", "stk.deb", "stk.partial"])
 
-    monkeypatch.setattr(sources, "fetch", fetch)
+    monkeypatch.setattr(fetching, "fetch", fetch)
     one_sentence(run("data", "fetch", "--bank", tmp_path, "--package", "stk"), "stk.deb")
 
 
@@ -58,17 +60,21 @@ def test_build_renders_before_it_writes_the_manifest(run, tmp_path, monkeypatch)
     monkeypatch.setattr(
         procedural, "render_all", lambda bank, workers: order.append(("generate", workers)) or 7
     )
-    counts = Counter(train=10, validation=1, test=2)
+    counts = Counter({"train": 10, "validation": 1, "test": 2, "stranger-test": 3})
     monkeypatch.setattr(
-        sounds, "build", lambda bank, workers: order.append(("build", workers)) or counts
+        sounds, "decode_all", lambda bank, workers: order.append(("decode", workers))
+    )
+    monkeypatch.setattr(
+        manifest, "write_manifest", lambda bank, rules: order.append(("write", 0)) or counts
     )
     result = run("data", "build", "--bank", tmp_path, "--workers", 1)
     assert result.exit_code == 0, result.stderr
-    assert order == [("render", 1), ("generate", 1), ("build", 1)]
+    assert order == [("render", 1), ("generate", 1), ("decode", 1), ("write", 0)]
     assert result.stdout.splitlines() == [
         "Played 3 new instrument stems.",
         "Generated 7 clips of procedural sound.",
-        f"13 clips (10 train, 1 validation, 2 test) in {tmp_path / 'manifest.jsonl'}.",
+        "16 clips (10 train, 1 validation, 2 test, 0 stranger-validation, 3 stranger-test) in "
+        f"{tmp_path / 'manifest.jsonl'}.",
     ]
 
 
@@ -97,5 +103,6 @@ def test_help_says_what_fetch_downloads():
     import yaml
 
     listed = yaml.safe_load((resources.files("soundsift.data") / "sources.yaml").read_text())
-    gigabytes = sum(entry["megabytes"] for entry in listed.values()) / 1000
+    sizes = [entry["megabytes"] for entries in listed.values() for entry in entries.values()]
+    gigabytes = sum(sizes) / 1000
     assert f"about {gigabytes:.0f} GB" in data.fetch.__annotations__["package"]

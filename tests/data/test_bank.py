@@ -17,12 +17,13 @@ from soundsift.data.bank import (
     SAMPLE_RATE,
     Bank,
     active_level_db,
-    build,
     condition,
-    decode_package,
-    write_manifest,
+    decode_all,
+    decode_source,
 )
 from soundsift.data.captions import Concept, Rules
+from soundsift.data.manifest import write_manifest
+from soundsift.data.split import SPLITS
 from soundsift.errors import SoundsiftError
 
 
@@ -88,7 +89,9 @@ def folder(tmp_path: Path) -> Path:
 
 RULES = Rules(
     concepts={
-        "dog barking": Concept("dog barking", "effect", ("animal",), ("a dog",)),
+        "dog barking": Concept(
+            "dog barking", "effect", ("animal",), ("a dog",), ("cat meowing", "fox")
+        ),
         "cat meowing": Concept("cat meowing", "effect", ("animal",)),
         "cow mooing": Concept("cow mooing", "effect", ("animal",)),
     },
@@ -107,7 +110,7 @@ def manifest(folder: Path) -> dict[str, dict[str, object]]:
 @pytest.fixture
 def built(folder: Path) -> Path:
     for package in ("openttd-opensfx", "zoo"):
-        decode_package(folder, package)
+        decode_source(folder, package)
     write_manifest(folder, RULES)
     return folder
 
@@ -123,7 +126,7 @@ def test_what_decodes_and_has_a_caption_is_in_the_manifest_once(built: Path) -> 
 
 
 def test_decoding_counts_what_it_kept(folder: Path) -> None:
-    kept = decode_package(folder, "zoo")
+    kept = decode_source(folder, "zoo")
     index = json.loads((folder / "clips/zoo.json").read_text())
     assert kept == len(index) == 6  # copies and uncaptioned files are for the manifest to drop
     assert not list((folder / "clips").glob("*.partial"))
@@ -151,9 +154,11 @@ def test_clips_have_their_duration_and_level(
 def test_clips_carry_licence_caption_and_origin(built: Path) -> None:
     entry = manifest(built)["dog-stereo.wav"]
     assert entry["licence"] == "CC0-1.0"
-    assert entry["package"] == "zoo"
-    assert entry["captions"] == ["dog barking", "a dog"]
-    assert entry["groups"] == ["animal"]
+    assert entry["source"] == "zoo"
+    clip = next(c for c in Bank(built, SPLITS).clips if c.path == "dog-stereo.wav")
+    assert clip.captions == ("dog barking", "a dog")
+    assert clip.groups == ("animal",)
+    assert clip.confusable == ("cat meowing",)  # of those named, what the bank holds
     other = manifest(built)["second dog.wav"]
     assert other["licence"] == "see its copyright file"
 
@@ -187,12 +192,12 @@ def test_building_decodes_once_and_captions_anew(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bank_module, "ProcessPoolExecutor", ThreadPoolExecutor)
-    monkeypatch.setattr(bank_module, "load_rules", lambda: RULES)
-    assert build(folder, workers=1).total() == 2  # the zoo is no package of ours
+    decode_all(folder, workers=1)
+    assert write_manifest(folder, RULES).total() == 2  # the zoo is no source of ours
     index = folder / "clips" / "openttd-opensfx.json"
     before = index.stat().st_mtime_ns
-    monkeypatch.setattr(bank_module, "load_rules", lambda: Rules())
-    assert build(folder, workers=1).total() == 0
+    decode_all(folder, workers=1)
+    assert write_manifest(folder, Rules()).total() == 0
     assert index.stat().st_mtime_ns == before
 
 
@@ -200,13 +205,13 @@ def test_telephone_prompts_without_a_header_are_decoded(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     put(tmp_path / "packages/phone/hello.g722", rng.bytes(8000))  # 64 kbit/s: one second
     (tmp_path / "clips").mkdir()
-    assert decode_package(tmp_path, "phone") == 1
+    assert decode_source(tmp_path, "phone") == 1
     [entry] = json.loads((tmp_path / "clips/phone.json").read_text())
     assert entry["seconds"] == pytest.approx(1.0, abs=0.02)
 
 
 def test_rendered_stems_bring_their_own_concept(folder: Path) -> None:
-    decode_package(folder, "zoo")
+    decode_source(folder, "zoo")
     index = folder / "clips/zoo.json"
     [entry, *_] = json.loads(index.read_text())
     rendered = entry | {"path": "program 000/phrase 000", "concept": "cow mooing"}
@@ -214,7 +219,7 @@ def test_rendered_stems_bring_their_own_concept(folder: Path) -> None:
     index.unlink()
     write_manifest(folder, RULES)
     [(path, clip)] = manifest(folder).items()
-    assert (path, clip["package"], clip["concept"], clip["licence"]) == (
+    assert (path, clip["source"], clip["concept"], clip["licence"]) == (
         "program 000/phrase 000", "zoo", "cow mooing", "CC0-1.0",
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ import pytest
 from soundsift.data import render
 from soundsift.data.captions import Concept, Rules
 from soundsift.data.render import FONTS, Font, plan, render_all
+from soundsift.data.sources import sources
 
 RULES = Rules(
     concepts={n: Concept(n, "instrument") for n in ("piano", "violin", "snare", "drum beat")},
@@ -103,9 +104,32 @@ def test_rendering_writes_what_sounds_and_only_once(
 
 
 def test_the_fonts_for_testing_share_no_samples_with_the_font_for_training() -> None:
-    training, *testing = FONTS
-    assert training.package == "fluid-soundfont-gm"
-    for font in testing:
-        assert font.only is not None or font.without
-    assert not testing[0].plays(None)
-    assert not any(font.plays(46) for font in testing)
+    fonts = {font.package: font for font in FONTS}
+    assert next(iter(fonts)) == "fluid-soundfont-gm"
+    musescore, freepats = fonts["musescore-general-soundfont"], fonts["freepats"]
+    assert musescore.only is not None
+    assert not musescore.plays(None)
+    assert not any(font.plays(46) for font in (musescore, freepats))  # the harp is in all three
+    assert sources()["timgm6mb-soundfont"].stranger == "test"  # nothing in common: plays all
+
+
+def test_a_second_soundfont_plays_every_second_stem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = []
+
+    def player(file: Path, program: int | None, *rest: object) -> object:
+        played.append((file.name, program, rest[-1]))
+        return np.sin(np.arange(9600, dtype=np.float32))
+
+    monkeypatch.setattr(render, "ProcessPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr(render, "load_rules", lambda: RULES)
+    monkeypatch.setattr(render.midi, "render", player)
+    only = frozenset({None})
+    kits = Font("kits", "a.sf2", 1, 0, only=only, second_file="b.sf2", drum_preset=(0, 3))
+    monkeypatch.setattr(render, "FONTS", (kits,))
+    (tmp_path / "packages/kits").mkdir(parents=True)
+    (tmp_path / "packages/kits/a.sf2").touch()
+    assert render_all(tmp_path, workers=1) == len(played) == 2 + 4  # a drum and the kit
+    assert Counter(name for name, _, _ in played) == {"a.sf2": 3, "b.sf2": 3}
+    assert {(program, preset) for _, program, preset in played} == {(None, (0, 3))}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from soundsift.data.sources import fetch, licence, packages, source_files
+from soundsift.data.fetch import fetch
+from soundsift.data.sources import git_files, licence, source_files, sources
 from soundsift.errors import SoundsiftError
 
 
@@ -53,7 +54,7 @@ def test_sound_files_are_found_in_folders_and_archives_in_a_stable_order(tmp_pat
         "more.zip!z.ogg": b"last",
     }
     assert [f.path for f in found] == [f.path for f in source_files(tmp_path, "khangman")]
-    assert all(f.package == "khangman" for f in found)
+    assert all(f.source == "khangman" for f in found)
 
 
 def test_openttds_container_is_taken_apart(tmp_path: Path) -> None:
@@ -115,10 +116,38 @@ def test_fetching_unpacks_keeps_what_is_there_and_names_what_will_not_download(
     assert "khangman_1_all.deb" in (fresh / "from").read_text()
     assert kept.read_bytes() == b"earlier"
     assert sorted(f.name for f in (bank / "packages").iterdir()) == ["kapman", "khangman"]
-    assert "gltron" in capsys.readouterr().out
+    assert "gltron" in capsys.readouterr().err
 
 
-def test_the_list_names_what_the_packages_hold() -> None:
-    known = packages()
-    assert known["fillets-ng-data-nl"].startswith("speech")
-    assert all(isinstance(holds, str) and holds for holds in known.values())
+def test_the_list_names_what_the_sources_hold_and_where_they_come_from() -> None:
+    known = sources()
+    assert known["fillets-ng-data-nl"].holds.startswith("speech")
+    assert {source.origin for source in known.values()} == {"debian", "pypi", "git"}
+    for source in known.values():
+        assert source.holds
+        assert bool(source.version) == (source.origin != "debian"), source.name
+        if source.origin == "git":
+            assert len(source.version) == 40
+
+
+def test_strangers_are_of_every_origin_and_of_both_roles() -> None:
+    roles = {(source.origin, source.stranger) for source in sources().values()}
+    assert {("debian", "test"), ("pypi", "test"), ("git", "test"), ("git", "validation")} <= roles
+
+
+def test_every_file_of_a_repository_states_its_licence() -> None:
+    repositories = {name for name, source in sources().items() if source.origin == "git"}
+    assert git_files().keys() == repositories
+    for name, files in git_files().items():
+        for file in files.values():
+            assert file.licence and file.caption, (name, file.path)
+
+
+def test_of_a_repository_the_listed_files_are_taken(tmp_path: Path) -> None:
+    name = "librosa/data"
+    path, listed = next(iter(git_files()[name].items()))
+    root = tmp_path / "repositories/librosa+data"
+    put(root / path, b"sound")
+    put(root / "another.ogg", b"sound")
+    assert [f.path for f in source_files(tmp_path, name)] == [path]
+    assert licence(tmp_path, name, path) == listed.licence

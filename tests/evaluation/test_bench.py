@@ -49,7 +49,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
             lines.append(
                 json.dumps(
                     {
-                        "package": "made-up",
+                        "source": "made-up",
                         "path": f"{split}/{concept}/{len(waves)}.wav",
                         "licence": "CC0",
                         "concept": concept,
@@ -144,7 +144,7 @@ def test_a_listing_says_where_every_sound_is_from(bank: Path) -> None:
     described = Benchmark(bank, "familiar").scene(4).describe()
     assert len(described["sources"]) == 3
     for source in described["sources"]:
-        assert {"package", "path", "licence", "concept", "scene_level_db", "spans"} <= source.keys()
+        assert {"source", "path", "licence", "concept", "scene_level_db", "spans"} <= source.keys()
         assert -34 <= source["scene_level_db"] <= -18
     json.dumps(described, allow_nan=False)
 

@@ -22,7 +22,7 @@ def write_bank(folder: Path, clips: int) -> Path:
         for number, split in enumerate(["validation"] * clips + ["train"]):
             wave = band(rng, low, high, seconds)
             entry = {
-                "package": "made-up",
+                "source": "made-up",
                 "path": f"{split}/{concept}/{number}.wav",
                 "licence": "CC0",
                 "concept": concept,

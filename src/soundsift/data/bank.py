@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -72,12 +73,10 @@ class Clip:
     source: str
     path: str
     licence: str
-    author: str
     concept: str
     kind: str
     groups: tuple[str, ...]
     captions: tuple[str, ...]
-    confusable: tuple[str, ...]
     split: str
     speaker: str
     shard: str
@@ -85,6 +84,8 @@ class Clip:
     samples: int
     seconds: float
     level_db: float
+    author: str = ""
+    confusable: tuple[str, ...] = ()
 
 
 class Bank:
@@ -101,10 +102,8 @@ class Bank:
                 f"{manifest}: no such file; run `soundsift data fetch` and `soundsift data build` "
                 "first."
             )
-        concepts = json.loads((folder / "concepts.json").read_text())
-        for concept in concepts.values():
-            for name in ("groups", "captions", "confusable"):
-                concept[name] = tuple(concept[name])
+        shared = folder / "concepts.json"
+        concepts = json.loads(shared.read_text()) if shared.exists() else {}
         wanted = set(splits)
         self.folder = folder
         self.clips: list[Clip] = []
@@ -112,7 +111,7 @@ class Bank:
             for line in lines:
                 entry = json.loads(line)
                 if entry["split"] in wanted:
-                    self.clips.append(_clip(entry, concepts[entry["concept"]]))
+                    self.clips.append(_clip(entry, concepts.get(entry["concept"], {})))
         self._shards: dict[str, NDArray[np.int16]] = {}
 
     def audio(self, clip: Clip, start: int = 0, most: int | None = None) -> Samples:
@@ -126,15 +125,18 @@ class Bank:
 
 
 _CLIP_FIELDS = frozenset(field.name for field in fields(Clip))
+_TUPLES = ("groups", "captions", "confusable")
 
 
-def _clip(entry: dict[str, object], concept: dict[str, object]) -> Clip:
-    own = str(entry.pop("caption", ""))
+def _clip(entry: dict[str, Any], concept: dict[str, Any]) -> Clip:
+    """A line of the manifest, completed by what is true of its concept."""
     known = {**concept, **entry}
-    captions: tuple[str, ...] = known["captions"]  # type: ignore[assignment]
-    if own and own not in captions:
-        known["captions"] = (captions[0], own, *captions[1:])
-    return Clip(**{name: known[name] for name in _CLIP_FIELDS})  # type: ignore[arg-type]
+    for name in _TUPLES:
+        known[name] = tuple(known.get(name, ()))
+    own = known.get("caption")
+    if own and own not in known["captions"]:
+        known["captions"] = (known["captions"][0], own, *known["captions"][1:])
+    return Clip(**{name: value for name, value in known.items() if name in _CLIP_FIELDS})
 
 
 def decode_all(bank: Path, workers: int = 2) -> None:

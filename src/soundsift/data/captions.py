@@ -17,7 +17,7 @@ KINDS = ("speech", "singing", "music", "instrument", "effect", "ambience")
 #: Groups that a prompt may name as a whole ("all animals"), with the words users have for them.
 GROUPS: dict[str, tuple[str, ...]] = {
     "speech": ("speech", "someone talking", "people talking", "voice", "spoken words",
-               "a person speaking", "talking", "human speech", "the voice", "dialogue", "the talking"),
+               "a person speaking", "talking", "human speech", "the voice", "dialogue"),
     "voice": ("human voice sounds", "vocal sounds", "sounds made with the mouth", "human sounds"),
     "singing": ("singing", "someone singing", "vocals", "singing voice", "the vocals", "the singer",
                 "lead vocals", "a voice singing"),
@@ -34,8 +34,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "bass": ("bass", "bass line", "bass guitar", "the bass", "the bass player"),
     "synth": ("synthesizer", "synth", "electronic synthesizer sound", "synthesiser", "the synth"),
     "bell": ("bells", "bell ringing", "a bell", "something ringing like a bell"),
-    "animal": ("animals", "all animals", "animal sounds", "an animal", "the animal", "animal noises",
-               "creatures"),
+    "animal": ("animals", "all animals", "animal sounds", "an animal", "the animal",
+               "animal noises", "creatures"),
     "bird": ("birds", "bird sounds", "a bird", "birdsong", "the bird", "bird calls"),
     "insect": ("insects", "insect sounds", "bugs", "an insect"),
     "weapon": ("weapons", "fighting with weapons", "weapon sounds", "a fight", "combat"),

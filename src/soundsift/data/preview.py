@@ -107,7 +107,7 @@ def _record(scene: Scene, query: Query, names: list[str]) -> dict[str, Any]:
             "captions": source.clip.captions,
             "groups": source.clip.groups,
             "kind": source.clip.kind,
-            "package": source.clip.package,
+            "source": source.clip.source,
             "path": source.clip.path,
             "licence": source.clip.licence,
         }

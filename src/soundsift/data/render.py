@@ -32,15 +32,19 @@ class Font:
         file: its soundfont or Timidity configuration, below the package's root.
         stems: composed phrases per program; a drum note gets a third as many, the kit four times.
         excerpts: most phrases per program taken from MIDI files.
-        only, without: programs to keep to or to leave out; with `only`, no drums.
+        only, without: programs to keep to or to leave out (None: the drums).
+        second_file: another soundfont of the package, which plays every second stem.
+        drum_preset: bank and number of the drums, where they are not in the usual place.
     """
 
     package: str
     file: str
     stems: int
     excerpts: int
-    only: frozenset[int] | None = None
-    without: frozenset[int] = frozenset()
+    only: frozenset[int | None] | None = None
+    without: frozenset[int | None] = frozenset()
+    second_file: str = ""
+    drum_preset: tuple[int, int] | None = None
 
     def plays(self, program: int | None) -> bool:
         """Whether this font is used for a program (None: the drums)."""
@@ -62,6 +66,17 @@ FONTS = (
         only=_OWN_TO_MUSESCORE,
     ),
     Font("freepats", "etc/timidity/freepats.cfg", 4, 2, without=frozenset({46})),
+    # No sample of it occurs in FluidR3, by comparison of the samples themselves.
+    Font("timgm6mb-soundfont", "usr/share/sounds/sf2/TimGM6mb.sf2", 4, 2),
+    Font(
+        "avldrums.lv2-soundfont",
+        "usr/share/sounds/sf2/Black_Pearl_4_LV2.sf2",
+        24,
+        0,
+        only=frozenset({None}),
+        second_file="usr/share/sounds/sf2/Red_Zeppelin_4_LV2.sf2",
+        drum_preset=(0, 0),
+    ),
 )
 
 
@@ -88,7 +103,7 @@ def render_all(bank: Path, workers: int = 2) -> int:
         index = bank / "clips" / f"{font.package}.rendered.json"
         if file.exists() and not index.exists():
             stems = list(plan(font, rules, bank, np.random.default_rng(number)))
-            written += _render_font(bank, font, file, stems, index, workers)
+            written += _render_font(bank, font, stems, index, workers)
     return written
 
 
@@ -124,9 +139,10 @@ def plan(font: Font, rules: Rules, bank: Path, rng: np.random.Generator) -> Iter
                 yield Stem(f"{label}/{file.stem} {channel:02d}", name, number, notes)
 
 
-def _render_font(
-    bank: Path, font: Font, file: Path, stems: list[Stem], index: Path, workers: int
-) -> int:
+def _render_font(bank: Path, font: Font, stems: list[Stem], index: Path, workers: int) -> int:
+    root = bank / "packages" / font.package
+    files = [root / name for name in (font.file, font.second_file) if name]
+    jobs = [(files[number % len(files)], stem) for number, stem in enumerate(stems)]
     shard = f"{font.package}.rendered.i16"
     entries, offset = [], 0
     (bank / "clips").mkdir(parents=True, exist_ok=True)
@@ -134,7 +150,7 @@ def _render_font(
         ProcessPoolExecutor(max_workers=workers) as pool,
         (bank / "clips" / shard).open("wb") as out,
     ):
-        waves = pool.map(partial(_render_stem, file), stems, chunksize=8)
+        waves = pool.map(partial(_render_stem, font.drum_preset), jobs, chunksize=8)
         for stem, wave in tqdm(
             zip(stems, waves, strict=True), total=len(stems), desc=f"playing {font.package}"
         ):
@@ -150,9 +166,12 @@ def _render_font(
     return len(entries)
 
 
-def _render_stem(file: Path, stem: Stem) -> midi.Audio | None:
-    player = gus.render if file.suffix == ".cfg" else midi.render
+def _render_stem(drum_preset: tuple[int, int] | None, job: tuple[Path, Stem]) -> midi.Audio | None:
+    file, stem = job
     try:
-        return player(file, stem.program, stem.notes, _SECONDS, SAMPLE_RATE)
+        if file.suffix == ".cfg":
+            return gus.render(file, stem.program, stem.notes, _SECONDS, SAMPLE_RATE)
+        preset = drum_preset if stem.program is None else None
+        return midi.render(file, stem.program, stem.notes, _SECONDS, SAMPLE_RATE, preset)
     except ValueError:  # the font has no such patch
         return None

@@ -104,10 +104,10 @@ def git_files() -> dict[str, dict[str, GitFile]]:
     """The files we use of each git repository, by path."""
     table = resources.files("soundsift.data") / "git_files.tsv"
     found: dict[str, dict[str, GitFile]] = {}
-    with table.open(newline="") as lines:
-        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
-            repository = row.pop("repository")
-            found.setdefault(repository, {})[row["path"]] = GitFile(**row)
+    lines = table.read_text().splitlines()
+    for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+        repository = row.pop("repository")
+        found.setdefault(repository, {})[row["path"]] = GitFile(**row)
     return found
 
 
@@ -126,6 +126,8 @@ def source_files(bank: Path, name: str) -> Iterator[SourceFile]:
         path = file.relative_to(root).as_posix()
         if file.suffix.lower() in AUDIO_ENDINGS:
             yield SourceFile(name, path, file)
+        elif file.suffix == ".cat" and name != "openttd-opensfx":
+            continue  # other programs' .cat files are something else
         elif is_container(file):
             for member in members(file):
                 yield SourceFile(name, f"{path}!{member}", file, member)

@@ -271,7 +271,7 @@ def digest(scenes: Iterable[dict[str, Any]]) -> str:
     """
     lines = []
     for scene in scenes:
-        clips = [[s["package"], s["path"], s["concept"]] for s in scene["sources"]]
+        clips = [[s["source"], s["path"], s["concept"]] for s in scene["sources"]]
         asked = [scene[k] for k in ("number", "text", "paraphrase", "spans", "other", "absent")]
         lines.append(json.dumps([clips, asked], ensure_ascii=False))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -287,7 +287,7 @@ def _fit(scene: Scene) -> bool:
 
 def _describe(source: Source) -> dict[str, Any]:
     clip = asdict(source.clip)
-    kept = ("package", "path", "licence", "concept", "kind", "speaker", "offset", "samples")
+    kept = ("source", "path", "licence", "concept", "kind", "speaker", "offset", "samples")
     energy = float(np.square(source.wave, dtype=np.float64).mean())
     return {name: clip[name] for name in kept} | {
         "clip_level_db": source.clip.level_db,

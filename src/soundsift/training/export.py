@@ -58,20 +58,20 @@ def released_weights(config: TrainingConfig) -> dict[str, Tensor]:
 
 
 def provenance(clips: list[Clip]) -> str:
-    """A Markdown table: every package, its clips and hours per use, its licences."""
+    """A Markdown table: every source, its clips and hours per use, its licences."""
     rows: dict[str, dict[str, list[Clip]]] = defaultdict(lambda: defaultdict(list))
     for clip in clips:
-        rows[clip.package][clip.split].append(clip)
+        rows[clip.source][clip.split].append(clip)
     lines = [
-        "| package | train clips | train hours | validation clips | test clips | licences |",
+        "| source | train clips | train hours | validation clips | test clips | licences |",
         "|---|--:|--:|--:|--:|---|",
     ]
-    for package, splits in sorted(rows.items()):
+    for source, splits in sorted(rows.items()):
         hours = sum(clip.seconds for clip in splits["train"]) / 3600
         terms = next(clip.licence for part in splits.values() for clip in part)
         counts = [len(splits[name]) for name in ("train", "validation", "test")]
         lines.append(
-            f"| {package} | {counts[0]} | {hours:.2f} | {counts[1]} | {counts[2]} | {terms} |"
+            f"| {source} | {counts[0]} | {hours:.2f} | {counts[1]} | {counts[2]} | {terms} |"
         )
     return "\n".join(lines) + "\n"
 

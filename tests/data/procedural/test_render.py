@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundsift.data.bank import Bank, write_manifest
+from soundsift.data.bank import Bank
 from soundsift.data.captions import load_rules
+from soundsift.data.manifest import write_manifest
 from soundsift.data.procedural import render as rendering
 from soundsift.data.procedural.render import render, render_all
 from soundsift.data.procedural.table import SOUNDS
@@ -27,7 +28,7 @@ def test_clips_go_into_the_manifest_for_training_alone(bank: Path) -> None:
     assert dict(counts) == {"train": 2 * len(FEW)}
     clips = Bank(bank).clips
     assert {clip.concept for clip in clips} == {SOUNDS[name].concept for name in FEW}
-    assert {clip.package for clip in clips} == {"procedural"}
+    assert {clip.source for clip in clips} == {"procedural"}
     assert all(clip.licence.startswith("CC0-1.0") for clip in clips)
     assert len({clip.speaker for clip in clips}) == len(clips)
 
