@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundsift.audio import read
+from soundsift.audio import examine, read
 from soundsift.audio.wave_header import PatchedFile, with_plain_header
+from soundsift.errors import SoundsiftError
 
 RATE = 48_000
 GUID = bytes.fromhex("000000001000800000aa00389b71")
@@ -63,6 +64,30 @@ def test_valid_bits_in_32(tmp_path: Path, form, channels: int, bits: int, valid:
     assert recording.sample_rate == RATE
     np.testing.assert_array_equal(recording.samples, (expected / 2**31).T.astype(np.float32))
     assert recording.sample_format == ("f32" if valid == 31 else "s24")
+
+
+@pytest.mark.parametrize(
+    ("valid", "size"),
+    [(24, 4), (20, 4), (16, 4), (8, 4), (32, 4), (20, 3), (24, 3), (16, 3), (12, 2), (16, 2)],
+)
+@pytest.mark.parametrize(("channels", "mask"), [(1, 4), (2, 3), (6, 0x3F)])
+def test_any_number_of_bits(
+    tmp_path: Path, valid: int, size: int, channels: int, mask: int
+) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(-(2 ** (valid - 1)), 2 ** (valid - 1), (4000, channels))
+    wide = (values << (8 * size - valid)).astype("<i4")
+    data = wide.view(np.uint8).reshape(-1, 4)[:, :size].tobytes()
+    path = tmp_path / "a.wav"
+    path.write_bytes(riff(extensible(channels, 8 * size, 8 * size, valid, mask), data))
+    recording = read(path)
+    assert np.array_equal(recording.samples, (values.T / 2 ** (valid - 1)).astype(np.float32))
+    assert recording.layout == {1: "mono", 2: "stereo", 6: "5.1"}[channels]
+    assert recording.sample_format == ("f32" if valid == 32 else "s16" if size == 2 else "s24")
+    assert examine(path).length == 4000
+    path.write_bytes(path.read_bytes()[: -2000 * channels * size])
+    with pytest.raises(SoundsiftError, match=r"truncated.*promises 0\.08 s"):
+        read(path)
 
 
 def test_20_valid_bits_in_24(tmp_path: Path) -> None:

@@ -31,7 +31,6 @@ from soundsift.audio.stated_length import (
 )
 from soundsift.audio.timeline import Timeline, TimestampError
 from soundsift.audio.tracks import codec_name, seconds
-from soundsift.audio.wav_padding import has_padded_samples
 from soundsift.errors import SoundsiftError
 
 #: Sample rates and numbers of channels that are read, and the longest recording in seconds.
@@ -148,9 +147,6 @@ class Decoding:
                     layout = stream.codec_context.layout
                     yield from self._vorbis(vorbis, layout)
                     return
-        if container.format.name == "wav" and has_padded_samples(self.path):
-            yield from self._wide_integers(container, stream.codec_context.layout)
-            return
         settled = settle_layout(self.path, container, stream)
         if settled is not None:
             self.layout, self._order = settled
@@ -270,16 +266,6 @@ class Decoding:
             frame.sample_rate = int(file.samplerate)
             yield from self._place(frame, timeline)
         yield from self._finish_converter()
-
-    def _wide_integers(self, container: Any, layout: Any) -> Iterator[np.ndarray]:
-        """Integers with padding, such as 24 bits in 32, which FFmpeg takes for other formats."""
-        self.packets += 1
-        with soundfile.SoundFile(self.path) as file:
-            self._begin(int(file.samplerate), file.channels, "s32", layout)
-            for block in file.blocks(int(file.samplerate), dtype="int32", always_2d=True):
-                yield block.T.copy()
-        share = share_present(self.path, container.format.name)
-        self.promised = round(self.count / share)
 
 
 class _Converter:
