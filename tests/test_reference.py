@@ -1,0 +1,115 @@
+"""The production pipeline against the reference: default and released models, every solver."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import torch
+from torch import Tensor
+
+import soundsift
+from soundsift.checkpoints import sam_audio
+from soundsift.checkpoints.load import open_parts
+from soundsift.checkpoints.store import find_model
+from soundsift.models.velocity_field import VelocityField
+from soundsift.presets import Preset
+from soundsift.prompts import Prompt
+from soundsift.reference import separate_window
+from soundsift.sampling.solvers import Solver
+from soundsift.sampling.windows import WindowLayout
+from soundsift.separation.conditioning import PromptInputs
+from soundsift.separation.pipeline import separate_waves
+from soundsift.separation.plan import make_plan
+from soundsift.separation.separator import Separator
+from soundsift.spans import Span
+from tests.released import TINY_VISION, write_released
+from tests.separation.test_separator import noise
+
+SPANS = (Span(0.2, 0.6), Span(0.8, 1.0, False))
+MEAN = Preset("", "euler", 1, 0.0)
+
+
+def definition(folder: Path) -> VelocityField:
+    parts = open_parts(folder)
+    field = VelocityField(parts.config.field)
+    field.load_state_dict({name: parts.field[name].float() for name in parts.field})
+    return field.eval()
+
+
+def pipeline(
+    model: Separator,
+    mixture: Tensor,
+    preset: Preset,
+    text: str | None,
+    spans: Sequence[Span],
+    video: Tensor | None,
+    seed: int,
+) -> Tensor:
+    inputs = PromptInputs(Prompt(text, tuple(spans)), video)
+    plan = make_plan(preset, seed, WindowLayout.overlapping(750, 125))
+    pieces = iter(mixture.split(5000, dim=-1))
+    with torch.inference_mode():
+        stems = list(separate_waves(model.model, pieces, [inputs], plan, lambda _: None))
+    return torch.cat(stems, dim=-1)[0]
+
+
+def check(model: Separator, field: VelocityField, mixture: Tensor, *prompt: object) -> None:
+    ours = pipeline(model, mixture, *prompt)  # type: ignore[arg-type]
+    theirs = separate_window(field, model.model, mixture, *prompt)  # type: ignore[arg-type]
+    assert ours.shape == theirs.shape
+    # The second term is for models that answer with next to nothing.
+    error = float((ours - theirs).norm() / (theirs.norm() + 1e-3 * mixture.norm()))
+    assert error < 1e-4
+
+
+PROMPTS = pytest.mark.parametrize(
+    ("text", "spans"), [("dog barking", ()), (None, SPANS), ("music", SPANS)]
+)
+
+
+@pytest.fixture(scope="module")
+def default() -> tuple[Separator, VelocityField]:
+    folder = find_model("default")
+    return soundsift.load(device="cpu", precision="float32"), definition(folder)
+
+
+@PROMPTS
+@pytest.mark.parametrize("preset", [MEAN, Preset("", "midpoint", 2, 1.0)], ids=["mean", "sampled"])
+def test_the_default_model(
+    default: tuple[Separator, VelocityField],
+    preset: Preset,
+    text: str | None,
+    spans: tuple[Span, ...],
+) -> None:
+    mixture = torch.from_numpy(noise(2, 14 * 48_000))[None]
+    check(*default, mixture, preset, text, spans, None, 3)
+
+
+@pytest.fixture(scope="module")
+def released(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Separator, VelocityField]]:
+    pytest.importorskip("transformers", reason="the released models need the extra `released`")
+    folder = write_released(tmp_path_factory.mktemp("released") / "sam-audio-tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sam_audio, "_VISION_ENCODERS", {"PE-Core-L14-336": TINY_VISION})
+        model = soundsift.load(folder, device="cpu", precision="float32")
+        yield model, definition(folder)
+
+
+@PROMPTS
+@pytest.mark.parametrize("solver", get_args(Solver))
+@pytest.mark.parametrize("with_video", [False, True], ids=["sound", "video"])
+def test_a_released_model(
+    released: tuple[Separator, VelocityField],
+    solver: Solver,
+    text: str | None,
+    spans: tuple[Span, ...],
+    with_video: bool,
+) -> None:
+    mixture = torch.from_numpy(noise(2, 70_000))[None]
+    frames = -(-mixture.shape[-1] // released[0].model.codec.samples_per_frame)
+    generator = torch.Generator().manual_seed(1)
+    video = torch.randn(frames, 24, generator=generator) if with_video else None
+    check(*released, mixture, Preset("", solver, 3, 1.0), text, spans, video, 5)
