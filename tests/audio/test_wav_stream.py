@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from soundsift.audio.wav_stream import PipeFormat, read_blocks, read_wav_header
-from soundsift.audio.writing import SoundFacts, WavFile
+from soundsift.audio.writing import SoundFacts, WavFile, encode_samples
 from soundsift.errors import SoundsiftError
 
 
@@ -64,3 +64,75 @@ def test_long_wav(stated, length):
     assert found == PipeFormat(8000, 2, "s16", length)
     (block,) = read_blocks(pipe, found, 1.0)
     assert np.array_equal(block * 2**15, sound.reshape(-1, 2).T)
+
+
+class NonBlocking(io.RawIOBase):
+    """A pipe that often has nothing ready, as one that a parent made non-blocking."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._calls = data, 0
+
+    def read(self, size: int = -1, /) -> bytes | None:
+        self._calls += 1
+        if self._calls % 3:
+            return None
+        part, self._data = self._data[: min(size, 7)], self._data[min(size, 7) :]
+        return part
+
+
+def test_pipes_that_do_not_block():
+    sound = (np.arange(-50, 50) / 2**15).astype(np.float32).reshape(1, -1)
+    whole = io.BytesIO()
+    wav = WavFile(whole, SoundFacts(1, 8000), "s16")
+    wav.write(sound)
+    pipe = NonBlocking(whole.getvalue())
+    form = read_wav_header(pipe)
+    assert np.array_equal(np.concatenate(list(read_blocks(pipe, form, 0.002)), axis=1), sound)
+
+
+@pytest.mark.parametrize("value", [1e30, -1e30, np.inf, -np.inf, np.nan, 1e10])
+def test_samples_that_are_no_sound_are_refused(value):
+    sound = np.zeros(16_000, "<f4")
+    sound[12_345] = value
+    blocks = read_blocks(io.BytesIO(sound.tobytes()), PipeFormat(8000, 1, "f32"), 0.1)
+    with pytest.raises(SoundsiftError, match=r"shortly after 1\.50 s"):
+        list(blocks)
+
+
+@pytest.mark.parametrize("value", [1.0, -8.0, 1e6])
+def test_loud_samples_are_taken(value):
+    sound = np.full(800, value, "<f4")
+    (block,) = read_blocks(io.BytesIO(sound.tobytes()), PipeFormat(8000, 1, "f32"), 1.0)
+    assert np.array_equal(block[0], sound)
+
+
+@pytest.mark.parametrize("sample_format", ["s16", "s24", "f32"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_not_written(sample_format, value):
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        encode_samples(np.array([[0.0, value]], np.float32), sample_format)
+
+
+@pytest.mark.parametrize(
+    ("channels", "rate"),
+    [(1, 1), (1, 999), (1, 768_001), (1, 2**32 - 1), (65, 8000), (16_383, 8000)],
+)
+def test_headers_beyond_all_bounds(channels, rate):
+    form = struct.pack("<HHIIHH", 1, channels, rate, 0, channels * 2, 16)
+    data = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + form + b"data\xff\xff\xff\xff"
+    with pytest.raises(SoundsiftError, match="at most 64 channels, at 1000 to 768000 Hz"):
+        read_wav_header(io.BytesIO(data))
+
+
+def test_a_header_without_end():
+    class Endless(io.RawIOBase):
+        begun = False
+
+        def read(self, size: int = -1, /) -> bytes:
+            if not self.begun:
+                self.begun = True
+                return b"RIFF\0\0\0\0WAVE"
+            return b"junk\x04\0\0\0" if size == 8 else b"abcd"
+
+    with pytest.raises(SoundsiftError, match="no sound after its header"):
+        read_wav_header(Endless())

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 
+from soundsift.audio.normalisation import LOUDEST
 from soundsift.errors import SoundsiftError
 
 _FORMATS = {"s16": 2, "s24": 3, "f32": 4}
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 # What programs write as the size of a WAV whose end they don't know yet.
 _ENDLESS = 0x7FFFF000
-_LONGEST_CHUNK = 2**24
+_LONGEST_CHUNK, _MOST_CHUNKS = 2**24, 100
+_LEAST_RATE, _MOST_RATE, _MOST_CHANNELS = 1000, 768_000, 64
+# Between two looks at a pipe that does not block.
+_WAIT_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def read_wav_header(pipe: BinaryIO) -> PipeFormat:
         )
     form: PipeFormat | None = None
     long_size = None
-    while True:
+    for _ in range(_MOST_CHUNKS):
         name, size = struct.unpack("<4sI", _exactly(pipe, 8))
         if name == b"data":
             break
@@ -68,6 +73,8 @@ def read_wav_header(pipe: BinaryIO) -> PipeFormat:
             form = _parse_format(body)
         elif name == b"ds64" and len(body) >= 16:
             long_size = struct.unpack_from("<Q", body, 8)[0]
+    else:
+        raise SoundsiftError("the WAV file on standard input has no sound after its header.")
     if form is None:
         raise SoundsiftError("the WAV file on standard input does not say what its samples are.")
     if size == 0xFFFFFFFF and long_size:
@@ -82,22 +89,39 @@ def read_blocks(pipe: BinaryIO, form: PipeFormat, seconds: float) -> Iterator[np
     """Samples as they arrive, until the pipe is closed or all that was announced is there.
 
     Args:
-        pipe: open and unbuffered, or buffered: then what is there is taken without waiting.
+        pipe: open; may be non-blocking.
         form: of the samples.
-        seconds: of a block; the last one may be shorter.
+        seconds: length of a block; the last one may be shorter.
 
     Yields:
         float32 `(channels, samples)`, full scale ±1. A last sample that is cut off is dropped.
+
+    Raises:
+        SoundsiftError: a sample is NaN, infinite, or far beyond what sound can be.
     """
     size = max(1, round(seconds * form.sample_rate)) * form.frame_bytes
     left = None if form.length is None else form.length * form.frame_bytes
+    done = 0
     while left is None or left > 0:
         data = _up_to(pipe, size if left is None else min(size, left))
         if whole := len(data) // form.frame_bytes * form.frame_bytes:
-            yield from_bytes(data[:whole], form)
+            block = from_bytes(data[:whole], form)
+            _check_samples(block, done / form.sample_rate)
+            done += block.shape[1]
+            yield block
         if len(data) < size:
             return
         left = None if left is None else left - len(data)
+
+
+def _check_samples(block: np.ndarray, start: float) -> None:
+    peak = float(np.abs(block).max())
+    # NaN is not below anything.
+    if not peak <= LOUDEST:
+        raise SoundsiftError(
+            f"standard input holds a sample of {peak:g} shortly after {start:.2f} s, "
+            "where full scale is 1. Check its format (--format, --rate and --channels)."
+        )
 
 
 def from_bytes(data: bytes, form: PipeFormat) -> np.ndarray:
@@ -126,6 +150,11 @@ def _parse_format(body: bytes) -> PipeFormat:
             f"the WAV file on standard input has samples of kind {tag} with {bits} bits, "
             f"{channels} channels at {rate} Hz; 16 or 24 bits or 32-bit floats were expected."
         )
+    if not _LEAST_RATE <= rate <= _MOST_RATE or channels > _MOST_CHANNELS:
+        raise SoundsiftError(
+            f"the WAV file on standard input has {channels} channels at {rate} Hz. Send at most "
+            f"{_MOST_CHANNELS} channels, at {_LEAST_RATE} to {_MOST_RATE} Hz."
+        )
     return PipeFormat(rate, channels, known[tag, bits])
 
 
@@ -139,9 +168,16 @@ def _exactly(pipe: BinaryIO, count: int) -> bytes:
 
 
 def _up_to(pipe: BinaryIO, count: int) -> bytes:
-    """So many bytes, less only where the pipe ends."""
+    """This many bytes, fewer only where the pipe ends."""
     parts = []
-    while count > 0 and (part := pipe.read(count)):
-        parts.append(part)
-        count -= len(part)
+    while count > 0:
+        part: bytes | None = pipe.read(count)
+        if part is None:
+            # A parent process made the pipe non-blocking, and nothing is there yet.
+            time.sleep(_WAIT_SECONDS)
+        elif part:
+            parts.append(part)
+            count -= len(part)
+        else:
+            break
     return b"".join(parts)

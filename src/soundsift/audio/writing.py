@@ -82,8 +82,6 @@ class WavFile:
         """
         if block.ndim != 2 or block.shape[0] != self._facts.channels:
             raise ValueError(f"expected {self._facts.channels} channels, not {block.shape}")
-        if not np.isfinite(block).all():
-            raise ValueError("NaN or infinite values among the samples to be written")
         data, clipped = encode_samples(block, self._format)
         self._file.write(data)
         self.clipped += clipped
@@ -153,7 +151,12 @@ def encode_samples(samples: np.ndarray, sample_format: str) -> tuple[bytes, int]
     Args:
         samples: `(channels, samples)`, full scale ±1.
         sample_format: "s16", "s24" or "f32".
+
+    Raises:
+        ValueError: NaN or infinite values.
     """
+    if not np.isfinite(samples).all():
+        raise ValueError("NaN or infinite values among the samples to be written")
     if sample_format == "f32":
         return samples.T.astype("<f4").tobytes(), 0
     steps, clipped = to_steps(samples.T, sample_format)
