@@ -31,9 +31,9 @@ from torch import Tensor, nn
 from transformer import TIMES, make_input, make_weights
 
 from soundsift.allocator import keep_memory
-from soundsift.checkpoints.int8 import quantise, restored
-from soundsift.checkpoints.released import RELEASED
-from soundsift.checkpoints.state_dict import WeightsFile
+from soundsift.checkpoints.int8 import dequantised, quantise
+from soundsift.checkpoints.sam_audio import RELEASED
+from soundsift.checkpoints.state_dict import read_safetensors
 from soundsift.models import inference
 from soundsift.models.packed import Activation, PackedLinear
 
@@ -190,7 +190,9 @@ def run(size: str, variant: str, folder: Path) -> dict[str, float]:
         inference.PackedLinear = make  # type: ignore[assignment,misc]
     dtype = torch.float32 if variant == "float32" else torch.bfloat16
     name = "int8.safetensors" if variant == "stored" else "weights.safetensors"
-    field = inference.InferenceField(config, restored(WeightsFile(folder / name)), dtype)
+    field = inference.InferenceField(
+        config, dequantised(read_safetensors(folder / name), folder / name), dtype
+    )
     with torch.inference_mode():
         prepared = field.prepare(conditioning, TIMES)
         output = field(noise, torch.tensor(0.5), prepared)

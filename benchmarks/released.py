@@ -43,7 +43,7 @@ import soundsift
 from soundsift.allocator import keep_memory
 from soundsift.checkpoints.hub import without_warnings
 from soundsift.checkpoints.load import CODEC_WEIGHTS, TEXT_ENCODER
-from soundsift.checkpoints.released import RELEASED
+from soundsift.checkpoints.sam_audio import RELEASED
 from soundsift.checkpoints.store import WEIGHTS, load_config, load_weights
 from soundsift.checkpoints.t5 import T5TextEncoder
 from soundsift.config import DacVaeConfig, SeparatorConfig

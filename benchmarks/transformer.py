@@ -29,9 +29,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from soundsift.allocator import keep_memory
-from soundsift.checkpoints.int8 import quantise, restored
-from soundsift.checkpoints.released import RELEASED
-from soundsift.checkpoints.state_dict import WeightsFile
+from soundsift.checkpoints.int8 import dequantised, quantise
+from soundsift.checkpoints.sam_audio import RELEASED
+from soundsift.checkpoints.state_dict import read_safetensors
 from soundsift.config import VelocityFieldConfig
 from soundsift.models import packed
 from soundsift.models.inference import InferenceField
@@ -159,8 +159,8 @@ def make_field(
     if variant == "unpacked":
         packed.can_pack = lambda _: False  # type: ignore[assignment]
     dtype = torch.float32 if variant == "float32" else torch.bfloat16
-    file = WeightsFile(folder / ("int8" if variant == "int8" else "weights.safetensors"))
-    fast = InferenceField(config, restored(file), dtype)
+    file = folder / ("int8" if variant == "int8" else "weights.safetensors")
+    fast = InferenceField(config, dequantised(read_safetensors(file), file), dtype)
     arranged = fast.prepare(prompt, [] if variant == "untimed" else TIMES)
     return lambda x, t: fast(x, t, arranged)
 

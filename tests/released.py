@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from soundsift.checkpoints.pe_vision import IN_SAM_AUDIO
+from soundsift.checkpoints.pe_vision import PREFIX
 from soundsift.config import PeVisionConfig
 from tests.checkpoints.tiny import write_tokenizer
 
@@ -51,7 +51,7 @@ def write_released(folder: Path) -> Path:
     (folder / "config.json").write_text(json.dumps(config))
     field = _weights("sam_tiny_forward", "")
     codec = {k: v for k, v in _weights("sam_tiny_separate", "").items() if k.startswith("audio_")}
-    torch.save(field | codec | _weights("pe_vision_tiny", IN_SAM_AUDIO), folder / "checkpoint.pt")
+    torch.save(field | codec | _weights("pe_vision_tiny", PREFIX), folder / "checkpoint.pt")
     _write_text_encoder(folder / "text_encoder", meta["t5"], published)
     return folder
 

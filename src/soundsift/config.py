@@ -1,7 +1,7 @@
 """What a velocity field looks like, as data: strict models that refuse unknown keys.
 
 The released SAM Audio models and the ones trained here are instances of the same
-`VelocityFieldConfig`; the former are listed in `soundsift.checkpoints.released`.
+`VelocityFieldConfig`; the former are listed in `soundsift.checkpoints.sam_audio`.
 """
 
 import math

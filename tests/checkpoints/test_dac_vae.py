@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from soundsift.checkpoints.dac_vae import convert_dac_vae
+from soundsift.checkpoints import dac_vae
 from soundsift.config import DacVaeConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.dac_vae import DacVae
@@ -25,13 +25,13 @@ def test_released_weights_are_ours(released: dict[str, Tensor]) -> None:
     with torch.device("meta"):
         codec = DacVae(DacVaeConfig())
     ours = {name: weight.shape for name, weight in codec.state_dict().items()}
-    assert {name: weight.shape for name, weight in convert_dac_vae(released).items()} == ours
+    assert {name: weight.shape for name, weight in dac_vae.convert(released).items()} == ours
 
 
 def test_whole_checkpoint(released: dict[str, Tensor]) -> None:
     whole = {f"audio_codec.{name}": weight for name, weight in released.items()}
     whole["transformer.norm.weight"] = torch.empty(1536, device="meta")
-    assert convert_dac_vae(whole).keys() == convert_dac_vae(released).keys()
+    assert dac_vae.convert(whole).keys() == dac_vae.convert(released).keys()
 
 
 @pytest.mark.parametrize("name", ["encoder.block.0", "decoder.model.2.block.1"])
@@ -41,7 +41,7 @@ def test_norm_is_folded(name: str) -> None:
     normed = nn.utils.parametrizations.weight_norm(conv)
     length, direction = (getattr(normed.parametrizations.weight, f"original{i}") for i in (0, 1))
     length.data.uniform_(0.5, 2.0)
-    ours = convert_dac_vae(
+    ours = dac_vae.convert(
         {f"{name}.weight_g": length.detach(), f"{name}.weight_v": direction.detach()}
     )
     (folded,) = ours.values()
@@ -54,7 +54,7 @@ def test_half_precision_is_folded_in_full() -> None:
         "encoder.block.0.weight_g": torch.ones(4, 1, 1),
         "encoder.block.0.weight_v": direction,
     }
-    folded = convert_dac_vae(weights)["encoder.first.weight"]
+    folded = dac_vae.convert(weights)["encoder.first.weight"]
     assert folded.dtype == torch.float32
     torch.testing.assert_close(folded.norm(dim=(1, 2)), torch.ones(4))
 
@@ -62,6 +62,6 @@ def test_half_precision_is_folded_in_full() -> None:
 def test_unknown_and_missing_names() -> None:
     for name in ("encoder.block.9.bias", "decoder.model.1.block.6.block.0.alpha", "decoder.x"):
         with pytest.raises(SoundsiftError, match=name):
-            convert_dac_vae({name: torch.zeros(1)})
+            dac_vae.convert({name: torch.zeros(1)})
     with pytest.raises(SoundsiftError, match="weight_g"):
-        convert_dac_vae({"encoder.block.0.weight_v": torch.zeros(4, 1, 7)})
+        dac_vae.convert({"encoder.block.0.weight_v": torch.zeros(4, 1, 7)})

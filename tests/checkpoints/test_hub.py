@@ -70,7 +70,7 @@ def test_weights_in_parts(tmp_path: Path) -> None:
 
 def test_a_configuration_is_an_object(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("[1]")
-    with pytest.raises(SoundsiftError, match="a JSON object was expected"):
+    with pytest.raises(SoundsiftError, match="holds no JSON object"):
         read_config(tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(SoundsiftError, match="not JSON, or damaged"):

@@ -13,9 +13,9 @@ from tests.checkpoints.tiny import (
 )
 from torch import Tensor
 
-from soundsift.checkpoints.judge import CODEC, convert_judge, judge_config, load_judge
-from soundsift.checkpoints.modernbert import modernbert_config
-from soundsift.checkpoints.pe_audio import split
+from soundsift.checkpoints import modernbert
+from soundsift.checkpoints.judge import CODEC, config_from, convert, load_judge
+from soundsift.checkpoints.state_dict import select
 from soundsift.config import JudgeConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.judge import Judge
@@ -38,15 +38,15 @@ def test_released_names_and_shapes(name: str) -> None:
     from transformers import ModernBertModel
 
     config, weights = released(name)
-    sizes = judge_config(config, name)
+    sizes = config_from(config, name)
     assert (sizes == JudgeConfig()) == (name == "judge_official")
     with torch.device("meta"):
         ours = Judge(sizes).state_dict()
-        text = ModernBertModel(modernbert_config(config.get("text_model", {}))).state_dict()
-    assert _shapes(convert_judge(weights)) == _shapes(ours)
-    assert _shapes(split(weights, "text_model.")) == _shapes(text)
+        text = ModernBertModel(modernbert.config_from(config.get("text_model", {}))).state_dict()
+    assert _shapes(convert(weights)) == _shapes(ours)
+    assert _shapes(select(weights, "text_model.")) == _shapes(text)
     # What is passed over is an encoder and a bottleneck.
-    assert {name.split(".")[0] for name in split(weights, CODEC)} == {"encoder", "quantizer"}
+    assert {name.split(".")[0] for name in select(weights, CODEC)} == {"encoder", "quantizer"}
 
 
 def _shapes(weights: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:

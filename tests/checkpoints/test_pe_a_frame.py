@@ -13,13 +13,14 @@ from tests.checkpoints.tiny import (
 )
 from torch import Tensor
 
-from soundsift.checkpoints.modernbert import load_modernbert, modernbert_config
+from soundsift.checkpoints import modernbert
+from soundsift.checkpoints.modernbert import load_modernbert
 from soundsift.checkpoints.pe_a_frame import (
-    convert_pe_a_frame,
+    config_from,
+    convert,
     load_span_predictor,
-    pe_a_frame_config,
 )
-from soundsift.checkpoints.pe_audio import split
+from soundsift.checkpoints.state_dict import select
 from soundsift.errors import SoundsiftError
 from soundsift.models.pe_a_frame import PeAFrame
 
@@ -45,10 +46,10 @@ def test_released_names_and_shapes(size: str) -> None:
     config["text_model"] = {"hidden_size": 1024, "intermediate_size": 2624}
     config["text_model"] |= {"num_hidden_layers": 28, "num_attention_heads": 16}
     with torch.device("meta"):
-        ours = PeAFrame(pe_a_frame_config(config, size)).state_dict()
-        text = ModernBertModel(modernbert_config(config["text_model"])).state_dict()
-    assert _shapes(convert_pe_a_frame(weights)) == _shapes(ours)
-    assert _shapes(split(weights, "text_model.")) == _shapes(text)
+        ours = PeAFrame(config_from(config, size)).state_dict()
+        text = ModernBertModel(modernbert.config_from(config["text_model"])).state_dict()
+    assert _shapes(convert(weights)) == _shapes(ours)
+    assert _shapes(select(weights, "text_model.")) == _shapes(text)
 
 
 def _shapes(weights: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
@@ -69,7 +70,7 @@ def test_probabilities_from_phrases(folder: Path) -> None:
 
 def test_dropping_later_text_layers_changes_no_bit() -> None:
     tensors, config, weights = fixture("pe_a_frame_tiny")
-    text = split(weights, "text_model.")
+    text = select(weights, "text_model.")
     inputs = {"input_ids": tensors["in.ids"], "attention_mask": tensors["in.attention_mask"]}
     cut = load_modernbert(config["text_model"], text, 3, "tiny")
     whole = load_modernbert(config["text_model"], text, None, "tiny")
@@ -145,7 +146,7 @@ def test_what_is_wrong_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SoundsiftError, match=r"audio_projection\.weight is \(16, 31\), expected"):
         load_span_predictor(folder)
     write_model(folder, {"model_type": "t5"}, weights)
-    with pytest.raises(SoundsiftError, match="not a configuration of PE-A-Frame"):
+    with pytest.raises(SoundsiftError, match="not the configuration of a PE-A-Frame"):
         load_span_predictor(folder)
     (folder / "config.json").unlink()
     with pytest.raises(SoundsiftError, match=r"it has no config\.json"):

@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from soundsift.checkpoints.dac_vae import convert_dac_vae
-from soundsift.checkpoints.pe_vision import IN_SAM_AUDIO, PE_CORE_L14_336, convert_pe_vision
-from soundsift.checkpoints.released import RELEASED, convert_velocity_field
-from soundsift.checkpoints.sam_audio import read_released_config
+from soundsift.checkpoints import dac_vae, pe_vision, sam_audio
+from soundsift.checkpoints.pe_vision import PE_CORE_L14_336, PREFIX
+from soundsift.checkpoints.sam_audio import RELEASED, load_config
 from soundsift.config import DacVaeConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.dac_vae import DacVae
@@ -47,8 +46,8 @@ def whole_checkpoint() -> dict[str, Tensor]:
     parts = (
         ("", listed("velocity_field", "small")),
         ("audio_codec.", listed("dac_vae")),
-        (IN_SAM_AUDIO, listed("pe_vision")),
-        (IN_SAM_AUDIO.removesuffix("visual."), listed("unused_text_tower")),
+        (PREFIX, listed("pe_vision")),
+        (PREFIX.removesuffix("visual."), listed("unused_text_tower")),
     )
     return {
         prefix + name: torch.empty(shape, device="meta")
@@ -68,7 +67,7 @@ def test_every_part_of_a_whole_checkpoint() -> None:
             DacVae(DacVaeConfig()),
             PeVision(PE_CORE_L14_336),
         )
-    converters = (convert_velocity_field, convert_dac_vae, convert_pe_vision)
+    converters = (sam_audio.convert, dac_vae.convert, pe_vision.convert)
     for module, convert in zip(modules, converters, strict=True):
         ours = {name: tensor.shape for name, tensor in module.state_dict().items()}
         assert {name: tensor.shape for name, tensor in convert(checkpoint).items()} == ours
@@ -82,12 +81,12 @@ def write(folder: Path, config: dict[str, Any]) -> Path:
 
 def test_the_name_is_that_on_the_hub(tmp_path: Path) -> None:
     cached = tmp_path / "models--facebook--sam-audio-small" / "snapshots" / "0123abcd"
-    assert read_released_config(write(cached, SMALL)).name == "facebook/sam-audio-small"
-    assert read_released_config(write(tmp_path / "mine", SMALL)).name == "mine"
+    assert load_config(write(cached, SMALL)).name == "facebook/sam-audio-small"
+    assert load_config(write(tmp_path / "mine", SMALL)).name == "mine"
 
 
 def test_the_sizes_of_small(tmp_path: Path) -> None:
-    config = read_released_config(write(tmp_path, SMALL))
+    config = load_config(write(tmp_path, SMALL))
     assert config.field == RELEASED["small"]
     said = {
         "text_encoder": {"name": "google-t5/t5-base"},
@@ -98,7 +97,7 @@ def test_the_sizes_of_small(tmp_path: Path) -> None:
         },
         "transformer": {"fc_bias": False},
     }
-    assert read_released_config(write(tmp_path, merged(SMALL, said))) == config
+    assert load_config(write(tmp_path, merged(SMALL, said))) == config
 
 
 def merged(config: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -116,9 +115,7 @@ def merged(config: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         ("transformer", "fc_bias", True),
     ],
 )
-def test_what_would_be_computed_otherwise(
-    tmp_path: Path, part: str, field: str, value: object
-) -> None:
+def test_unsupported_settings(tmp_path: Path, part: str, field: str, value: object) -> None:
     write(tmp_path, merged(SMALL, {part: {field: value}}))
-    with pytest.raises(SoundsiftError, match=f"{part}.{field} is {value!r}, .* was expected"):
-        read_released_config(tmp_path)
+    with pytest.raises(SoundsiftError, match=f"{part}.{field} is {value!r}, .* expected"):
+        load_config(tmp_path)

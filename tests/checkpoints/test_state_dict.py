@@ -1,72 +1,40 @@
-import os
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from soundsift.checkpoints.hub import map_pickle
 from soundsift.checkpoints.state_dict import (
-    PassingWeights,
-    WeightsFile,
-    hand_back,
-    mapped_files,
+    LazyStateDict,
+    build,
+    finite,
+    inside,
+    read_safetensors,
     read_shapes,
+    renamed,
+    select,
 )
 from soundsift.errors import SoundsiftError
 
-_MEGABYTES = 8
-_NUMBERS = _MEGABYTES * 2**18
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes pages back")
+def test_a_weight_is_made_when_it_is_asked_for() -> None:
+    made = []
 
+    def make() -> Tensor:
+        made.append(1)
+        return torch.ones(2)
 
-@pytest.fixture
-def weights(tmp_path: Path) -> dict[str, Tensor]:
-    """Two weights of some megabytes, and one that shares a page with others, mapped."""
-    generator = torch.Generator().manual_seed(0)
-    drawn = {name: torch.randn(_NUMBERS, generator=generator) for name in ("a", "b")}
-    torch.save(drawn | {"small": torch.arange(5.0)}, tmp_path / "weights.pt")
-    return map_pickle(tmp_path / "weights.pt")
-
-
-def file_megabytes() -> float:
-    """What this process has in memory of mapped files."""
-    return int(Path("/proc/self/statm").read_text().split()[2]) * os.sysconf("SC_PAGESIZE") / 2**20
-
-
-@linux
-def test_one_weight_is_in_memory_at_a_time(weights: dict[str, Tensor]) -> None:
-    passing = PassingWeights(weights)
-    assert set(passing) == {"a", "b", "small"} and len(passing) == 3
-    before = file_megabytes()
-    sums = [float(passing["a"].sum())]
-    assert file_megabytes() - before > 0.9 * _MEGABYTES
-    sums.append(float(passing["b"].sum()))
-    passing["small"]
-    assert file_megabytes() - before < 0.3 * _MEGABYTES
-    # Nothing is lost: they come from the file again.
-    assert sums == [float(weights["a"].sum()), float(weights["b"].sum())]
-    assert passing["small"].tolist() == [0, 1, 2, 3, 4]
-
-
-def test_what_is_in_no_file_is_left_alone() -> None:
-    weight = torch.ones(_NUMBERS)
-    hand_back(weight, mapped_files())
-    assert weight.sum() == _NUMBERS
-
-
-def test_a_weight_that_repeats_itself_reaches_no_further(weights: dict[str, Tensor]) -> None:
-    hand_back(weights["small"][:1].expand(_NUMBERS), mapped_files())
-    assert weights["small"].tolist() == [0, 1, 2, 3, 4]
+    weights = LazyStateDict({"a": make})
+    assert "a" in weights and "b" not in weights and list(weights) == ["a"] and len(weights) == 1
+    assert made == []
+    assert weights["a"].sum() == 2 and made == [1]
 
 
 def test_reads_what_is_asked_for(tmp_path: Path) -> None:
     weights = {"a": torch.randn(3, 2), "b": torch.arange(5, dtype=torch.int8)}
     save_file(weights, tmp_path / "w.safetensors")
-    file = WeightsFile(tmp_path / "w.safetensors")
+    file = read_safetensors(tmp_path / "w.safetensors")
     assert set(file) == {"a", "b"} and len(file) == 2
     assert all(torch.equal(file[name], weights[name]) for name in file)
     assert "c" not in file
@@ -76,10 +44,10 @@ def test_reads_what_is_asked_for(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(SoundsiftError, match="no such file"):
-        WeightsFile(tmp_path / "none.safetensors")
+        read_safetensors(tmp_path / "none.safetensors")
     (tmp_path / "bad.safetensors").write_bytes(b"not weights")
     with pytest.raises(SoundsiftError, match="damaged"):
-        WeightsFile(tmp_path / "bad.safetensors")
+        read_safetensors(tmp_path / "bad.safetensors")
 
 
 def test_shapes_without_numbers(tmp_path: Path) -> None:
@@ -90,3 +58,56 @@ def test_shapes_without_numbers(tmp_path: Path) -> None:
     assert {k: (v.shape, v.dtype) for k, v in shapes.items()} == {
         k: (v.shape, v.dtype) for k, v in weights.items()
     }
+
+
+def test_select_takes_the_prefix_off() -> None:
+    found = select({"a.x": torch.zeros(1), "b.y": torch.ones(1)}, "b.")
+    assert list(found) == ["y"] and found["y"] == 1
+
+
+def test_renames_inside_a_prefix() -> None:
+    table = inside("their.net.", ((r"one|two", "few"), (r"l(\d)\.w", r"layer\1.weight")), "net.")
+    given = {"their.net.two": torch.ones(1), "their.net.l3.w": torch.zeros(1)}
+    assert list(renamed(given, table, "X")) == ["net.few", "net.layer3.weight"]
+    for unknown in ("theirsnet.two", "their.net.two.more", "their.net.l3.w.x"):
+        with pytest.raises(SoundsiftError, match=f"a weight {unknown}, which X does not have"):
+            renamed({unknown: torch.ones(1)}, table, "X")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_values_that_are_not_finite(value: float, dtype: torch.dtype) -> None:
+    good = torch.arange(5, dtype=dtype)
+    bad = good.clone()
+    bad[3] = value
+    weights = finite({"good": good, "bad": bad, "whole": torch.arange(3), "no": good[:0]}, "file")
+    assert all(torch.equal(weights[name], weights[name]) for name in ("good", "whole", "no"))
+    with pytest.raises(SoundsiftError, match="file: bad holds NaN or infinite values"):
+        weights["bad"]
+
+
+def test_build_reads_each_weight_once() -> None:
+    read = []
+
+    def make(name: str, shape: tuple[int, ...]) -> Tensor:
+        read.append(name)
+        return torch.full(shape, 2.0)
+
+    weights = LazyStateDict(
+        {"weight": lambda: make("weight", (2, 3)), "bias": lambda: make("bias", (2,))}
+    )
+    module = build(lambda: nn.Linear(3, 2), weights, "file", dtype=torch.float64)
+    assert sorted(read) == ["bias", "weight"]
+    assert not module.training and not module.weight.requires_grad
+    assert module(torch.ones(1, 3, dtype=torch.float64)).tolist() == [[8.0, 8.0]]
+
+
+def test_build_names_what_differs() -> None:
+    with pytest.raises(
+        SoundsiftError, match=r"file: .*no bias; more, not known; weight is \(3, 2\)"
+    ):
+        build(
+            lambda: nn.Linear(3, 2),
+            {"weight": torch.ones(3, 2), "more": torch.ones(1)},
+            "file",
+        )

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from soundsift.checkpoints.dac_vae import convert_dac_vae
+from soundsift.checkpoints import dac_vae
 from soundsift.config import DacVaeConfig
 from soundsift.models.dac_vae import DacVae
 from soundsift.models.dac_vae_native import WAYS, NativeBackend, possible_ways
@@ -64,7 +64,7 @@ def wave_and_latents(config: DacVaeConfig, frames: int, batch: int = 2) -> tuple
 def with_weights_of(tensors: dict[str, Tensor], config: DacVaeConfig, strict: bool) -> DacVae:
     codec = DacVae(config).eval().requires_grad_(False)
     released = {k.removeprefix("sd."): v for k, v in tensors.items() if k.startswith("sd.")}
-    missing, unexpected = codec.load_state_dict(convert_dac_vae(released), strict=strict)
+    missing, unexpected = codec.load_state_dict(dac_vae.convert(released), strict=strict)
     assert not unexpected and all(name.startswith("watermark.") for name in missing)
     return codec
 

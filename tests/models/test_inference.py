@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from soundsift.checkpoints.int8 import quantise, restored
-from soundsift.checkpoints.released import convert_velocity_field
-from soundsift.checkpoints.state_dict import WeightsFile
+from soundsift.checkpoints.int8 import dequantised, quantise
+from soundsift.checkpoints.sam_audio import convert
+from soundsift.checkpoints.state_dict import read_safetensors
 from soundsift.config import TransformerConfig, VelocityFieldConfig
 from soundsift.devices import pick_device, pick_dtype
 from soundsift.models import packed
@@ -66,7 +66,7 @@ def trajectory() -> dict[str, Tensor]:
 @pytest.fixture(scope="module")
 def weights(forward: dict[str, Tensor]) -> dict[str, Tensor]:
     released = {k.removeprefix("sd."): v for k, v in forward.items() if k.startswith("sd.")}
-    return dict(convert_velocity_field(released))
+    return dict(convert(released))
 
 
 @pytest.fixture(params=[True, False], ids=["packed", "plain"])
@@ -240,10 +240,12 @@ def test_from_a_file_of_eight_bits(
 ) -> None:
     save_file(quantise(weights), tmp_path / "small.safetensors")
     save_file(weights, tmp_path / "large.safetensors")
-    small, large = (WeightsFile(tmp_path / f"{name}.safetensors") for name in ("small", "large"))
-    assert small.path.stat().st_size < 0.6 * large.path.stat().st_size  # most of it is not blocks
+    files = [tmp_path / f"{name}.safetensors" for name in ("small", "large")]
+    sizes = [file.stat().st_size for file in files]
+    assert sizes[0] < 0.6 * sizes[1]  # most of this model is not in its blocks
+    small, large = (read_safetensors(file) for file in files)
     args = forward["in.noisy"], forward["in.time"], conditioning(forward)
-    exact = InferenceField(CONFIG, restored(large), torch.float32)(*args)
+    exact = InferenceField(CONFIG, dequantised(large, "large"), torch.float32)(*args)
     assert relative(exact, forward["out.full"]) < 1e-5
-    rounded = InferenceField(CONFIG, restored(small), torch.float32)(*args)
+    rounded = InferenceField(CONFIG, dequantised(small, "small"), torch.float32)(*args)
     assert 1e-4 < relative(rounded, forward["out.full"]) < 2e-2

@@ -5,9 +5,9 @@ import torch
 from tests.checkpoints.tiny import distance, fixture
 from torch import Tensor
 
-from soundsift.checkpoints.judge import convert_judge, judge_config
+from soundsift.checkpoints.judge import config_from, convert
 from soundsift.checkpoints.modernbert import load_modernbert
-from soundsift.checkpoints.pe_audio import split
+from soundsift.checkpoints.state_dict import select
 from soundsift.models.judge import Judge, Scores
 
 
@@ -15,7 +15,7 @@ from soundsift.models.judge import Judge, Scores
 def tensors() -> dict[str, Tensor]:
     """The fixture's, with the state of each phrase; `in.mixture` and so on are codec latents."""
     tensors, config, weights = fixture("judge_tiny")
-    text = load_modernbert(config["text_model"], split(weights, "text_model."), 3, "tiny")
+    text = load_modernbert(config["text_model"], select(weights, "text_model."), 3, "tiny")
     out = text(input_ids=tensors["in.input_ids"], attention_mask=tensors["in.attention_mask"])
     return {**tensors, "in.text": out.last_hidden_state[:, 0]}
 
@@ -23,8 +23,8 @@ def tensors() -> dict[str, Tensor]:
 @pytest.fixture(scope="module")
 def judge() -> Judge:
     _, config, weights = fixture("judge_tiny")
-    model = Judge(judge_config(config, "tiny"))
-    model.load_state_dict(convert_judge(weights))
+    model = Judge(config_from(config, "tiny"))
+    model.load_state_dict(convert(weights))
     return model.eval().requires_grad_(False)
 
 

@@ -3,7 +3,7 @@ import torch
 from tests.checkpoints.tiny import distance, fixture
 from torch import Tensor
 
-from soundsift.checkpoints.pe_a_frame import convert_pe_a_frame, pe_a_frame_config
+from soundsift.checkpoints.pe_a_frame import config_from, convert
 from soundsift.models.pe_a_frame import PeAFrame
 
 
@@ -16,8 +16,8 @@ def tensors() -> dict[str, Tensor]:
 def model() -> PeAFrame:
     _, config, weights = fixture("pe_a_frame_tiny")
     config["audio_model"]["dac_vae_encoder"]["codebook_dim"] = 8
-    network = PeAFrame(pe_a_frame_config(config, "tiny"))
-    network.load_state_dict(convert_pe_a_frame(weights))
+    network = PeAFrame(config_from(config, "tiny"))
+    network.load_state_dict(convert(weights))
     return network.eval().requires_grad_(False)
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from tests.released import TINY_VISION
 from torch import Tensor
 
-from soundsift.checkpoints.pe_vision import convert_pe_vision
+from soundsift.checkpoints import pe_vision
 from soundsift.config import PeVisionConfig
 from soundsift.models.pe_vision import PeVision, normalise_pictures, resize_picture
 
@@ -29,7 +29,7 @@ def tensors() -> dict[str, Tensor]:
 @pytest.fixture(scope="module")
 def vision_encoder(tensors: dict[str, Tensor]) -> PeVision:
     vision_encoder = PeVision(TINY_VISION)
-    vision_encoder.load_state_dict(convert_pe_vision(tensors, "sd."))
+    vision_encoder.load_state_dict(pe_vision.convert(tensors, "sd."))
     return vision_encoder.eval().requires_grad_(False)
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from soundsift.checkpoints.released import convert_transformer
+from soundsift.checkpoints.sam_audio import convert_transformer
 from soundsift.config import TransformerConfig
 from soundsift.models.layers import sinusoid
 from soundsift.models.rope import rotary_table, rotate

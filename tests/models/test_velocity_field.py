@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from soundsift.checkpoints.released import RELEASED, convert_velocity_field
+from soundsift.checkpoints.sam_audio import RELEASED, convert
 from soundsift.config import TransformerConfig, VelocityFieldConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.conditioning import VideoEmbedding
@@ -47,7 +47,7 @@ def tensors() -> dict[str, Tensor]:
 def model(tensors: dict[str, Tensor]) -> VelocityField:
     model = VelocityField(CONFIG)
     weights = {k.removeprefix("sd."): v for k, v in tensors.items() if k.startswith("sd.")}
-    model.load_state_dict(convert_velocity_field(weights))
+    model.load_state_dict(convert(weights))
     return model.eval().requires_grad_(False)
 
 
@@ -157,17 +157,17 @@ def test_released_names_and_shapes(size: str) -> None:
     released["audio_codec.encoder.bias"] = torch.empty(1, device="meta")
     with torch.device("meta"):
         ours = VelocityField(RELEASED[size]).state_dict()
-    converted = convert_velocity_field(released)
+    converted = convert(released)
     assert {n: t.shape for n, t in converted.items()} == {n: t.shape for n, t in ours.items()}
 
 
 def test_conversion_names_what_is_wrong(tensors: dict[str, Tensor]) -> None:
     weights = {k.removeprefix("sd."): v for k, v in tensors.items() if k.startswith("sd.")}
     with pytest.raises(SoundsiftError, match=r"strange\.weight"):
-        convert_velocity_field({**weights, "strange.weight": torch.zeros(1)})
+        convert({**weights, "strange.weight": torch.zeros(1)})
     del weights["proj.bias"]
     with pytest.raises(SoundsiftError, match=r"proj\.bias"):
-        convert_velocity_field(weights)
+        convert(weights)
 
 
 def test_fresh_model_predicts_zero_and_learns() -> None:

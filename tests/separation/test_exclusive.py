@@ -11,7 +11,7 @@ from tests.released import RATE, TINY_VISION, write_released
 from tests.separation.test_separator import noise, separator
 
 import soundsift
-from soundsift.checkpoints import sam_audio
+from soundsift.checkpoints import pe_vision
 from soundsift.separation.separator import Separator
 from soundsift.separation.stem_files import Place
 
@@ -22,7 +22,7 @@ __all__ = ["separator"]
 def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Separator]:
     pytest.importorskip("transformers", reason="the released models need the extra `released`")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sam_audio, "_VISION_ENCODERS", {"PE-Core-L14-336": TINY_VISION})
+        patch.setattr(pe_vision, "CONFIGS", {"PE-Core-L14-336": TINY_VISION})
         folder = write_released(tmp_path_factory.mktemp("released") / "sam-audio-tiny")
         yield soundsift.load(folder, device="cpu", precision="float32")
 

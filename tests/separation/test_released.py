@@ -16,7 +16,7 @@ from tests.released import DATA, RATE, TINY_VISION, write_released
 from torch import Tensor
 
 import soundsift
-from soundsift.checkpoints import sam_audio
+from soundsift.checkpoints import pe_vision
 from soundsift.models.waveform_codec import WaveformCodec
 from soundsift.prompts import Prompt
 from soundsift.sampling.solvers import schedule
@@ -39,7 +39,7 @@ def published() -> dict[str, Tensor]:
 @pytest.fixture(scope="module", autouse=True)
 def tiny_vision() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sam_audio, "_VISION_ENCODERS", {"PE-Core-L14-336": TINY_VISION})
+        patch.setattr(pe_vision, "CONFIGS", {"PE-Core-L14-336": TINY_VISION})
         yield
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from tests.released import TINY_VISION
 from tests.video.pictures import WIDTH, moving_square, video, write_video
 
-from soundsift.checkpoints.pe_vision import convert_pe_vision
+from soundsift.checkpoints import pe_vision
 from soundsift.models.pe_vision import PeVision
 from soundsift.spans import Span
 from soundsift.video import Box, keep_boxes, pair_by_time, pair_evenly, read_video, video_features
@@ -21,7 +21,7 @@ DATA = Path(__file__).parents[1] / "data"
 def vision_encoder() -> PeVision:
     vision_encoder = PeVision(TINY_VISION)
     tensors = load_file(DATA / "pe_vision_tiny.safetensors")
-    vision_encoder.load_state_dict(convert_pe_vision(tensors, "sd."))
+    vision_encoder.load_state_dict(pe_vision.convert(tensors, "sd."))
     return vision_encoder.eval().requires_grad_(False)
 
 

@@ -1,33 +1,79 @@
-"""The released codec's weights under our names, with their normalisation multiplied out."""
+"""DAC-VAE, the released codec: its configuration, and its weights under our names.
+
+Released convolutions are weight-normalised (a direction and a length per output channel); here
+each is multiplied out when it is read.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from soundsift.checkpoints.released import LazyWeights
+from soundsift.checkpoints.state_dict import LazyStateDict, Renames, inside, rename, select
+from soundsift.config import DacVaeConfig
 from soundsift.errors import SoundsiftError
 
-_PREFIX = "audio_codec."
+PREFIX = "audio_codec."
+"""What precedes the codec's weights in a SAM Audio checkpoint."""
 
-# Released name (a regular expression) to ours. In the published decoder the mark's layers sit among
-# the decoder's own; `{stage}` is the stage of the mark, which counts from the wave on.
-_UNIT = r"block\.(\d)\.(.*)"
-_UNIT_PARTS = {"0": "snake1", "1": "conv1", "2": "snake2", "3": "conv2"}
-_MARK_UNIT_PARTS = {"1": "conv1", "3": "conv2"}
-_DECODER_UNITS = {"4": "0", "5": "1", "8": "2"}
-_MARK_UNITS = {"6": "unit_out", "7": "unit_in"}
-_RENAMES: tuple[tuple[str, str], ...] = (
+_UNIT: Renames = (
+    (r"block\.0\.(.*)", r"snake1.\1"),
+    (r"block\.1\.(.*)", r"conv1.\1"),
+    (r"block\.2\.(.*)", r"snake2.\1"),
+    (r"block\.3\.(.*)", r"conv2.\1"),
+)
+_WATERMARK_UNIT: Renames = (
+    (r"block\.1\.(.*)", r"conv1.\1"),
+    (r"block\.3\.(.*)", r"conv2.\1"),
+)
+_ENCODER_BLOCK: Renames = (
+    *inside("0.", _UNIT, "units.0."),
+    *inside("1.", _UNIT, "units.1."),
+    *inside("2.", _UNIT, "units.2."),
+    (r"3\.(.*)", r"snake.\1"),
+    (r"4\.(.*)", r"down.\1"),
+)
+_DECODER_BLOCK: Renames = (
+    (r"0\.(.*)", r"snake.\1"),
+    (r"1\.(.*)", r"up.\1"),
+    *inside("4.", _UNIT, "units.0."),
+    *inside("5.", _UNIT, "units.1."),
+    *inside("8.", _UNIT, "units.2."),
+)
+# The published decoder holds the watermark's layers among its own. Stages of the watermark count
+# from the wave on, blocks of the decoder towards it.
+_WATERMARK_STAGE: Renames = (
+    (r"3\.(.*)", r"up.\1"),
+    (r"11\.(.*)", r"down.\1"),
+    *inside("6.", _WATERMARK_UNIT, "unit_out."),
+    *inside("7.", _WATERMARK_UNIT, "unit_in."),
+)
+RENAMES: Renames = (
     (r"encoder\.block\.0\.(.*)", r"encoder.first.\1"),
+    *(
+        entry
+        for i in range(4)
+        for entry in inside(f"encoder.block.{i + 1}.block.", _ENCODER_BLOCK, f"encoder.blocks.{i}.")
+    ),
     (r"encoder\.block\.5\.(.*)", r"encoder.snake.\1"),
     (r"encoder\.block\.6\.(.*)", r"encoder.last.\1"),
     (r"quantizer\.in_proj\.(.*)", r"to_gaussian.\1"),
     (r"quantizer\.out_proj\.(.*)", r"from_latent.\1"),
     (r"decoder\.model\.0\.(.*)", r"decoder.first.\1"),
+    *(
+        entry
+        for i in range(4)
+        for entry in (
+            *inside(f"decoder.model.{i + 1}.block.", _DECODER_BLOCK, f"decoder.blocks.{i}."),
+            *inside(
+                f"decoder.model.{i + 1}.block.", _WATERMARK_STAGE, f"watermark.stages.{3 - i}."
+            ),
+        )
+    ),
     (r"decoder\.wm_model\.encoder_block\.pre\.0\.(.*)", r"decoder.snake.\1"),
     (r"decoder\.wm_model\.encoder_block\.pre\.1\.(.*)", r"decoder.last.\1"),
     (r"decoder\.wm_model\.encoder_block\.pre\.3\.(.*)", r"watermark.first.\1"),
@@ -40,39 +86,47 @@ _RENAMES: tuple[tuple[str, str], ...] = (
 )
 
 
-def convert_dac_vae(state_dict: Mapping[str, Tensor]) -> LazyWeights:
-    """Rename a released codec's weights for `DacVae` and fold their normalisation.
+def config_from(config: Mapping[str, Any]) -> DacVaeConfig:
+    """The codec's sizes, from the part `audio_codec` of a released `config.json`.
+
+    Raises:
+        ValidationError: if a size is not what it must be.
+    """
+    return DacVaeConfig(**{key: config[key] for key in DacVaeConfig.model_fields if key in config})
+
+
+def convert(state_dict: Mapping[str, Tensor]) -> LazyStateDict:
+    """Rename a released codec's weights for `DacVae` and multiply out their normalisation.
 
     Args:
         state_dict: weights under the released names: of the codec alone, or a whole SAM Audio
             checkpoint, of which everything outside `audio_codec.` is passed over.
 
     Returns:
-        Weights for `DacVae.load_state_dict`, strict; float32, each folded when it is read.
+        Weights for `DacVae.load_state_dict`, strict; float32.
 
     Raises:
         SoundsiftError: if a name is not known, or half of a normalised weight is missing.
     """
-    inside = [name for name in state_dict if name.startswith(_PREFIX)]
-    prefix = _PREFIX if inside else ""
-    makers: dict[str, Callable[[], Tensor]] = {}
-    for released in inside or state_dict:
-        name = released.removeprefix(prefix)
+    released: Mapping[str, Tensor] = select(state_dict, PREFIX) or state_dict
+    readers: dict[str, Callable[[], Tensor]] = {}
+    for name in released:
         if name.endswith(".weight_g"):
             continue
         if name.endswith(".weight_v"):
             name = name.removesuffix("_v")
-            if f"{prefix}{name}_g" not in state_dict:
-                raise SoundsiftError(f"the codec has a weight {name}_v, but no {name}_g")
-            makers[_rename(name)] = partial(_folded, state_dict, prefix + name)
+            if f"{name}_g" not in released:
+                raise SoundsiftError(f"The codec has a weight {name}_v, but no {name}_g.")
+            read = partial(_fold, released, name)
         elif name.endswith(".alpha"):
-            makers[_rename(name)] = partial(_flat, state_dict, released)
+            read = partial(_flatten, released, name)
         else:
-            makers[_rename(name)] = partial(_plain, state_dict, released)
-    return LazyWeights(makers)
+            read = partial(_widen, released, name)
+        readers[rename(name, RENAMES, "DAC-VAE")] = read
+    return LazyStateDict(readers)
 
 
-def _folded(weights: Mapping[str, Tensor], name: str) -> Tensor:
+def _fold(weights: Mapping[str, Tensor], name: str) -> Tensor:
     """The plain weight, `length * direction / |direction|`, the norm taken per first index."""
     length, direction = weights[f"{name}_g"].float(), weights[f"{name}_v"].float()
     norm = torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True)
@@ -80,35 +134,9 @@ def _folded(weights: Mapping[str, Tensor], name: str) -> Tensor:
     return folded
 
 
-def _flat(weights: Mapping[str, Tensor], name: str) -> Tensor:
+def _flatten(weights: Mapping[str, Tensor], name: str) -> Tensor:
     return weights[name].float().flatten()
 
 
-def _plain(weights: Mapping[str, Tensor], name: str) -> Tensor:
+def _widen(weights: Mapping[str, Tensor], name: str) -> Tensor:
     return weights[name].float()
-
-
-def _rename(name: str) -> str:
-    for pattern, replacement in _RENAMES:
-        if match := re.fullmatch(pattern, name):
-            return match.expand(replacement)
-    if match := re.fullmatch(r"encoder\.block\.([1-4])\.block\.(\d)\.(.*)", name):
-        block, layer, rest = match.groups()
-        ours = f"encoder.blocks.{int(block) - 1}"
-        if layer in "012" and (unit := re.fullmatch(_UNIT, rest)):
-            return f"{ours}.units.{layer}.{_UNIT_PARTS[unit[1]]}.{unit[2]}"
-        if layer in "34":
-            return f"{ours}.{'snake' if layer == '3' else 'down'}.{rest}"
-    if match := re.fullmatch(r"decoder\.model\.([1-4])\.block\.(\d+)\.(.*)", name):
-        block, layer, rest = match.groups()
-        ours, stage = f"decoder.blocks.{int(block) - 1}", f"watermark.stages.{4 - int(block)}"
-        if layer in ("0", "1"):
-            return f"{ours}.{'snake' if layer == '0' else 'up'}.{rest}"
-        if layer in ("3", "11"):
-            return f"{stage}.{'up' if layer == '3' else 'down'}.{rest}"
-        if unit := re.fullmatch(_UNIT, rest):
-            if layer in _DECODER_UNITS:
-                return f"{ours}.units.{_DECODER_UNITS[layer]}.{_UNIT_PARTS[unit[1]]}.{unit[2]}"
-            if layer in _MARK_UNITS and unit[1] in _MARK_UNIT_PARTS:
-                return f"{stage}.{_MARK_UNITS[layer]}.{_MARK_UNIT_PARTS[unit[1]]}.{unit[2]}"
-    raise SoundsiftError(f"the codec has a weight {name}, which DAC-VAE has not")

@@ -1,28 +1,34 @@
-"""Folders in the Hugging Face Hub's layout: find, read, and say plainly what is missing.
+"""Models in the Hugging Face Hub's layout: find them in its cache, and read their files.
 
 Nothing is downloaded here. A model is a folder of the user's, or what `hf download` has put into
-the Hub's cache; weights are read without running any code that comes with them.
+the Hub's cache. Files are not trusted: weights are read without running any code in them, and what
+is read into memory has a limit.
 """
 
 from __future__ import annotations
 
 import json
-import pickle
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import Tensor
 
-from soundsift.errors import SoundsiftError
+from soundsift.checkpoints.state_dict import read_safetensors
+from soundsift.errors import SoundsiftError, one_line
 from soundsift.optional import library
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 _WEIGHTS = ("model.safetensors", "checkpoint.pt", "pytorch_model.bin")
 _INDEX = "model.safetensors.index.json"
+
+# Limits, all of them far above what the supported models need.
+_TEXT_BYTES, _TOKENIZER_BYTES, _PICKLE_BYTES = 4 * 2**20, 64 * 2**20, 64 * 2**20
+_LARGEST_SIZE, _MOST_LAYERS = 10_000_000, 1_000
+_LAYERS = ("num_hidden_layers", "num_layers", "num_decoder_layers", "n_layers", "layers")
 
 
 def find_folder(
@@ -70,18 +76,70 @@ def read_config(folder: Path) -> dict[str, Any]:
     """A model's `config.json`.
 
     Raises:
-        SoundsiftError: if it is missing or no JSON object.
+        SoundsiftError: if it is missing, no JSON object, or holds sizes that no model has.
     """
     file = folder / CONFIG
     if not file.is_file():
         raise SoundsiftError(f"{folder}: not a model's folder: it has no {CONFIG}.")
-    try:
-        config = json.loads(file.read_text())
-    except ValueError as error:
-        raise SoundsiftError(f"{file}: not JSON, or damaged: {error}.") from error
-    if not isinstance(config, dict):
-        raise SoundsiftError(f"{file}: holds no configuration; a JSON object was expected.")
+    config = read_json(file)
+    _check_sizes(config, file)
     return config
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object from a file of at most 4 MiB.
+
+    Raises:
+        SoundsiftError: if it can't be read, is larger, or holds something else.
+    """
+    try:
+        parsed = json.loads(read_text(file))
+    except RecursionError as error:
+        raise SoundsiftError(f"{file}: nested too deeply to be read.") from error
+    except ValueError as error:
+        raise SoundsiftError(f"{file}: not JSON, or damaged: {one_line(error)}.") from error
+    if not isinstance(parsed, dict):
+        raise SoundsiftError(f"{file}: holds no JSON object.")
+    return parsed
+
+
+def read_text(file: Path) -> str:
+    """The text of a file of at most 4 MiB.
+
+    Raises:
+        SoundsiftError: if it can't be read, is larger, or is not UTF-8.
+    """
+    _check_length(file, _TEXT_BYTES)
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SoundsiftError(f"{file}: can't be read: {one_line(error)}.") from error
+
+
+def _check_length(file: Path, most: int) -> None:
+    """Refuse a file that is larger than any of its kind, before it is read into memory."""
+    try:
+        length = file.stat().st_size
+    except OSError as error:
+        raise SoundsiftError(f"{file}: can't be read: {one_line(error)}.") from error
+    if length > most:
+        raise SoundsiftError(
+            f"{file}: has {length} bytes; expected at most {most} in a file of this kind."
+        )
+
+
+def _check_sizes(config: object, file: Path, key: str = "") -> None:
+    """Refuse sizes that no model has, from which a library would build a network for hours."""
+    if isinstance(config, dict):
+        for name, value in config.items():
+            _check_sizes(value, file, str(name))
+    elif isinstance(config, list):
+        for value in config:
+            _check_sizes(value, file, key)
+    elif isinstance(config, int | float) and not isinstance(config, bool):
+        most = _MOST_LAYERS if key in _LAYERS else _LARGEST_SIZE
+        if not -most <= config <= most:  # NaN is refused, too
+            raise SoundsiftError(f"{file}: {key} is {config:.3g}; expected at most {most}.")
 
 
 def read_tokenizer(folder: Path, most_tokens: int = 512) -> Tokenizer:
@@ -93,10 +151,11 @@ def read_tokenizer(folder: Path, most_tokens: int = 512) -> Tokenizer:
     file = folder / TOKENIZER
     if not file.is_file():
         raise SoundsiftError(f"{folder}: has no {TOKENIZER}; fetch it from the model's page.")
+    _check_length(file, _TOKENIZER_BYTES)
     try:
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises nothing more exact
-        raise SoundsiftError(f"{file}: not a tokenizer, or damaged: {error}.") from error
+        raise SoundsiftError(f"{file}: not a tokenizer, or damaged: {one_line(error)}.") from error
     tokenizer.enable_truncation(most_tokens)
     tokenizer.no_padding()
     return tokenizer
@@ -116,8 +175,7 @@ def read_weights(
         SoundsiftError: if there are none, or they are damaged.
     """
     if (folder / _INDEX).is_file():
-        parts = json.loads((folder / _INDEX).read_text())["weight_map"].values()
-        files = [folder / part for part in sorted(set(parts))]
+        files = _indexed_files(folder)
     else:
         files = [folder / name for name in _WEIGHTS if (folder / name).is_file()][:1]
     if not files:
@@ -134,13 +192,21 @@ def read_weights(
     }
 
 
+def _indexed_files(folder: Path) -> list[Path]:
+    """The parts of a model whose weights lie in several files."""
+    weight_map = read_json(folder / _INDEX).get("weight_map")
+    names = list(weight_map.values()) if isinstance(weight_map, dict) else []
+    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise SoundsiftError(
+            f"{folder / _INDEX}: damaged: weight_map must give the name of a file beside it for "
+            "every weight."
+        )
+    return [folder / name for name in sorted(set(names))]
+
+
 def _read_safetensors(file: Path, passed_over: tuple[str, ...]) -> dict[str, Tensor]:
-    try:
-        with safe_open(file, "pt") as tensors:
-            names = [name for name in tensors.keys() if not name.startswith(passed_over)]  # noqa: SIM118
-            return {name: tensors.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        raise SoundsiftError(f"{file}: not a safetensors file, or damaged: {error}.") from error
+    weights = read_safetensors(file)
+    return {name: weights[name] for name in weights if not name.startswith(passed_over)}
 
 
 def map_pickle(file: Path) -> dict[str, Tensor]:
@@ -150,62 +216,39 @@ def map_pickle(file: Path) -> dict[str, Tensor]:
         SoundsiftError: if it is damaged, or holds something else.
     """
     try:
+        _check_archive(file)
         loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, OSError, pickle.UnpicklingError) as error:
-        reason = str(error).partition("\n")[0]
-        raise SoundsiftError(f"{file}: not a file of weights, or damaged: {reason}") from error
-    if not isinstance(loaded, dict) or not all(isinstance(w, Tensor) for w in loaded.values()):
+    except SoundsiftError:
+        raise
+    except Exception as error:  # a damaged pickle raises nearly anything
+        raise SoundsiftError(
+            f"{file}: not a file of weights, or damaged: {one_line(error)}"
+        ) from error
+    if not isinstance(loaded, dict) or not all(
+        isinstance(name, str) and isinstance(weight, Tensor) for name, weight in loaded.items()
+    ):
         raise SoundsiftError(f"{file}: holds no weights; tensors by name were expected.")
+    for name, weight in loaded.items():
+        if not _is_plain(weight):
+            raise SoundsiftError(f"{file}: {name} is not a plain tensor with values of its own.")
     return loaded
 
 
-def fill(model: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> None:
-    """Give a model built on the meta device its weights; names and shapes must match exactly.
-
-    Raises:
-        SoundsiftError: if they don't.
-    """
-    check_fit(model, weights, source)
-    model.load_state_dict(weights, assign=True)
-
-
-def check_fit(model: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> None:
-    """Refuse weights of other names or shapes than a model's.
-
-    Raises:
-        SoundsiftError: if there are any.
-    """
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    given = {name: tuple(weights[name].shape) for name in weights}
-    shapes = [
-        f"{name} is {given[name]}, expected {shape}"
-        for name, shape in expected.items()
-        if name in given and given[name] != shape
-    ]
-    check_names(expected.keys() - given.keys(), given.keys() - expected.keys(), shapes, source)
+def _check_archive(file: Path) -> None:
+    """Refuse archives whose records would be unpacked to any size while they are read."""
+    with zipfile.ZipFile(file) as archive:
+        for record in archive.infolist():
+            packed = record.compress_type != zipfile.ZIP_STORED
+            pickled = record.filename.endswith(".pkl")
+            if packed or (pickled and record.file_size > _PICKLE_BYTES):
+                raise SoundsiftError(
+                    f"{file}: {record.filename} is compressed or too large; expected a file as "
+                    "torch.save writes it."
+                )
 
 
-def check_names(
-    missing: Sequence[str] | set[str],
-    unknown: Sequence[str] | set[str],
-    shapes: Sequence[str],
-    source: str | Path,
-) -> None:
-    """Refuse weights that don't fit.
-
-    Raises:
-        SoundsiftError: if any of the lists has something in it.
-    """
-    wrong = [
-        *([f"no {_some(missing)}"] if missing else []),
-        *([f"{_some(unknown)}, not known"] if unknown else []),
-        *([_some(shapes)] if shapes else []),
-    ]
-    if wrong:
-        raise SoundsiftError(f"{source}: weights and configuration disagree: {'; '.join(wrong)}.")
-
-
-def _some(names: Sequence[str] | set[str]) -> str:
-    shown = sorted(names)[:3]
-    rest = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {rest} more" if rest else "")
+def _is_plain(weight: Tensor) -> bool:
+    """Whether a tensor is dense, on the CPU, and no larger than the memory behind it."""
+    if weight.layout != torch.strided or weight.device.type != "cpu" or weight.is_quantized:
+        return False
+    return weight.numel() * weight.element_size() <= weight.untyped_storage().nbytes()

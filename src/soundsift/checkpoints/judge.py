@@ -7,36 +7,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
+from soundsift.checkpoints import modernbert, pe_audio
 from soundsift.checkpoints.hub import (
     TOKENIZER,
-    fill,
     find_folder,
     read_config,
     read_tokenizer,
     read_weights,
 )
-from soundsift.checkpoints.modernbert import PhraseEncoder, load_modernbert, modernbert_config
-from soundsift.checkpoints.pe_audio import (
-    audio_transformer_config,
-    convert_audio_transformer,
-    rename,
-    split,
-)
+from soundsift.checkpoints.modernbert import PhraseEncoder, load_modernbert
+from soundsift.checkpoints.state_dict import LazyStateDict, Renames, build, inside, select
 from soundsift.config import JudgeConfig
-from soundsift.errors import SoundsiftError
+from soundsift.errors import SoundsiftError, one_line
 from soundsift.models.judge import Judge, Scores
 
 JUDGE = "facebook/sam-audio-judge"
 AUTHORS_BRANCH = "sam_audio"
 CODEC = "audio_codec."
-"""Beginning of the names of the judge's own DAC-VAE, encoder and bottleneck."""
+"""What precedes the weights of the judge's own DAC-VAE, encoder and bottleneck."""
 
 _TEXT = "text_model."
-_TRANSFORMERS = {"transformer.": "transformer.", "finetune_transformer.": "fusion."}
-_RENAMES: tuple[tuple[str, str], ...] = (
+RENAMES: Renames = (
     (r"(mean|std)", r"\1"),
     (r"data_proj\.(.*)", r"input.\1"),
     (r"cat_audio_proj\.(.*)", r"pair_projection.\1"),
@@ -46,6 +39,8 @@ _RENAMES: tuple[tuple[str, str], ...] = (
     (r"proj_audio_and_text\.(.*)", r"prompted_projection.\1"),
     (r"finetune_data_proj\.(.*)", r"fusion_input.\1"),
     (r"head\.(.*)", r"output.\1"),
+    *inside("transformer.", pe_audio.RENAMES, "transformer."),
+    *inside("finetune_transformer.", pe_audio.RENAMES, "fusion."),
 )
 
 
@@ -109,30 +104,48 @@ def load_judge(
     """
     folder = find_folder(model, revision=AUTHORS_BRANCH, gated=True)
     config = read_config(folder)
+    network_config = config_from(config, folder)
     weights = read_weights(folder, passed_over=(CODEC,), dtype=dtype)
-    with torch.device("meta"):
-        network = Judge(judge_config(config, folder))
-    fill(network, convert_judge(weights), folder)
+    network = build(lambda: Judge(network_config), convert(weights), folder, device)
     text = load_modernbert(
         config.get("text_model") or {},
-        split(weights, _TEXT),
+        select(weights, _TEXT),
         config.get("nth_text_layer", 22),
         folder,
         dtype,
         device,
     )
-    # The branch with the weights may lack the tokenizer, which the main one has.
+    # The branch with the weights may lack the tokenizer, which the main branch has.
     has_tokenizer = (folder / TOKENIZER).is_file() or Path(model).expanduser().is_dir()
     words = folder if has_tokenizer else find_folder(model, TOKENIZER, gated=True)
-    encoder = PhraseEncoder(read_tokenizer(words), text, device)
-    return ReleasedJudge(network.to(device).eval().requires_grad_(False), encoder)
+    return ReleasedJudge(network, PhraseEncoder(read_tokenizer(words), text, device))
 
 
-def convert_judge(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def config_from(config: Mapping[str, Any], source: str | Path) -> JudgeConfig:
+    """The network's sizes, from a `config.json`.
+
+    Raises:
+        SoundsiftError: if it is not the configuration of a judge.
+    """
+    try:
+        return JudgeConfig(
+            audio=pe_audio.config_from(config.get("transformer") or {}),
+            fusion=pe_audio.config_from(config.get("finetune_transformer") or {}),
+            latent_channels=(config.get("audio_codec") or {}).get("codebook_dim", 128),
+            text_dim=modernbert.config_from(config.get("text_model") or {}).hidden_size,
+            bottleneck_dim=config.get("bottleneck_dim", 256),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SoundsiftError(
+            f"{source}: not the configuration of a SAM Audio Judge: {one_line(error)}."
+        ) from error
+
+
+def convert(state_dict: Mapping[str, Tensor]) -> LazyStateDict:
     """Rename and join released weights for `Judge`.
 
-    Passed over are the text encoder's, which is Transformers' own, and the codec's: with `CODEC`
-    taken off their names, those are a DAC-VAE's.
+    Left out are the text encoder's, which is Transformers' own, and the codec's: those are a
+    DAC-VAE's, once `CODEC` is taken off their names.
 
     Args:
         state_dict: weights by their released names.
@@ -143,31 +156,4 @@ def convert_judge(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         SoundsiftError: if a name is not known.
     """
-    weights: dict[str, Tensor] = {}
-    for theirs, ours in _TRANSFORMERS.items():
-        converted = convert_audio_transformer(split(state_dict, theirs))
-        weights |= {ours + name: tensor for name, tensor in converted.items()}
-    for name, tensor in state_dict.items():
-        if not name.startswith((_TEXT, CODEC, *_TRANSFORMERS)):
-            weights[rename(name, _RENAMES)] = tensor
-    return weights
-
-
-def judge_config(config: Mapping[str, Any], source: str | Path) -> JudgeConfig:
-    """The network's sizes, from a `config.json`.
-
-    Raises:
-        SoundsiftError: if it is not the configuration of a judge.
-    """
-    try:
-        return JudgeConfig(
-            audio=audio_transformer_config(config.get("transformer") or {}),
-            fusion=audio_transformer_config(config.get("finetune_transformer") or {}),
-            latent_channels=(config.get("audio_codec") or {}).get("codebook_dim", 128),
-            text_dim=modernbert_config(config.get("text_model") or {}).hidden_size,
-            bottleneck_dim=config.get("bottleneck_dim", 256),
-        )
-    except (AttributeError, TypeError, ValidationError) as error:
-        raise SoundsiftError(
-            f"{source}: not a configuration of SAM Audio Judge: {error}."
-        ) from error
+    return pe_audio.convert(state_dict, RENAMES, (_TEXT, CODEC), "SAM Audio Judge")

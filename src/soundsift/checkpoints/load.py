@@ -1,4 +1,4 @@
-"""From a model's folder to networks, ready to run; only those that separation needs."""
+"""Load a model: from its folder to the components that separation needs."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from functools import cache, partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from soundsift.checkpoints.dac_vae import convert_dac_vae
-from soundsift.checkpoints.hub import check_names, fill
-from soundsift.checkpoints.int8 import restored
-from soundsift.checkpoints.pe_vision import convert_pe_vision
-from soundsift.checkpoints.released import convert_velocity_field
-from soundsift.checkpoints.sam_audio import map_checkpoint, read_released_config
-from soundsift.checkpoints.state_dict import WeightsFile, read_shapes
+from soundsift.checkpoints import dac_vae, pe_vision, sam_audio
+from soundsift.checkpoints.int8 import dequantised
+from soundsift.checkpoints.manifest import check_files_once
+from soundsift.checkpoints.state_dict import (
+    Module,
+    build,
+    finite,
+    read_safetensors,
+    read_shapes,
+)
 from soundsift.checkpoints.store import CONFIG, WEIGHTS, load_config
 from soundsift.config import (
     DacVaeConfig,
     MelCodecConfig,
-    PeVisionConfig,
     SeparatorConfig,
+    VelocityFieldConfig,
 )
-from soundsift.errors import SoundsiftError
+from soundsift.errors import SoundsiftError, one_line
 from soundsift.models.codec import Codec
 from soundsift.models.components import ModelComponents, SpanPredictor, TextEncoder
 from soundsift.models.dac_vae import DacVae
@@ -42,54 +45,55 @@ CODEC_WEIGHTS, VISION_WEIGHTS = "codec.safetensors", "vision.safetensors"
 
 
 @dataclass(frozen=True)
-class Parts:
-    """A model on disk, its weights by component and under our names.
+class StoredModel:
+    """A model on disk: its weights by component, under our names, each read when asked for.
 
     Attributes:
-        config: what it looks like.
+        config: the model's configuration.
         field: weights of the velocity field.
         codec: weights of the codec; empty if it has none.
-        vision_encoder: reads the weights of the vision encoder; None if there is none.
+        vision_encoder: weights of the vision encoder; None if there is none.
     """
 
     config: SeparatorConfig
     field: Mapping[str, Tensor]
     codec: Mapping[str, Tensor]
-    vision_encoder: Callable[[], Mapping[str, Tensor]] | None = None
+    vision_encoder: Mapping[str, Tensor] | None = None
 
 
-def open_parts(folder: Path, shapes_only: bool = False) -> Parts:
+def open_model(folder: Path, shapes_only: bool = False) -> StoredModel:
     """Open a model: a folder of ours, or a released one as it comes.
 
     Args:
-        folder: of the model.
-        shapes_only: whether weights come on the meta device, without their numbers, of which then
-            none is read.
+        folder: the model's folder.
+        shapes_only: whether weights come on the meta device; then no values are read.
 
     Raises:
         SoundsiftError: if something is missing or damaged.
     """
     if not (folder / CONFIG).is_file() and (folder / "config.json").is_file():
-        config, checkpoint = read_released_config(folder), map_checkpoint(folder)
+        config = sam_audio.load_config(folder)
+        checkpoint: Mapping[str, Tensor] = sam_audio.map_checkpoint(folder)
         if shapes_only:
             checkpoint = {
                 name: torch.empty_like(tensor, device="meta") for name, tensor in checkpoint.items()
             }
-        return Parts(
+        return StoredModel(
             config,
-            convert_velocity_field(checkpoint),
-            convert_dac_vae(checkpoint),
-            partial(convert_pe_vision, checkpoint),
+            finite(sam_audio.convert(checkpoint), folder),
+            finite(dac_vae.convert(checkpoint), folder),
+            finite(pe_vision.convert(checkpoint), folder),
         )
     config = load_config(folder)
-    read: Callable[[Path], Mapping[str, Tensor]] = read_shapes if shapes_only else WeightsFile
+    read: Callable[[Path], Mapping[str, Tensor]] = read_shapes if shapes_only else read_safetensors
     codec: Mapping[str, Tensor] = {}
     if isinstance(config.codec, DacVaeConfig):
-        codec = read(folder / CODEC_WEIGHTS)
+        codec = finite(read(folder / CODEC_WEIGHTS), folder)
     vision_encoder = None
     if config.vision is not None:
-        vision_encoder = partial(read, folder / VISION_WEIGHTS)
-    return Parts(config, restored(read(folder / WEIGHTS)), codec, vision_encoder)
+        vision_encoder = finite(read(folder / VISION_WEIGHTS), folder)
+    field = dequantised(read(folder / WEIGHTS), folder)
+    return StoredModel(config, finite(field, folder), codec, vision_encoder)
 
 
 def build_components(
@@ -98,9 +102,9 @@ def build_components(
     """Build a model's networks and fill them.
 
     Args:
-        folder: of the model.
+        folder: the model's folder.
         device: where to compute.
-        dtype: of the velocity field's products.
+        dtype: type of the velocity field's products.
         watermark_seed: seed of the watermarks to hide in the stems, if the model's decoder can;
             None hides none.
 
@@ -108,58 +112,63 @@ def build_components(
         SoundsiftError: if something is missing or damaged, weights and configuration disagree, or
             a watermark is asked of a model whose decoder can't.
     """
-    parts = open_parts(folder)
-    config = parts.config
+    check_files_once(folder)
+    stored = open_model(folder)
+    config = stored.config
     if watermark_seed is not None and not isinstance(config.codec, DacVaeConfig):
         raise SoundsiftError(
             f"watermark_seed {watermark_seed} was given for the model {config.name}, whose decoder "
             "hides no watermarks. Leave it out, or use a model with the released codec."
         )
-    # The largest last: what building the others takes for a moment is then no addition to it.
+    # The largest comes last, so that memory needed while the others are built is free again.
     text = _build_text_encoder(config, folder, device)
-    codec = _build_codec(config.codec, parts.codec, folder, device, watermark_seed)
-    try:
-        field = InferenceField(config.field, parts.field, dtype, device)
-    except KeyError as error:
-        check_names([str(error.args[0])], [], [], folder)
-        raise  # not reached: one name is missing
-    except SoundsiftError as error:
-        raise SoundsiftError(f"{folder}: {error}") from error
-    except RuntimeError as error:
-        raise SoundsiftError(f"{folder}: weights and configuration disagree: {error}") from error
+    codec = _build_codec(config.codec, stored.codec, folder, device, watermark_seed)
+    field = _build_field(config.field, stored.field, folder, device, dtype)
     vision_encoder = None
-    if parts.vision_encoder is not None and config.vision is not None:
+    if stored.vision_encoder is not None and config.vision is not None:
         vision_encoder = partial(
-            _build_vision_encoder, config.vision, parts.vision_encoder, folder, device
+            _build_float32, partial(PeVision, config.vision), stored.vision_encoder, folder, device
         )
     predictor = None
     if config.span_predictor is not None:
-        # Built when first asked for, then kept: a folder of recordings asks again and again.
+        # Built at the first use, then kept for the next recordings.
         predictor = cache(partial(_build_span_predictor, config.span_predictor, folder, device))
     return config, ModelComponents(
         field, config.prediction, codec, text, device, vision_encoder, predictor
     )
 
 
+def _build_field(
+    config: VelocityFieldConfig,
+    weights: Mapping[str, Tensor],
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> InferenceField:
+    try:
+        return InferenceField(config, weights, dtype, device)
+    except KeyError as error:
+        raise SoundsiftError(
+            f"{folder}: weights and configuration disagree: no {error.args[0]}."
+        ) from error
+    except RuntimeError as error:
+        raise SoundsiftError(
+            f"{folder}: weights and configuration disagree: {one_line(error)}."
+        ) from error
+
+
+def _build_float32(
+    make: Callable[[], Module], weights: Mapping[str, Tensor], folder: Path, device: torch.device
+) -> Module:
+    return build(make, weights, folder, device, torch.float32)
+
+
 def _build_span_predictor(name: str, folder: Path, device: torch.device) -> SpanPredictor:
-    # Imported here: it asks for libraries that the default model does not need.
+    # Imported here: it needs libraries that the default model does not.
     from soundsift.checkpoints.pe_a_frame import load_span_predictor
 
     own = folder / SPAN_PREDICTOR
     return load_span_predictor(own if own.is_dir() else name, device)
-
-
-def _build_vision_encoder(
-    config: PeVisionConfig,
-    weights: Callable[[], Mapping[str, Tensor]],
-    folder: Path,
-    device: torch.device,
-) -> PeVision:
-    with torch.device("meta"):
-        vision_encoder = PeVision(config)
-    read = weights()
-    fill(vision_encoder, {name: read[name].to(device, torch.float32) for name in read}, folder)
-    return vision_encoder.eval().requires_grad_(False)
 
 
 def _build_codec(
@@ -171,11 +180,7 @@ def _build_codec(
 ) -> Codec:
     if isinstance(config, MelCodecConfig):
         return MelCodec(config).to(device)
-    with torch.device("meta"):
-        vae: nn.Module = DacVae(config)
-    fill(vae, {name: weights[name].to(device, torch.float32) for name in weights}, folder)
-    assert isinstance(vae, DacVae)
-    vae.eval().requires_grad_(False)
+    vae = _build_float32(partial(DacVae, config), weights, folder, device)
     if device.type == "cpu":
         optimise_for_inference(vae, keep_weights=False)
     messages = None if watermark_seed is None else draw_message(watermark_seed, 2).to(device)
@@ -183,7 +188,7 @@ def _build_codec(
 
 
 def _build_text_encoder(config: SeparatorConfig, folder: Path, device: torch.device) -> TextEncoder:
-    # Imported here: each asks for libraries that the other does not need.
+    # Imported here: each needs libraries that the other does not.
     if config.text_encoder == "minilm":
         from soundsift.checkpoints.minilm import TextEncoder as MiniLMTextEncoder
 

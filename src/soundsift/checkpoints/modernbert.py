@@ -69,7 +69,7 @@ def load_modernbert(
     Raises:
         SoundsiftError: if names or shapes of weights are not those expected.
     """
-    settings = modernbert_config(config)
+    settings = config_from(config)
     whole = settings.num_hidden_layers
     layers = whole if state is None else min(state, whole)
     settings.num_hidden_layers = layers
@@ -89,7 +89,7 @@ def load_modernbert(
     return model
 
 
-def modernbert_config(config: Mapping[str, Any]) -> Any:
+def config_from(config: Mapping[str, Any]) -> Any:
     """Transformers' configuration of the whole model, from its `config.json`."""
     kept = {key: value for key, value in config.items() if key not in _OBSOLETE}
     return library("transformers").ModernBertConfig(**kept)

@@ -11,19 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
-from soundsift.checkpoints.hub import fill, find_folder, read_config, read_tokenizer, read_weights
-from soundsift.checkpoints.modernbert import PhraseEncoder, load_modernbert, modernbert_config
-from soundsift.checkpoints.pe_audio import (
-    audio_transformer_config,
-    convert_audio_transformer,
-    rename,
-    split,
-)
+from soundsift.checkpoints import modernbert, pe_audio
+from soundsift.checkpoints.hub import find_folder, read_config, read_tokenizer, read_weights
+from soundsift.checkpoints.modernbert import PhraseEncoder, load_modernbert
+from soundsift.checkpoints.state_dict import LazyStateDict, Renames, build, inside, select
 from soundsift.config import PeAFrameConfig
-from soundsift.errors import SoundsiftError
+from soundsift.errors import SoundsiftError, one_line
 from soundsift.models.pe_a_frame import PeAFrame
 
 LARGE = "facebook/pe-a-frame-large"
@@ -31,8 +26,7 @@ LARGE = "facebook/pe-a-frame-large"
 
 AUTHORS_BRANCH = "perception_models"
 
-# What there is in both layouts: the authors' name, then that of Transformers.
-_TRANSFORMER = ("audio_model.audio_transformer.", "audio_encoder.")
+# Names in both layouts: the authors' first, then that of Transformers.
 _CODEC = (
     "audio_model.dac_vae_encoder.",
     "audio_encoder.embedder.dac_encoder.",
@@ -40,13 +34,15 @@ _CODEC = (
 )
 _TEXT = "text_model."
 _INPUT = r"(?:audio_model|audio_encoder\.embedder)\.data_proj"
-_RENAMES: tuple[tuple[str, str], ...] = (
+RENAMES: Renames = (
     (r"(?:logit|text_audio_logit)_(scale|bias)", r"\1"),
     (rf"{_INPUT}\.(.*)", r"input.\1"),
     (r"audio_head\.layer_norm\.(.*)", r"audio_norm.\1"),
     (r"audio_head\.proj\.(.*)", r"audio_projection.\1"),
     (r"text_(?:audio_)?head\.layer_norm\.(.*)", r"text_norm.\1"),
     (r"text_(?:audio_)?head\.proj\.(.*)", r"text_projection.\1"),
+    *inside("audio_model.audio_transformer.", pe_audio.RENAMES, "transformer."),
+    *inside("audio_encoder.", pe_audio.RENAMES, "transformer."),
 )
 
 
@@ -102,15 +98,13 @@ def load_span_predictor(
     """
     folder = _find(model)
     config = read_config(folder)
-    network_config = pe_a_frame_config(config, folder)
+    network_config = config_from(config, folder)
     weights = read_weights(folder, passed_over=_CODEC, dtype=dtype)
-    with torch.device("meta"):
-        network = PeAFrame(network_config)
-    fill(network, convert_pe_a_frame(weights), folder)
+    network = build(lambda: PeAFrame(network_config), convert(weights), folder, device)
     authors = "text_model" in config
     text = load_modernbert(
         config["text_model"] if authors else config["text_config"],
-        split(weights, _TEXT),
+        select(weights, _TEXT),
         config.get("nth_text_layer", 22),
         folder,
         dtype,
@@ -119,8 +113,7 @@ def load_span_predictor(
         # from the middle of a longer model, before any norm.
         final_norm=authors,
     )
-    encoder = PhraseEncoder(read_tokenizer(folder), text, device)
-    return SpanPredictor(network.to(device).eval().requires_grad_(False), encoder)
+    return SpanPredictor(network, PhraseEncoder(read_tokenizer(folder), text, device))
 
 
 def _find(model: str | Path) -> Path:
@@ -130,11 +123,38 @@ def _find(model: str | Path) -> Path:
         return find_folder(model)  # its message names the branch that people get by default
 
 
-def convert_pe_a_frame(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def config_from(config: Mapping[str, Any], source: str | Path) -> PeAFrameConfig:
+    """The network's sizes, from a `config.json` in either layout.
+
+    Raises:
+        SoundsiftError: if it is not the configuration of a PE-A-Frame.
+    """
+    try:
+        if "audio_model" in config:
+            audio = config["audio_model"].get("audio_transformer") or {}
+            codec = config["audio_model"].get("dac_vae_encoder") or {}
+            text = modernbert.config_from(config["text_model"])
+        else:
+            audio = config["audio_config"]
+            codec = audio.get("dac_config") or {}
+            text = modernbert.config_from(config["text_config"])
+        return PeAFrameConfig(
+            audio=pe_audio.config_from(audio),
+            latent_channels=codec.get("codebook_dim", 128),
+            text_dim=text.hidden_size,
+            embedding_dim=config.get("output_dim", text.hidden_size),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SoundsiftError(
+            f"{source}: not the configuration of a PE-A-Frame: {one_line(error)}."
+        ) from error
+
+
+def convert(state_dict: Mapping[str, Tensor]) -> LazyStateDict:
     """Rename and join released weights for `PeAFrame`.
 
-    The text encoder's and the codec's are passed over: the one is Transformers' own, and latents
-    come from the separator's codec.
+    Left out are the text encoder's, which is Transformers' own, and the codec's: latents come from
+    the separator's codec.
 
     Args:
         state_dict: weights by their names in either layout.
@@ -145,40 +165,4 @@ def convert_pe_a_frame(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         SoundsiftError: if a name is not known.
     """
-    weights: dict[str, Tensor] = {}
-    transformer: dict[str, Tensor] = {}
-    for name, tensor in state_dict.items():
-        if name.startswith((_TEXT, *_CODEC)):
-            continue
-        prefix = next((prefix for prefix in _TRANSFORMER if name.startswith(prefix)), None)
-        if prefix is None or ".data_proj." in name:
-            weights[rename(name, _RENAMES)] = tensor
-        else:
-            transformer[name.removeprefix(prefix)] = tensor
-    converted = convert_audio_transformer(transformer)
-    return weights | {f"transformer.{name}": tensor for name, tensor in converted.items()}
-
-
-def pe_a_frame_config(config: Mapping[str, Any], source: str | Path) -> PeAFrameConfig:
-    """The network's sizes, from a `config.json` in either layout.
-
-    Raises:
-        SoundsiftError: if it is not the configuration of a PE-A-Frame.
-    """
-    try:
-        if "audio_model" in config:
-            audio = config["audio_model"].get("audio_transformer") or {}
-            codec = config["audio_model"].get("dac_vae_encoder") or {}
-            text = modernbert_config(config["text_model"])
-        else:
-            audio = config["audio_config"]
-            codec = audio.get("dac_config") or {}
-            text = modernbert_config(config["text_config"])
-        return PeAFrameConfig(
-            audio=audio_transformer_config(audio),
-            latent_channels=codec.get("codebook_dim", 128),
-            text_dim=text.hidden_size,
-            embedding_dim=config.get("output_dim", text.hidden_size),
-        )
-    except (KeyError, AttributeError, ValidationError) as error:
-        raise SoundsiftError(f"{source}: not a configuration of PE-A-Frame: {error}.") from error
+    return pe_audio.convert(state_dict, RENAMES, (_TEXT, *_CODEC), "PE-A-Frame")

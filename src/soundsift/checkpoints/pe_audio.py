@@ -1,19 +1,25 @@
-"""Released weights of the PE-AV family's audio transformer under our names."""
+"""The audio transformer of the PE-AV family: its configuration, and its weights under our names.
+
+PE-A-Frame and SAM Audio Judge are both built on it, with ModernBERT for their phrases.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from soundsift.checkpoints.state_dict import LazyStateDict, Renames, reader, renamed
 from soundsift.config import AudioTransformerConfig
 from soundsift.errors import SoundsiftError
 
 _RESNET = r"(?:embeddings|patch_embedder)\.resnet_block\.block([12])"
-_RENAMES: tuple[tuple[str, str], ...] = (
+
+# Queries, keys and values are joined afterwards.
+RENAMES: Renames = (
     (r"embeddings\.cls_token|patch_embedder\.class_embedding", r"summary"),
     (rf"{_RESNET}\.groupnorm\.(.*)", r"temporal.norm\1.\2"),
     (rf"{_RESNET}\.project\.(.*)", r"temporal.conv\1.\2"),
@@ -27,7 +33,7 @@ _RENAMES: tuple[tuple[str, str], ...] = (
     (r"(norm|output)\.weight", r"\1.weight"),
 )
 
-# What the authors' code takes where a configuration says nothing.
+# The authors' values where a configuration gives none.
 _DEFAULTS = {
     "hidden_size": 1024,
     "num_attention_heads": 8,
@@ -36,66 +42,54 @@ _DEFAULTS = {
 }
 
 
-def convert_audio_transformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the weights of one audio transformer, and join queries, keys and values.
-
-    Args:
-        state_dict: weights by their released names, from `embeddings.` or `patch_embedder.` on.
-
-    Returns:
-        Weights for `AudioTransformer.load_state_dict`, strict.
+def config_from(config: Mapping[str, Any]) -> AudioTransformerConfig:
+    """The sizes of one audio transformer, from its part of a `config.json`.
 
     Raises:
-        SoundsiftError: if a name is not known.
+        ValidationError: if a size is not what it must be.
     """
-    weights = {rename(name, _RENAMES): tensor for name, tensor in state_dict.items()}
-    for query in [name for name in weights if name.endswith(".attention.q")]:
-        attention = query.removesuffix(".q")
-        parts = [weights.pop(f"{attention}.{part}", None) for part in "qkv"]
-        present = [part for part in parts if part is not None]
-        weights[f"{attention}.qkv.weight"] = torch.cat(present)
-    return weights
-
-
-def audio_transformer_config(config: Mapping[str, Any]) -> AudioTransformerConfig:
-    """The sizes of one audio transformer, from its part of a `config.json`."""
     given = {**_DEFAULTS, **config}
+    parameters = given.get("rope_parameters") or {}
+    theta = parameters.get("rope_theta", given.get("rope_theta", 20000.0))
     return AudioTransformerConfig(
         dim=given["hidden_size"],
         heads=given["num_attention_heads"],
         layers=given["num_hidden_layers"],
         ffn_hidden=given["intermediate_size"],
         norm_eps=given.get("rms_norm_eps", 1e-5),
-        rope_theta=_rope_theta(given),
+        rope_theta=float(theta),
     )
 
 
-def _rope_theta(config: Mapping[str, Any]) -> float:
-    parameters = config.get("rope_parameters") or {}
-    return float(parameters.get("rope_theta", config.get("rope_theta", 20000.0)))
-
-
-def rename(name: str, renames: tuple[tuple[str, str], ...]) -> str:
-    """Our name of a weight.
+def convert(
+    state_dict: Mapping[str, Tensor], renames: Renames, skipped: tuple[str, ...], model: str
+) -> LazyStateDict:
+    """Rename a model's weights, those of its audio transformers among them.
 
     Args:
-        name: the released one.
-        renames: regular expressions of released names, and ours.
+        state_dict: weights by their released names.
+        renames: the whole model's table, with `RENAMES` inside a prefix for each transformer.
+        skipped: prefixes of names to leave out.
+        model: what the model is called, for messages.
+
+    Returns:
+        The weights under our names, with queries, keys and values joined.
 
     Raises:
-        SoundsiftError: if none fits.
+        SoundsiftError: if a name is not known, or a part of an attention is missing.
     """
-    for pattern, replacement in renames:
-        match = re.fullmatch(pattern, name)
-        if match:
-            return match.expand(replacement)
-    raise SoundsiftError(f"the checkpoint has a weight {name}, which the model has not.")
+    own = {name: reader(state_dict, name) for name in state_dict if not name.startswith(skipped)}
+    readers = renamed(LazyStateDict(own), renames, model).readers
+    for query in [name for name in readers if name.endswith(".attention.q")]:
+        attention = query.removesuffix(".q")
+        if missing := [part for part in "qkv" if f"{attention}.{part}" not in readers]:
+            raise SoundsiftError(
+                f"The checkpoint lacks {', '.join(missing)} of {attention}, which {model} has."
+            )
+        parts = [readers.pop(f"{attention}.{part}") for part in "qkv"]
+        readers[f"{attention}.qkv.weight"] = partial(_joined, parts)
+    return LazyStateDict(readers)
 
 
-def split(state_dict: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The weights of one part, without the part's name."""
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in state_dict.items()
-        if name.startswith(prefix)
-    }
+def _joined(parts: Sequence[Callable[[], Tensor]]) -> Tensor:
+    return torch.cat([read() for read in parts])

@@ -1,10 +1,14 @@
-"""The released vision encoder, PE-Core-L14-336: its sizes, and its weights under our names."""
+"""PE-Core-L14-336, the released vision encoder: its sizes, and its weights under our names."""
 
-import re
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from torch import Tensor
 
+from soundsift.checkpoints.state_dict import LazyStateDict, Renames, reader, rename, select
 from soundsift.config import PeVisionConfig
 from soundsift.errors import SoundsiftError
 
@@ -18,13 +22,17 @@ PE_CORE_L14_336 = PeVisionConfig(
     pool_heads=8,
     out_dim=1024,
 )
-"""The encoder of every SAM Audio model; 317 million parameters."""
+"""The vision encoder of every SAM Audio model; 317 million parameters."""
 
-IN_SAM_AUDIO = "vision_encoder.model.visual."
+#: By the name that `config.json` gives, where it gives one.
+CONFIGS = {"PE-Core-L14-336": PE_CORE_L14_336}
+_DEFAULT = "PE-Core-L14-336"
+
+PREFIX = "vision_encoder.model.visual."
 """What precedes the encoder's weights in a SAM Audio checkpoint."""
 
-# Released name (a regular expression) to ours. `proj` and the pool's joined weights are apart.
-_RENAMES: tuple[tuple[str, str], ...] = (
+# `proj` and the pool's joined weights are handled apart.
+RENAMES: Renames = (
     (r"class_embedding", r"class_token"),
     (r"positional_embedding", r"positions"),
     (r"conv1\.weight", r"patches.weight"),
@@ -44,44 +52,73 @@ _RENAMES: tuple[tuple[str, str], ...] = (
 )
 
 
-def convert_pe_vision(
-    state_dict: Mapping[str, Tensor], prefix: str = IN_SAM_AUDIO
-) -> dict[str, Tensor]:
+def config_from(config: Mapping[str, Any]) -> PeVisionConfig:
+    """The encoder's sizes, from the part `vision_encoder` of a released `config.json`.
+
+    Raises:
+        SoundsiftError: if it describes an encoder or a preprocessing that is not supported.
+    """
+    name = config.get("name", _DEFAULT)
+    sizes = CONFIGS.get(name) if isinstance(name, str) else None
+    if sizes is None:
+        raise SoundsiftError(_unsupported("name", name, *CONFIGS))
+    for field, expected in (
+        ("normalize_feature", True),
+        ("interpolation_mode", "BICUBIC"),
+        ("image_size", sizes.image_size),
+    ):
+        if config.get(field, expected) != expected:
+            raise SoundsiftError(_unsupported(field, config[field], expected))
+    return sizes
+
+
+def _unsupported(field: str, value: object, *expected: object) -> str:
+    return (
+        f"vision_encoder.{field} is {value!r}, which is not supported; expected "
+        f"{' or '.join(map(repr, expected))}."
+    )
+
+
+def convert(state_dict: Mapping[str, Tensor], prefix: str = PREFIX) -> LazyStateDict:
     """Rename and rearrange the vision encoder's weights for `PeVision`.
 
     Args:
-        state_dict: Weights under the released names. What does not begin with the prefix is passed
+        state_dict: weights under the released names. What does not begin with the prefix is passed
             over: the text encoder beside it, and the rest of SAM Audio.
-        prefix: What precedes the encoder's names.
+        prefix: what precedes the encoder's names.
 
     Returns:
         Weights for `PeVision.load_state_dict`, strict.
 
     Raises:
-        SoundsiftError: If there is no vision encoder, or a weight in it that is not known.
+        SoundsiftError: if there is no vision encoder, or a weight in it that is not known.
     """
-    weights: dict[str, Tensor] = {}
-    for name, tensor in state_dict.items():
-        if not name.startswith(prefix):
-            continue
-        name = name.removeprefix(prefix)
+    released = select(state_dict, prefix)
+    if not released:
+        raise SoundsiftError(f"The checkpoint has no vision encoder: no weight {prefix}*.")
+    readers: dict[str, Callable[[], Tensor]] = {}
+    for name in released:
+        read = reader(released, name)
         if name == "proj":  # `(in, out)`; ours is a linear layer
-            weights["projection.weight"] = tensor.T.contiguous()
+            readers["projection.weight"] = partial(_transposed, read)
         elif name in ("attn_pool.attn.in_proj_weight", "attn_pool.attn.in_proj_bias"):
             kind = name.rpartition("_")[2]
-            width = len(tensor) // 3
-            weights[f"pool.query.{kind}"] = tensor[:width].contiguous()
-            weights[f"pool.key_value.{kind}"] = tensor[width:].contiguous()
+            readers[f"pool.query.{kind}"] = partial(_first_third, read)
+            readers[f"pool.key_value.{kind}"] = partial(_last_two_thirds, read)
         else:
-            weights[_rename(name)] = tensor
-    if not weights:
-        raise SoundsiftError(f"the checkpoint has no weight {prefix}*, where a vision encoder is")
-    return weights
+            readers[rename(name, RENAMES, "PE-Core")] = read
+    return LazyStateDict(readers)
 
 
-def _rename(name: str) -> str:
-    for pattern, replacement in _RENAMES:
-        match = re.fullmatch(pattern, name)
-        if match:
-            return match.expand(replacement)
-    raise SoundsiftError(f"the vision encoder has a weight {name}, which PE-Core has not")
+def _transposed(read: Callable[[], Tensor]) -> Tensor:
+    return read().T.contiguous()
+
+
+def _first_third(read: Callable[[], Tensor]) -> Tensor:
+    joined = read()
+    return joined[: len(joined) // 3].contiguous()
+
+
+def _last_two_thirds(read: Callable[[], Tensor]) -> Tensor:
+    joined = read()
+    return joined[len(joined) // 3 :].contiguous()

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from soundsift.checkpoints.hub import check_names
+from soundsift.checkpoints.state_dict import check_names
 from soundsift.errors import SoundsiftError
 from soundsift.optional import library, without_warnings
 

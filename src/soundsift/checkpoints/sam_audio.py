@@ -1,4 +1,4 @@
-"""Released SAM Audio models as they come: `config.json` and `checkpoint.pt`.
+"""SAM Audio models as released: `config.json` and `checkpoint.pt`.
 
 The checkpoint holds the velocity field, the codec and the vision encoder (with a text encoder that
 nothing uses). It is mapped, not read: what is not asked for is never in memory.
@@ -6,49 +6,110 @@ nothing uses). It is mapped, not read: what is not asked for is never in memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from soundsift.checkpoints import dac_vae, pe_vision
 from soundsift.checkpoints.hub import map_pickle, read_config
-from soundsift.checkpoints.pe_vision import PE_CORE_L14_336
-from soundsift.checkpoints.state_dict import PassingWeights
-from soundsift.config import (
-    DacVaeConfig,
-    SeparatorConfig,
-    TransformerConfig,
-    VelocityFieldConfig,
-)
-from soundsift.errors import SoundsiftError
+from soundsift.checkpoints.mapped_pages import one_at_a_time
+from soundsift.checkpoints.state_dict import LazyStateDict, Renames, inside, reader, renamed
+from soundsift.config import SeparatorConfig, TransformerConfig, VelocityFieldConfig
+from soundsift.errors import SoundsiftError, one_line
 
 CHECKPOINT = "checkpoint.pt"
 
-_VISION_ENCODERS = {"PE-Core-L14-336": PE_CORE_L14_336}
+
+def _sizes(dim: int, heads: int, layers: int, ffn_hidden: int) -> VelocityFieldConfig:
+    transformer = TransformerConfig(
+        dim=dim,
+        heads=heads,
+        layers=layers,
+        ffn_hidden=ffn_hidden,
+        text_dim=768,
+        dropout=0.1,
+    )
+    return VelocityFieldConfig(video_dim=1024, transformer=transformer)
+
+
+RELEASED: dict[str, VelocityFieldConfig] = {
+    "small": _sizes(1536, 12, 12, 4096),
+    "base": _sizes(2048, 16, 16, 5504),
+    "large": _sizes(2816, 22, 22, 7552),
+}
+"""Sizes of `facebook/sam-audio-{small,base,large}`; the `-tv` variants share them."""
 
 _TEXT_ENCODERS = ("t5-base", "google-t5/t5-base")
 
-#: What the models were trained on and are asked for: windows of 20 s that overlap by 5 s.
+#: Windows of 20 s that overlap by 5 s: what the models were trained on.
 _WINDOW_SECONDS, _OVERLAP_SECONDS = 20.0, 5.0
 
+_OTHER_PARTS = (dac_vae.PREFIX, "vision_encoder.")
+_ATTENTION: Renames = (
+    (r"wq\.weight", r"q"),
+    (r"wk\.weight", r"k"),
+    (r"wv\.weight", r"v"),
+    (r"wo\.weight", r"out.weight"),
+    (r"q_norm\.weight", r"query_norm.weight"),
+    (r"k_norm\.weight", r"key_norm.weight"),
+)
+_SWIGLU: Renames = (
+    (r"w1\.weight", r"gate.weight"),
+    (r"w2\.weight", r"down.weight"),
+    (r"w3\.weight", r"up.weight"),
+)
 
-def read_released_config(folder: Path) -> SeparatorConfig:
-    """What a released model looks like, from its `config.json`.
+
+def _in_layers(theirs: str, ours: str, renames: Renames) -> Renames:
+    """A table for one part of every layer, from one without groups."""
+    return tuple(
+        (rf"layers\.(\d+)\.{theirs}\.{pattern}", rf"blocks.\1.{ours}.{replacement}")
+        for pattern, replacement in renames
+    )
+
+
+# Queries, keys and values are joined afterwards; `proj` is handled apart.
+TRANSFORMER_RENAMES: Renames = (
+    (r"x_embedder\.block\.block([12])\.groupnorm\.(.*)", r"temporal.norm\1.\2"),
+    (r"x_embedder\.block\.block([12])\.project\.(.*)", r"temporal.conv\1.\2"),
+    *inside("y_embedder.projection.", _SWIGLU, "memory_embedding."),
+    *inside("t_embedder.projection.", _SWIGLU, "time_embedding."),
+    (r"t_block\.(.*)", r"time_modulation.\1"),
+    (r"final_layer_scale_shift_table", r"final_modulation"),
+    (r"norm\.weight", r"final_norm.weight"),
+    (r"output\.weight", r"output.weight"),
+    (r"layers\.(\d+)\.scale_shift_table", r"blocks.\1.modulation"),
+    (r"layers\.(\d+)\.attention_norm\.weight", r"blocks.\1.self_attention_norm.weight"),
+    (r"layers\.(\d+)\.ffn_norm\.weight", r"blocks.\1.feed_forward_norm.weight"),
+    *_in_layers("feed_forward", "feed_forward", _SWIGLU),
+    *_in_layers("attention", "self_attention", _ATTENTION),
+    *_in_layers("cross_attention", "cross_attention", _ATTENTION),
+)
+RENAMES: Renames = (
+    (r"align_masked_video\.layer_norm\.(.*)", r"video.norm.\1"),
+    (r"align_masked_video\.conv\.(.*)", r"video.projection.\1"),
+    (r"align_masked_video\.gate", r"video.gate"),
+    (r"embed_anchors\.embed\.(.*)", r"anchors.embedding.\1"),
+    (r"embed_anchors\.proj\.(.*)", r"anchors.projection.\1"),
+    (r"embed_anchors\.gate", r"anchors.gate"),
+    (r"memory_proj\.(.*)", r"text_projection.\1"),
+    (r"proj\.(weight|bias)", r"proj.\1"),
+    *inside("transformer.", TRANSFORMER_RENAMES, "transformer."),
+)
+
+
+def load_config(folder: Path) -> SeparatorConfig:
+    """Read a released model's configuration.
 
     Raises:
         SoundsiftError: if the file is missing or damaged, or describes something else.
     """
-    given = read_config(folder)
-    try:
-        _refuse_others(given, folder / "config.json")
-        return _separator_config(_name(folder), given)
-    except (AttributeError, KeyError, TypeError, ValidationError) as error:
-        reason = " ".join(str(error).split())
-        raise SoundsiftError(
-            f"{folder / 'config.json'}: not the configuration of a SAM Audio model: {reason}."
-        ) from error
+    return config_from(read_config(folder), _name(folder), folder / "config.json")
 
 
 def _name(folder: Path) -> str:
@@ -60,35 +121,45 @@ def _name(folder: Path) -> str:
     return folder.absolute().name
 
 
-def _refuse_others(given: Mapping[str, Any], file: Path) -> None:
-    """Refuse what would be computed otherwise than here; what is not said is as published."""
-    vision, transformer = given["vision_encoder"], given["transformer"]
-    vision_encoder = _VISION_ENCODERS.get(vision.get("name", "PE-Core-L14-336"))
-    checks: list[tuple[str, object, tuple[object, ...]]] = [
-        ("text_encoder.name", given["text_encoder"].get("name", "t5-base"), _TEXT_ENCODERS),
-        ("vision_encoder.name", vision.get("name", "PE-Core-L14-336"), tuple(_VISION_ENCODERS)),
-        ("vision_encoder.normalize_feature", vision.get("normalize_feature", True), (True,)),
-        (
-            "vision_encoder.interpolation_mode",
-            vision.get("interpolation_mode", "BICUBIC"),
-            ("BICUBIC",),
-        ),
-        ("transformer.fc_bias", transformer.get("fc_bias", False), (False,)),
-    ]
-    if vision_encoder is not None:
-        size = vision.get("image_size", vision_encoder.image_size)
-        checks.append(("vision_encoder.image_size", size, (vision_encoder.image_size,)))
-    for field, value, known in checks:
-        if value not in known:
+def config_from(config: Mapping[str, Any], name: str, source: str | Path) -> SeparatorConfig:
+    """A whole model's configuration, from its `config.json`; omitted settings are as published.
+
+    Args:
+        config: the released configuration.
+        name: what to call the model.
+        source: where it comes from, for messages.
+
+    Raises:
+        SoundsiftError: if it describes something that is not supported, or no SAM Audio model.
+    """
+    try:
+        _check_supported(config)
+        return _separator_config(name, config)
+    except SoundsiftError as error:
+        raise SoundsiftError(f"{source}: {error}") from error
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValidationError) as error:
+        raise SoundsiftError(
+            f"{source}: not the configuration of a SAM Audio model: {one_line(error)}."
+        ) from error
+
+
+def _check_supported(config: Mapping[str, Any]) -> None:
+    checks: tuple[tuple[str, str, object, tuple[object, ...]], ...] = (
+        ("text_encoder", "name", "t5-base", _TEXT_ENCODERS),
+        ("transformer", "fc_bias", False, (False,)),
+    )
+    for part, field, default, supported in checks:
+        value = config[part].get(field, default)
+        if value not in supported:
             raise SoundsiftError(
-                f"{file}: {field} is {value!r}, which soundsift has not; "
-                f"{' or '.join(map(repr, known))} was expected."
+                f"{part}.{field} is {value!r}, which is not supported; expected "
+                f"{' or '.join(map(repr, supported))}."
             )
 
 
-def _separator_config(name: str, given: Mapping[str, Any]) -> SeparatorConfig:
-    sizes, codec = given["transformer"], given["audio_codec"]
-    # Two thirds of four times the width, as SwiGLU has three matrices, in whole multiples.
+def _separator_config(name: str, config: Mapping[str, Any]) -> SeparatorConfig:
+    sizes, codec = config["transformer"], config["audio_codec"]
+    # Two thirds of four times the width, as SwiGLU has three matrices, rounded up.
     hidden = int(2 * sizes.get("ffn_exp", 4) * sizes["dim"] / 3)
     multiple = sizes.get("multiple_of", 64)
     transformer = TransformerConfig(
@@ -96,7 +167,7 @@ def _separator_config(name: str, given: Mapping[str, Any]) -> SeparatorConfig:
         heads=sizes["n_heads"],
         layers=sizes["n_layers"],
         ffn_hidden=-(-hidden // multiple) * multiple,
-        text_dim=given["text_encoder"]["dim"],
+        text_dim=config["text_encoder"]["dim"],
         out_channels=sizes.get("out_channels", 2 * codec["codebook_dim"]),
         norm_eps=sizes.get("norm_eps", 1e-5),
         dropout=sizes.get("dropout", 0.1),
@@ -106,28 +177,26 @@ def _separator_config(name: str, given: Mapping[str, Any]) -> SeparatorConfig:
     )
     return SeparatorConfig(
         name=name,
-        codec=DacVaeConfig(
-            **{key: codec[key] for key in DacVaeConfig.model_fields if key in codec}
-        ),
+        codec=dac_vae.config_from(codec),
         prediction="velocity",
         text_encoder="t5-base",
         field=VelocityFieldConfig(
             latent_channels=codec["codebook_dim"],
             # The noisy stems are the first of the field's input channels.
-            context_channels=given["in_channels"] - 2 * codec["codebook_dim"],
-            anchor_count=given["num_anchors"],
-            anchor_dim=given["anchor_embedding_dim"],
-            video_dim=given["vision_encoder"]["dim"],
+            context_channels=config["in_channels"] - 2 * codec["codebook_dim"],
+            anchor_count=config["num_anchors"],
+            anchor_dim=config["anchor_embedding_dim"],
+            video_dim=config["vision_encoder"]["dim"],
             transformer=transformer,
         ),
-        vision=_VISION_ENCODERS[given["vision_encoder"].get("name", "PE-Core-L14-336")],
-        span_predictor=f"facebook/{given.get('span_predictor') or 'pe-a-frame-large'}",
+        vision=pe_vision.config_from(config["vision_encoder"]),
+        span_predictor=f"facebook/{config.get('span_predictor') or 'pe-a-frame-large'}",
         window_seconds=_WINDOW_SECONDS,
         overlap_seconds=_OVERLAP_SECONDS,
     )
 
 
-def map_checkpoint(folder: Path) -> Mapping[str, Tensor]:
+def map_checkpoint(folder: Path) -> LazyStateDict:
     """A released checkpoint's weights, each mapped while it is read; no code in it is run.
 
     Raises:
@@ -138,4 +207,86 @@ def map_checkpoint(folder: Path) -> Mapping[str, Tensor]:
         raise SoundsiftError(
             f"{folder}: has no {CHECKPOINT}; fetch the whole model, for example with `hf download`."
         )
-    return PassingWeights(map_pickle(file))
+    return one_at_a_time(map_pickle(file))
+
+
+def convert(state_dict: Mapping[str, Tensor]) -> LazyStateDict:
+    """Rename and rearrange a released checkpoint's weights for `VelocityField`.
+
+    Args:
+        state_dict: weights under the released names; codec and vision encoder are passed over.
+
+    Returns:
+        Weights for `VelocityField.load_state_dict`, strict.
+
+    Raises:
+        SoundsiftError: if a name is not known or one is missing.
+    """
+    for part in ("proj.weight", "proj.bias", "transformer.output.weight"):
+        if part not in state_dict:
+            raise SoundsiftError(f"The checkpoint has no weight {part!r}, which SAM Audio has.")
+    own = LazyStateDict(
+        {n: reader(state_dict, n) for n in state_dict if not n.startswith(_OTHER_PARTS)}
+    )
+    readers = renamed(own, RENAMES, "SAM Audio").readers
+    projection = readers.pop("proj.weight")
+    # Input channels are the noisy stems, then the context.
+    noisy_channels = state_dict["transformer.output.weight"].shape[0]
+    readers["noisy_projection.weight"] = partial(_columns, projection, slice(noisy_channels))
+    readers["context_projection.weight"] = partial(
+        _columns, projection, slice(noisy_channels, None)
+    )
+    readers["context_projection.bias"] = readers.pop("proj.bias")
+    if "video.projection.weight" in readers:  # a convolution of width 1
+        readers["video.projection.weight"] = partial(_squeeze, readers["video.projection.weight"])
+    return LazyStateDict(_join_heads(readers))
+
+
+def convert_transformer(state_dict: Mapping[str, Tensor]) -> LazyStateDict:
+    """The same for the transformer alone, whose released names lack the prefix `transformer.`.
+
+    Returns:
+        Weights for `DiffusionTransformer.load_state_dict`, strict.
+
+    Raises:
+        SoundsiftError: if a name is not known.
+    """
+    return LazyStateDict(_join_heads(renamed(state_dict, TRANSFORMER_RENAMES, "SAM Audio").readers))
+
+
+def _columns(read: Callable[[], Tensor], columns: slice) -> Tensor:
+    return read()[:, columns].contiguous()
+
+
+def _squeeze(read: Callable[[], Tensor]) -> Tensor:
+    return read().squeeze(-1)
+
+
+def _join_heads(readers: Mapping[str, Callable[[], Tensor]]) -> dict[str, Callable[[], Tensor]]:
+    """Join queries, keys and values, `<attention>.q` and so on, into our matrices."""
+    joined = dict(readers)
+    for query in [name for name in readers if name.endswith("attention.q")]:
+        attention = query.removesuffix(".q")
+        needed = ("q", "k", "v", "query_norm.weight")
+        if missing := [part for part in needed if f"{attention}.{part}" not in joined]:
+            raise SoundsiftError(
+                f"The checkpoint lacks {', '.join(missing)} of {attention}, which SAM Audio has."
+            )
+        head_dim = len(joined[f"{attention}.query_norm.weight"]())
+        parts = [joined.pop(f"{attention}.{part}") for part in "qkv"]
+        if attention.endswith("self_attention"):
+            joined[f"{attention}.qkv.weight"] = partial(_heads_first, parts, head_dim)
+        else:
+            joined[f"{attention}.query.weight"] = partial(_heads_first, parts[:1], head_dim)
+            joined[f"{attention}.key_value.weight"] = partial(_heads_first, parts[1:], head_dim)
+    return joined
+
+
+def _heads_first(parts: Sequence[Callable[[], Tensor]], head_dim: int) -> Tensor:
+    """Join matrices whose rows are `(head_dim, heads)`, as released, as `(heads, head_dim)`."""
+    return torch.cat([_reorder(read(), head_dim) for read in parts])
+
+
+def _reorder(weight: Tensor, head_dim: int) -> Tensor:
+    dim = weight.shape[1]
+    return weight.reshape(head_dim, -1, dim).transpose(0, 1).reshape(-1, dim)

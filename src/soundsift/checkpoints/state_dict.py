@@ -1,149 +1,257 @@
-"""Weights that are mapped from a file, and in memory only while they are used.
+"""Lazy state dicts: weights by name, each read, renamed or computed when it is asked for.
 
-What is read of a mapping counts as memory in use until all of the mapping is let go; on Linux its
-pages can be handed back earlier. Whoever reads them once more gets them from the file again, so
-nobody may ever write to such weights. Elsewhere they simply stay.
+A model's file may be larger than the memory. So everything between a file and a module is a
+`LazyStateDict`: reading (`read_safetensors`), renaming (`renamed`), dequantising
+(`soundsift.checkpoints.int8`) and folding (`soundsift.checkpoints.dac_vae`).
 """
 
 from __future__ import annotations
 
-import ctypes
-import mmap
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from soundsift.errors import SoundsiftError
 
+#: Regular expressions of released names, each with our name; the first that matches counts.
+Renames = tuple[tuple[str, str], ...]
 
-class Range(NamedTuple):
-    """Addresses `start` to `end - 1`."""
-
-    start: int
-    end: int
+Module = TypeVar("Module", bound=nn.Module)
+Header = TypeVar("Header")
 
 
-class PassingWeights(Mapping[str, Tensor]):
-    """Weights of which the one that was asked for last is in memory.
+class LazyStateDict(Mapping[str, Tensor]):
+    """A state dict whose weights are made when they are asked for, and not kept.
 
     Args:
-        mapped: the weights, mapped from files.
+        readers: for each name, a function that returns the weight.
     """
 
-    def __init__(self, mapped: Mapping[str, Tensor]) -> None:
-        self._mapped = mapped
-        self._files = mapped_files()
-        self._last: Tensor | None = None
+    def __init__(self, readers: Mapping[str, Callable[[], Tensor]]) -> None:
+        self.readers = dict(readers)
 
     def __getitem__(self, name: str) -> Tensor:
-        weight = self._mapped[name]
-        if self._last is not None:
-            hand_back(self._last, self._files)
-        self._last = weight
-        return weight
+        return self.readers[name]()
+
+    def __contains__(self, name: object) -> bool:  # the mixin's would read the weight
+        return name in self.readers
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._mapped)
+        return iter(self.readers)
 
     def __len__(self) -> int:
-        return len(self._mapped)
+        return len(self.readers)
 
 
-def mapped_files() -> list[Range]:
-    """Where files are mapped in this process; nothing on systems that don't say so."""
-    try:
-        lines = Path("/proc/self/maps").read_text().splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        addresses, _, _, _, inode, *_ = line.split()
-        if inode != "0":
-            start, end = addresses.split("-")
-            found.append(Range(int(start, 16), int(end, 16)))
-    return found
+def reader(state_dict: Mapping[str, Tensor], name: str) -> Callable[[], Tensor]:
+    """A function that reads one weight of a state dict."""
+    return partial(state_dict.__getitem__, name)
 
 
-def hand_back(weight: Tensor, files: Sequence[Range]) -> None:
-    """Let the kernel have the whole pages of a weight; they stay in its cache of the file.
+def read_safetensors(path: Path) -> LazyStateDict:
+    """The weights of a safetensors file, each mapped into memory while it is held.
 
     Args:
-        weight: nobody has ever written to it. Left alone if it is in no mapping.
-        files: from `mapped_files`, called when the weight was there already.
-    """
-    # Of the storage: a tensor may repeat what it views, and so seem larger than what is there.
-    storage = weight.untyped_storage()
-    first, last = storage.data_ptr(), storage.data_ptr() + storage.nbytes()
-    start = -(-first // mmap.PAGESIZE) * mmap.PAGESIZE
-    end = last // mmap.PAGESIZE * mmap.PAGESIZE
-    if end > start and any(file.start <= first and last <= file.end for file in files):
-        advise = ctypes.CDLL(None).madvise
-        advise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
-
-
-class WeightsFile(Mapping[str, Tensor]):
-    """The tensors of a safetensors file by name, each mapped into memory while it is held.
-
-    Args:
-        path: the file.
+        path: the file; only its header is read at once.
 
     Raises:
-        SoundsiftError: if it is missing or damaged.
+        SoundsiftError: if it is missing or damaged; also when a weight cannot be read.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            with safe_open(path, "pt") as file:
-                self._names: list[str] = list(file.keys())
-        except FileNotFoundError:
-            raise SoundsiftError(f"{path}: no such file; expected weights.") from None
-        except SafetensorError as error:
-            raise SoundsiftError(f"{path}: not a safetensors file, or damaged: {error}") from error
-
-    def __getitem__(self, name: str) -> Tensor:
-        # Opened anew for each: a mapping is released as a whole, and by then all that was read of
-        # it would count as memory in use.
-        if name not in self._names:
-            raise KeyError(name)
-        try:
-            with safe_open(self.path, "pt") as file:
-                tensor: Tensor = file.get_tensor(name)
-        except (SafetensorError, OSError) as error:
-            raise SoundsiftError(f"{self.path}: {name} can't be read: {error}.") from error
-        return tensor
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
+    names = _read_header(path, lambda file: list(file.keys()))
+    return LazyStateDict({name: partial(_read_tensor, path, name) for name in names})
 
 
 def read_shapes(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file without their numbers, on the meta device.
+    """The weights of a safetensors file on the meta device, that is without their values.
 
     Args:
         path: the file; only its header is read.
 
     Returns:
-        By name; of types, int8 alone is told from the rest, which comes as float32.
+        By name; int8 keeps its type, every other type comes as float32.
 
     Raises:
         SoundsiftError: if it is missing or damaged.
     """
-    names = list(WeightsFile(path))
-    with safe_open(path, "pt") as file:
-        slices = {name: file.get_slice(name) for name in names}
-        return {
-            name: torch.empty(
-                found.get_shape(),
-                dtype=torch.int8 if found.get_dtype() == "I8" else torch.float32,
-                device="meta",
-            )
-            for name, found in slices.items()
+    slices = _read_header(path, lambda file: {name: file.get_slice(name) for name in file.keys()})  # noqa: SIM118
+    return {
+        name: torch.empty(
+            found.get_shape(),
+            dtype=torch.int8 if found.get_dtype() == "I8" else torch.float32,
+            device="meta",
+        )
+        for name, found in slices.items()
+    }
+
+
+def _read_header(path: Path, read: Callable[[Any], Header]) -> Header:
+    try:
+        with safe_open(path, "pt") as file:
+            return read(file)
+    except FileNotFoundError:
+        raise SoundsiftError(f"{path}: no such file; expected weights.") from None
+    except (SafetensorError, OSError) as error:
+        raise SoundsiftError(f"{path}: not a safetensors file, or damaged: {error}.") from error
+
+
+def _read_tensor(path: Path, name: str) -> Tensor:
+    # Opened anew for each weight: a mapping is released as a whole, and until then everything read
+    # through it counts as memory in use.
+    try:
+        with safe_open(path, "pt") as file:
+            tensor: Tensor = file.get_tensor(name)
+    except (SafetensorError, OSError) as error:
+        raise SoundsiftError(f"{path}: {name} can't be read: {error}.") from error
+    return tensor
+
+
+def finite(state_dict: Mapping[str, Tensor], source: str | Path) -> LazyStateDict:
+    """A state dict that raises `SoundsiftError` when a weight with NaN or infinity is read.
+
+    Args:
+        state_dict: the weights.
+        source: where they come from, for the message.
+    """
+    return LazyStateDict(
+        {name: partial(_read_finite, state_dict, name, source) for name in state_dict}
+    )
+
+
+def _read_finite(state_dict: Mapping[str, Tensor], name: str, source: str | Path) -> Tensor:
+    weight = state_dict[name]
+    if not weight.is_floating_point() or weight.numel() == 0 or weight.is_meta:
+        return weight
+    # NaN and infinity survive both reductions; nothing of the weight's size is allocated.
+    if not all(bool(extreme.isfinite()) for extreme in weight.aminmax()):
+        raise SoundsiftError(
+            f"{source}: {name} holds NaN or infinite values: damaged. Fetch or convert the "
+            "model again."
+        )
+    return weight
+
+
+def select(state_dict: Mapping[str, Tensor], prefix: str) -> LazyStateDict:
+    """The weights whose names begin with a prefix, under their names without it."""
+    return LazyStateDict(
+        {
+            name.removeprefix(prefix): reader(state_dict, name)
+            for name in state_dict
+            if name.startswith(prefix)
         }
+    )
+
+
+def renamed(state_dict: Mapping[str, Tensor], renames: Renames, model: str) -> LazyStateDict:
+    """A state dict under our names.
+
+    Args:
+        state_dict: weights under released names.
+        renames: the model's table.
+        model: what the model is called, for the message.
+
+    Raises:
+        SoundsiftError: if a name is not in the table.
+    """
+    return LazyStateDict(
+        {rename(name, renames, model): reader(state_dict, name) for name in state_dict}
+    )
+
+
+def rename(name: str, renames: Renames, model: str) -> str:
+    """Our name of a weight; see `renamed`."""
+    for pattern, ours in renames:
+        if match := re.fullmatch(pattern, name):
+            return match.expand(ours)
+    raise SoundsiftError(f"The checkpoint has a weight {name}, which {model} does not have.")
+
+
+def inside(prefix: str, renames: Renames, ours: str = "") -> Renames:
+    """A table of renames for weights whose names have a prefix.
+
+    Args:
+        prefix: what precedes the released names, literally.
+        renames: the table without it.
+        ours: what precedes our names.
+    """
+    return tuple(
+        (rf"{re.escape(prefix)}(?:{pattern})", ours + replacement)
+        for pattern, replacement in renames
+    )
+
+
+def build(
+    make: Callable[[], Module],
+    weights: Mapping[str, Tensor],
+    source: str | Path,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+) -> Module:
+    """Build a module for inference: make it without drawing weights, then give it its own.
+
+    Args:
+        make: makes the module; called on the meta device.
+        weights: the module's, each read once; names and shapes must match exactly.
+        source: where they come from, for messages.
+        device: where the module goes.
+        dtype: type of its weights; None leaves theirs.
+
+    Returns:
+        The module in eval mode, without gradients.
+
+    Raises:
+        SoundsiftError: if names or shapes differ.
+    """
+    with torch.device("meta"):
+        module = make()
+    read = {name: weights[name].to(device, dtype) for name in weights}
+    check_fit(module, read, source)
+    module.load_state_dict(read, assign=True)
+    return module.to(device).eval().requires_grad_(False)
+
+
+def check_fit(module: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> None:
+    """Refuse weights whose names or shapes are not those of a module.
+
+    Raises:
+        SoundsiftError: naming the first three of each kind.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    given = {name: tuple(weights[name].shape) for name in weights}
+    shapes = [
+        f"{name} is {given[name]}, expected {shape}"
+        for name, shape in expected.items()
+        if name in given and given[name] != shape
+    ]
+    check_names(expected.keys() - given.keys(), given.keys() - expected.keys(), shapes, source)
+
+
+def check_names(
+    missing: Collection[str],
+    unknown: Collection[str],
+    shapes: Sequence[str],
+    source: str | Path,
+) -> None:
+    """Refuse weights if any of the three lists has an entry.
+
+    Raises:
+        SoundsiftError: naming the first three of each list.
+    """
+    wrong = [
+        *([f"no {_first(missing)}"] if missing else []),
+        *([f"{_first(unknown)}, not known"] if unknown else []),
+        *([_first(shapes)] if shapes else []),
+    ]
+    if wrong:
+        raise SoundsiftError(f"{source}: weights and configuration disagree: {'; '.join(wrong)}.")
+
+
+def _first(names: Collection[str]) -> str:
+    shown = sorted(names)[:3]
+    rest = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")

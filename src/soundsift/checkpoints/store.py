@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 import torch
 import yaml
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from soundsift.checkpoints.hub import find_folder
+from soundsift.checkpoints.hub import find_folder, read_text
+from soundsift.checkpoints.int8 import dequantised, quantise
+from soundsift.checkpoints.state_dict import finite, read_safetensors
 from soundsift.config import SeparatorConfig
-from soundsift.errors import SoundsiftError
+from soundsift.errors import SoundsiftError, one_line
 
 DEFAULT = "default"
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
+
+Stored = Literal["float32", "bfloat16", "int8"]
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.bfloat16}
 
 
 def find_model(model: str | Path) -> Path:
@@ -47,26 +51,40 @@ def find_model(model: str | Path) -> Path:
 def save_model(
     folder: Path,
     config: SeparatorConfig,
-    weights: dict[str, Tensor],
-    dtype: torch.dtype | None = None,
+    weights: Mapping[str, Tensor],
+    stored: Stored = "float32",
 ) -> None:
     """Write a model, each file atomically.
 
     Args:
         folder: made if missing.
         config: the model's configuration.
-        weights: of its velocity field.
-        dtype: matrices are stored in this type; vectors, which are small and touchy, as they are.
+        weights: weights of its velocity field.
+        stored: see `encode`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stored = {
-        name: (tensor.to(dtype) if dtype and tensor.ndim >= 2 else tensor).contiguous()
-        for name, tensor in weights.items()
-    }
     with complete_file(folder / WEIGHTS) as part:
-        save_file(stored, part)
+        save_file(encode(weights, stored), part)
     with complete_file(folder / CONFIG) as part:
         part.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+
+
+def encode(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
+    """Weights in the types in which a file holds them.
+
+    Args:
+        weights: read one at a time, since all of them in float32 may not fit into memory.
+        stored: type of matrices. With int8, those that `soundsift.checkpoints.int8` does not round
+            are bfloat16. Vectors, which are small and sensitive, are float32 always.
+    """
+    encoded: dict[str, Tensor] = {}
+    for name in weights:
+        parts = {name: weights[name]}
+        for part, tensor in (quantise(parts) if stored == "int8" else parts).items():
+            if tensor.dtype != torch.int8:
+                tensor = tensor.to(_DTYPES[stored]) if tensor.ndim >= 2 else tensor.float()
+            encoded[part] = tensor.contiguous()
+    return encoded
 
 
 @contextmanager
@@ -91,21 +109,20 @@ def load_config(folder: Path) -> SeparatorConfig:
     if not file.is_file():
         raise SoundsiftError(f"{folder}: not a model folder: it has no {CONFIG}.")
     try:
-        return SeparatorConfig.model_validate(yaml.safe_load(file.read_text()))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise SoundsiftError(f"{file}: not a model configuration: {error}") from error
+        return SeparatorConfig.model_validate(yaml.safe_load(read_text(file)))
+    except RecursionError as error:
+        raise SoundsiftError(f"{file}: nested too deeply to be read.") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise SoundsiftError(f"{file}: not a model configuration: {one_line(error)}.") from error
 
 
 def load_weights(folder: Path) -> dict[str, Tensor]:
-    """A model's weights in float32.
+    """A model's weights in float32, dequantised where they are stored in eight bits.
 
     Raises:
         SoundsiftError: if the file is missing or damaged.
     """
-    file = folder / WEIGHTS
-    if not file.is_file():
+    if not (folder / WEIGHTS).is_file():
         raise SoundsiftError(f"{folder}: not a model folder: it has no {WEIGHTS}.")
-    try:
-        return {name: tensor.float() for name, tensor in load_file(file).items()}
-    except SafetensorError as error:
-        raise SoundsiftError(f"{file}: not a safetensors file, or damaged: {error}") from error
+    weights = finite(dequantised(read_safetensors(folder / WEIGHTS), folder), folder)
+    return {name: weights[name].float() for name in weights}

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from soundsift.checkpoints.hub import find_folder, read_tokenizer
+from soundsift.checkpoints.mapped_pages import mapped_files, release_pages
 from soundsift.checkpoints.pretrained import load_pretrained
-from soundsift.checkpoints.state_dict import hand_back, mapped_files
 from soundsift.optional import check_installed
 
 T5_BASE = "t5-base"
@@ -102,7 +102,7 @@ def _keep_one_block(model: Any) -> None:
 
     def let_go(block: nn.Module, *_: object) -> None:
         for weight in block.parameters():
-            hand_back(weight, files)
+            release_pages(weight, files)
 
     for block in model.encoder.block:
         block.register_forward_hook(let_go)

@@ -102,21 +102,21 @@ def info(model: Model, json_line: Json = False) -> None:
 
 def describe(model: str) -> dict[str, Any]:
     """Everything that `models info` prints, as data."""
-    from soundsift.checkpoints.convert import read_manifest
-    from soundsift.checkpoints.load import open_parts
+    from soundsift.checkpoints.load import open_model
+    from soundsift.checkpoints.manifest import read_manifest
     from soundsift.checkpoints.store import CONFIG, find_model
 
     folder = find_model(model)
-    parts = open_parts(folder, shapes_only=True)
+    parts = open_model(folder, shapes_only=True)
     manifest = read_manifest(folder)
     form = "as released"
     if (folder / CONFIG).is_file():
-        form = f"stored in {manifest['stored']}" if manifest else "of soundsift's form"
+        form = f"stored in {manifest.stored}" if manifest else "of soundsift's form"
     counts = {"field": sum(tensor.numel() for tensor in parts.field.values())}
     if parts.codec:
         counts["codec"] = sum(tensor.numel() for tensor in parts.codec.values())
     if parts.vision_encoder is not None:
-        counts["vision encoder"] = sum(tensor.numel() for tensor in parts.vision_encoder().values())
+        counts["vision encoder"] = sum(tensor.numel() for tensor in parts.vision_encoder.values())
     return {
         "name": parts.config.name,
         "folder": str(folder),
@@ -150,18 +150,18 @@ def convert(
     int8 a quarter, for its largest part. The codec stays in float32, which its sound needs.
     """
     from soundsift.checkpoints.convert import convert as rewrite
-    from soundsift.checkpoints.convert import read_manifest
+    from soundsift.checkpoints.manifest import read_manifest
     from soundsift.checkpoints.store import find_model
 
     rewrite(find_model(model), folder, dtype, overwrite=overwrite)
     manifest = read_manifest(folder)
     assert manifest is not None
     if json_line:
-        typer.echo(json.dumps(manifest | {"folder": str(folder)}))
+        typer.echo(json.dumps(manifest.model_dump() | {"folder": str(folder)}))
         return
     typer.echo(f"Converted {model} to {folder}:")
-    for name, noted in manifest["files"].items():
-        typer.echo(f"  {name:20} {noted['bytes'] / 2**20:>10,.1f} MiB  SHA-256 {noted['sha256']}")
+    for name, entry in manifest.files.items():
+        typer.echo(f"  {name:20} {entry.bytes / 2**20:>10,.1f} MiB  SHA-256 {entry.sha256}")
 
 
 def verify(model: Model, json_line: Json = False) -> None:

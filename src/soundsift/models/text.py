@@ -1,9 +1,8 @@
 """The default model's text encoder: MiniLM's state of every token.
 
 The model is all-MiniLM-L6-v2 (arXiv 2002.10957; Apache-2.0).
-PyTorch's own post-norm transformer is BERT's, so only the embeddings and the names of the weights
-are spelled out here. Transformers would do the same but takes longer to import than a ten-second
-clip to separate.
+PyTorch's own post-norm transformer is BERT's, so only the embeddings are spelled out here.
+Transformers would do the same, but its import takes longer than the separation of a short clip.
 """
 
 from __future__ import annotations
@@ -15,14 +14,6 @@ from soundsift.models.layers import embedding
 
 #: Sizes of all-MiniLM-L6-v2.
 VOCABULARY, POSITIONS, WIDTH, LAYERS, HEADS, HIDDEN, EPS = 30522, 512, 384, 6, 12, 1536, 1e-12
-
-_LAYER_NAMES = {
-    "attention.output.dense": "self_attn.out_proj",
-    "attention.output.LayerNorm": "norm1",
-    "intermediate.dense": "linear1",
-    "output.dense": "linear2",
-    "output.LayerNorm": "norm2",
-}
 
 
 class MiniLM(nn.Module):
@@ -53,24 +44,3 @@ class MiniLM(nn.Module):
         x = self.words(tokens) + self.positions(positions) + self.kinds.weight[0]
         y: Tensor = self.layers(self.norm(x), src_key_padding_mask=~mask)
         return y
-
-
-def convert_bert(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename a BERT checkpoint's weights to `MiniLM`'s; the pooler, which is unused, is dropped."""
-    converted = {
-        "words.weight": weights["embeddings.word_embeddings.weight"],
-        "positions.weight": weights["embeddings.position_embeddings.weight"],
-        "kinds.weight": weights["embeddings.token_type_embeddings.weight"],
-        "norm.weight": weights["embeddings.LayerNorm.weight"],
-        "norm.bias": weights["embeddings.LayerNorm.bias"],
-    }
-    for layer in range(LAYERS):
-        theirs, ours = f"encoder.layer.{layer}", f"layers.layers.{layer}"
-        for kind in ("weight", "bias"):
-            parts = [
-                weights[f"{theirs}.attention.self.{n}.{kind}"] for n in ("query", "key", "value")
-            ]
-            converted[f"{ours}.self_attn.in_proj_{kind}"] = torch.cat(parts)
-            for old, new in _LAYER_NAMES.items():
-                converted[f"{ours}.{new}.{kind}"] = weights[f"{theirs}.{old}.{kind}"]
-    return converted

@@ -1,33 +1,35 @@
-"""Turn a run into a model that ships: weights at half size, learning curve, provenance.
+"""Export a run as a model that ships: weights in eight bits, learning curve, provenance.
 
 python -m soundsift.training.export configs/default.yaml src/soundsift/weights/default
+python -m soundsift.training.export configs/default.yaml src/soundsift/weights/default bfloat16
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
-import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import get_args
 
-import torch
 from torch import Tensor
 
-from soundsift.checkpoints.store import load_weights, save_model
+from soundsift.checkpoints.store import Stored, load_weights, save_model
 from soundsift.data.bank import Bank, Clip
 from soundsift.training.config import TrainingConfig, load_training_config
 from soundsift.training.plot import plot_metrics
 
 
-def release(config: TrainingConfig, folder: Path) -> None:
+def release(config: TrainingConfig, folder: Path, stored: Stored = "int8") -> None:
     """Write a run's averaged weights, learning curve and provenance to a model folder.
 
     Args:
         config: the run.
-        folder: where the model goes: `config.yaml`, `model.safetensors` with matrices in bfloat16,
-            `learning-curve.png` and `provenance.md`.
+        folder: where the model goes: `config.yaml`, `model.safetensors`, `learning-curve.png` and
+            `provenance.md`.
+        stored: type of the matrices in the file (`soundsift.checkpoints.store.encode`).
     """
-    save_model(folder, config.model, released_weights(config), torch.bfloat16)
+    save_model(folder, config.model, released_weights(config), stored)
     plot_metrics(config.run / "metrics.jsonl", config.run / "metrics.png")
     shutil.copyfile(config.run / "metrics.png", folder / "learning-curve.png")
     bank = Bank(config.bank, ("train", "validation", "test"))
@@ -77,4 +79,9 @@ def provenance(clips: list[Clip]) -> str:
 
 
 if __name__ == "__main__":
-    release(load_training_config(Path(sys.argv[1])), Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description="Export a run as a model that ships.")
+    parser.add_argument("config", type=Path, help="configuration of the run")
+    parser.add_argument("folder", type=Path, help="folder of the model")
+    parser.add_argument("stored", nargs="?", default="int8", choices=get_args(Stored))
+    given = parser.parse_args()
+    release(load_training_config(given.config), given.folder, given.stored)
