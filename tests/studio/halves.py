@@ -1,6 +1,8 @@
 """An engine without a model: the target is half of the recording. Workers import it by name."""
 
+import errno
 import json
+import math
 import os
 import signal
 import time
@@ -19,6 +21,8 @@ class Halves:
     - "slow": takes ten seconds, telling how far it is
     - "deaf": takes a minute and tells nothing, nor hears of a cancellation
     - "fail": ends with a sentence
+    - "full", "wrapped full": finds the disk full
+    - "nan": its level is no number
     - "bug": ends with an exception
     - "crash": kills its process; "crash once" only if `folder` has no note that it did
     """
@@ -41,6 +45,13 @@ class Halves:
                 os.kill(os.getpid(), signal.SIGKILL)
         if text == "fail":
             raise SoundsiftError(f"{task.source} is not to be separated.")
+        if text == "full":
+            raise OSError(errno.ENOSPC, "No space left on device", str(task.folder))
+        if text == "wrapped full":
+            try:
+                raise OSError(errno.ENOSPC, "No space left on device", str(task.folder))
+            except OSError as error:
+                raise SoundsiftError(f"{task.folder} can't be written.") from error
         if text == "bug":
             raise ZeroDivisionError("a secret")
         if text == "deaf":
@@ -59,4 +70,5 @@ class Halves:
             {"seed": task.request["seed"], "text": text},
         )
         paths = separation.save(task.folder, "stem", record={"input": task.name})
-        return Result(json.loads(paths["settings"].read_text()), separation.target_level_db)
+        level = math.nan if text == "nan" else separation.target_level_db
+        return Result(json.loads(paths["settings"].read_text()), level)

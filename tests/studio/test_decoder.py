@@ -24,7 +24,7 @@ def do(task: str, limits: dict[str, Any] | None = None, **arguments: Any) -> dic
 def take(folder: Path, data: bytes, **own: Any) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     (folder / "original").write_bytes(data)
-    bounds = {"seconds": 20.0, "channels": 4, "size": 1 << 24}
+    bounds = {"seconds": 20.0, "channels": 4, "size": 1 << 24, "room": 1 << 40}
     return do("take", folder=str(folder), **bounds | own)
 
 

@@ -10,9 +10,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 
-from clients import Client, Opens, sound
-
-from soundsift.studio.storage import Storage
+from clients import Client, Opens
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +107,7 @@ def test_a_killed_worker_gets_one_more_try(own: Client) -> None:
     assert own.studio.database.job(job["id"]).attempts == 2
     killed = own.do(recording, "crash")
     assert killed["status"] == "failed"
-    assert "has ended twice" in killed["error"]
+    assert "ended twice" in killed["error"]
     assert own.do(recording)["status"] == "done"
     assert "soundsift_worker_restarts_total" in own.http.get("/metrics").text
 
@@ -127,40 +125,7 @@ def test_what_a_job_works_on_may_be_lost(own: Client) -> None:
     (own.studio.storage.recording(recording) / "audio.wav").unlink()
     job = own.do(recording)
     assert job["status"] == "failed"
-    assert "removed" in job["error"]
-
-
-def test_a_full_disk_is_no_surprise(own: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    recording = own.recording()
-    monkeypatch.setattr(Storage, "has_room", lambda *_: False)
-    for answer in (own.upload(sound(0.5)), own.ask(recording)):
-        assert answer.status_code == 507
-        assert "disk is full" in answer.json()["detail"]
-    assert own.http.get("/health").status_code == 200
-
-
-def test_a_disk_that_fills_up_during_an_upload(
-    own: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from soundsift.studio import recordings
-
-    real = recordings.receive
-
-    async def into_the_full(chunks, content_type, _, most_bytes):
-        # A device that has no room for a single byte.
-        place = own.studio.storage.partial / "full"
-        place.symlink_to("/dev/full")
-        monkeypatch.setattr(Path, "open", lambda *_: open("/dev/full", "wb", buffering=0))  # noqa: PTH123, SIM115
-        try:
-            return await real(chunks, content_type, place, most_bytes)
-        finally:
-            monkeypatch.undo()
-            place.unlink()
-
-    monkeypatch.setattr(recordings, "receive", into_the_full)
-    answer = own.upload(sound(0.6))
-    assert answer.status_code == 507
-    assert not list(own.studio.storage.partial.iterdir())
+    assert "deleted" in job["error"]
 
 
 def test_jobs_survive_a_restart(opens: Opens, tmp_path: Path) -> None:
@@ -208,7 +173,7 @@ def test_a_job_that_ended_two_servers_is_given_up(opens: Opens, tmp_path: Path) 
     with opens(tmp_path) as client:
         given_up = client.job("a" * 32)
         assert given_up["status"] == "failed"
-        assert "server has ended twice" in given_up["error"]
+        assert "server ended twice" in given_up["error"]
         assert client.until("b" * 32, "done")["request"]["text"] == "dog"
         assert not (data / "partial" / "half").exists()
         assert (data / "jobs" / "unknown").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html import escape
@@ -198,6 +199,8 @@ def _add_refusals(app: FastAPI) -> None:
             return JSONResponse({"detail": sentence}, HTTPStatus.UNPROCESSABLE_ENTITY)
         return JSONResponse({"detail": str(error.detail)}, error.status_code, error.headers)
 
+    @app.exception_handler(OSError)
+    @app.exception_handler(sqlite3.Error)
     @app.exception_handler(Exception)
     async def on_bug(_: Request, error: Exception) -> JSONResponse:
         problem = as_problem(error)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -15,9 +17,11 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from soundsift.studio.disk import disk_is_full
 from soundsift.studio.migrations import open_database
 from soundsift.studio.records import JobRow, RecordingRow, Status
 
+_SPARE_BYTES = 1 << 20
 _DAY_SECONDS = 24 * 3600.0
 _LEFTOVER = (
     "temporary OR "
@@ -46,6 +50,8 @@ class Database:
         self._lock = threading.RLock()
         self._db = open_database(path)
         self._reported: set[str] = set()
+        self._spare = path.with_name(f"{path.name}.spare")
+        self._keep_spare()
         reading, wall = self._clock()
         away = min(max(0.0, time.time() - wall), most_away)
         self._reading, self._since = reading + away, time.monotonic()
@@ -65,7 +71,8 @@ class Database:
         return self._reading + time.monotonic() - self._since
 
     def save_clock(self) -> None:
-        """Store the time for the next server."""
+        """Store the time for the next server, and keep what full disks need."""
+        self._keep_spare()
         with suppress(sqlite3.Error):
             self._run("UPDATE clock SET reading = ?, wall = ?", self.now(), time.time())
 
@@ -96,7 +103,7 @@ class Database:
 
     def unlist_file(self, path: str) -> None:
         """Note that a file or folder was deleted."""
-        self._run("DELETE FROM files WHERE path = ?", path)
+        self._run_vital("DELETE FROM files WHERE path = ?", path)
 
     def is_listed(self, path: str) -> bool:
         """Whether a file or folder is the server's own."""
@@ -112,7 +119,8 @@ class Database:
 
     def use_file(self, path: str) -> None:
         """Note that a file was used."""
-        self._run("UPDATE files SET used = ? WHERE path = ?", self.now(), path)
+        with suppress(sqlite3.OperationalError):
+            self._run("UPDATE files SET used = ? WHERE path = ?", self.now(), path)
 
     def old_files(self, start: str, before: float) -> list[str]:
         """Files whose path has this start and that were last used before a time."""
@@ -156,12 +164,14 @@ class Database:
 
     def use_recording(self, identity: str) -> None:
         """Note that it was used."""
-        self._run("UPDATE recordings SET used = ? WHERE id = ?", self.now(), identity)
+        # A full disk must not keep anybody from reading.
+        with suppress(sqlite3.OperationalError):
+            self._run("UPDATE recordings SET used = ? WHERE id = ?", self.now(), identity)
 
     def remove_recording(self, identity: str) -> bool:
         """Remove a recording that no unfinished job needs; whether it could be removed."""
         return bool(
-            self._run(
+            self._run_vital(
                 "DELETE FROM recordings WHERE id = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE "
                 "recording = ? AND status IN ('queued', 'running'))",
                 identity,
@@ -250,7 +260,7 @@ class Database:
             identity: the job.
             counted: whether it is to blame for its end, and has one attempt less.
         """
-        self._run(
+        self._run_vital(
             "UPDATE jobs SET status = 'queued', started = NULL, attempts = attempts - ? "
             "WHERE id = ? AND status = 'running'",
             0 if counted else 1,
@@ -269,7 +279,7 @@ class Database:
         """End a job; whether it had not ended before."""
         now, used = time.time(), self.now()
         return bool(
-            self._run(
+            self._run_vital(
                 "UPDATE jobs SET status = ?, finished = ?, used = ?, error = ?, settings = ?, "
                 "target_level_db = ? WHERE id = ? AND status IN ('queued', 'running')",
                 *(status, now, used, error),
@@ -281,7 +291,7 @@ class Database:
     def cancel_waiting(self, identity: str) -> bool:
         """Cancel a job that was not begun; whether it was one."""
         return bool(
-            self._run(
+            self._run_vital(
                 "UPDATE jobs SET status = 'cancelled', finished = ? WHERE id = ? AND "
                 "status = 'queued'",
                 time.time(),
@@ -291,12 +301,13 @@ class Database:
 
     def use_job(self, identity: str) -> None:
         """Note that its results were asked for."""
-        self._run("UPDATE jobs SET used = ? WHERE id = ?", self.now(), identity)
+        with suppress(sqlite3.OperationalError):
+            self._run("UPDATE jobs SET used = ? WHERE id = ?", self.now(), identity)
 
     def remove_job(self, identity: str) -> bool:
         """Remove a job that has ended; whether it could be removed."""
         return bool(
-            self._run(
+            self._run_vital(
                 "DELETE FROM jobs WHERE id = ? AND status NOT IN ('queued', 'running') AND NOT "
                 "EXISTS (SELECT 1 FROM jobs WHERE source_job = ? AND status IN "
                 "('queued', 'running'))",
@@ -316,16 +327,37 @@ class Database:
         with self._lock:
             return self._db.execute(sql, values).rowcount
 
+    def _run_vital(self, sql: str, *values: Any) -> int:
+        """`_run` for what must work on a full disk: the ends of jobs, and deleting."""
+        try:
+            return self._run(sql, *values)
+        except sqlite3.OperationalError as error:
+            if not disk_is_full(error):
+                raise
+            with suppress(OSError):
+                self._spare.unlink()
+            return self._run(sql, *values)
+
+    def _keep_spare(self) -> None:
+        """Have a file whose space can be freed for vital writes."""
+        folder = self._spare.parent
+        with suppress(OSError):
+            if not self._spare.exists() and shutil.disk_usage(folder).free > 16 * _SPARE_BYTES:
+                with os.fdopen(os.open(self._spare, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+                    # Random: some file systems store zeros in no space at all.
+                    file.write(os.urandom(_SPARE_BYTES))
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+                self._db.execute("COMMIT")
+            finally:
+                # Some errors have rolled back already.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
 
     def _select(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         with self._lock:

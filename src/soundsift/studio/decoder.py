@@ -8,7 +8,6 @@ its fork along.
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
@@ -32,6 +31,7 @@ from soundsift.audio.video import has_picture
 from soundsift.audio.writing import SoundFacts
 from soundsift.errors import SoundsiftError
 from soundsift.separation.stem_files import sound_file
+from soundsift.studio.disk import disk_is_full
 from soundsift.studio.limits import in_words
 from soundsift.studio.peaks import write_peaks
 from soundsift.studio.records import AUDIO, ORIGINAL, PEAKS
@@ -61,7 +61,7 @@ class RefusedError(Exception):
 # --- tasks ----------------------------------------------------------------------------------------
 
 
-def take(folder: str, seconds: float, channels: int, size: int) -> dict[str, Any]:
+def take(folder: str, seconds: float, channels: int, size: int, room: int) -> dict[str, Any]:
     """Look at what was uploaded, and decode its sound.
 
     Args:
@@ -69,6 +69,7 @@ def take(folder: str, seconds: float, channels: int, size: int) -> dict[str, Any
         seconds: at most.
         channels: at most.
         size: of the decoded sound in bytes, at most.
+        room: bytes that the decoded sound may take on the disk.
 
     Returns:
         `seconds`, `sample_rate`, `channels`, `has_video` and `suffix`.
@@ -79,7 +80,7 @@ def take(folder: str, seconds: float, channels: int, size: int) -> dict[str, Any
     path = Path(folder) / ORIGINAL
     _refuse_strangers(path)
     # First whether it ends: a few bytes may decode to days of sound.
-    _refuse_giants(Decoding(path), seconds, channels, size)
+    _refuse_giants(Decoding(path), seconds, channels, size, room)
     recording = examine(path)
     facts = SoundFacts(
         recording.channels, recording.sample_rate, recording.length, recording.layout
@@ -182,7 +183,7 @@ class _Patient(io.FileIO):
             return -1
 
 
-def _refuse_giants(decoding: Decoding, seconds: float, channels: int, size: int) -> None:
+def _refuse_giants(decoding: Decoding, seconds: float, channels: int, size: int, room: int) -> None:
     path = decoding.path
     for block in decoding:
         rate, count = decoding.sample_rate, block.shape[0]
@@ -194,6 +195,8 @@ def _refuse_giants(decoding: Decoding, seconds: float, channels: int, size: int)
             raise RefusedError(
                 "too-large", f"{path} is too long; at most {in_words(seconds)} were expected."
             )
+        if decoding.count * count * 4 > room:
+            raise RefusedError("no-room", "The disk is full.")
         if decoding.count * count * 4 > size:
             raise RefusedError(
                 "too-large",
@@ -294,9 +297,9 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     except RefusedError as error:
         return _failure(error.kind, error.sentence)
     except SoundsiftError as error:
-        return _failure("no-room" if _disk_is_full(error) else "unusable", str(error))
+        return _failure("no-room" if disk_is_full(error) else "unusable", str(error))
     except OSError as error:
-        return _failure("no-room" if _disk_is_full(error) else "unusable", error.strerror or "")
+        return _failure("no-room" if disk_is_full(error) else "unusable", error.strerror or "")
     except MemoryError:
         return _failure("unusable", "The file takes too much memory to read.")
     except Exception as error:
@@ -307,14 +310,6 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def _failure(kind: str, sentence: str) -> dict[str, Any]:
     return {"refused": kind, "sentence": sentence}
-
-
-def _disk_is_full(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__cause__
-    return False
 
 
 def _limit(memory: int, seconds: float, size: int) -> None:

@@ -48,12 +48,13 @@ class Decoders:
         for process in self._all:
             process.end()
 
-    def take(self, folder: Path, name: str) -> dict[str, Any]:
+    def take(self, folder: Path, name: str, room: int) -> dict[str, Any]:
         """Look at an uploaded file and decode its sound.
 
         Args:
             folder: see `soundsift.studio.decoder.take`.
-            name: of the file, for messages.
+            name: file name for messages.
+            room: bytes that the decoded sound may take on the disk.
 
         Returns:
             Its `seconds`, `sample_rate`, `channels`, `has_video` and `suffix`.
@@ -67,6 +68,7 @@ class Decoders:
             "seconds": limits.seconds,
             "channels": limits.channels,
             "size": limits.decoded_bytes,
+            "room": room,
         }
         return self._do("take", arguments, {str(folder / "original"): name})
 

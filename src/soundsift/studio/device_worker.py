@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import threading
 import time
@@ -21,10 +22,14 @@ _TICK_SECONDS = 0.05
 _PATIENCE_SECONDS = 5.0
 #: In which a worker has loaded its model.
 _START_SECONDS = 600.0
+_PAUSE_SECONDS = 1.0
+_UNEXPECTED = "The job failed unexpectedly; the server's log says more."
+
+_log = logging.getLogger(__name__)
 
 
-class Work(Protocol):
-    """Where a lane gets its tasks from, and says what became of them. Called from its thread."""
+class TaskSource(Protocol):
+    """Gives a device worker its tasks and receives their results. Called from its thread."""
 
     def next_task(self) -> Task | None:
         """A task to be done now; None after a while without one."""
@@ -71,14 +76,14 @@ class DeviceWorker:
 
     Args:
         engine: does the tasks, in a process of its own.
-        work: where tasks come from.
+        source: gives tasks.
         restarted: called when a worker had to be started again.
     """
 
-    def __init__(self, engine: Engine, work: Work, restarted: Callable[[], None]) -> None:
-        self._engine, self._work, self._restarted = engine, work, restarted
+    def __init__(self, engine: Engine, source: TaskSource, restarted: Callable[[], None]) -> None:
+        self._engine, self._source, self._restarted = engine, source, restarted
         self._stopping = threading.Event()
-        self._worker: _Worker | None = None
+        self._sourceer: _Worker | None = None
         self._thread = threading.Thread(target=self._serve, name="device-worker", daemon=True)
 
     def start(self) -> None:
@@ -90,8 +95,8 @@ class DeviceWorker:
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
-        if self._worker is not None:
-            self._worker.end()
+        if self._sourceer is not None:
+            self._sourceer.end()
 
     @property
     def alive(self) -> bool:
@@ -101,21 +106,31 @@ class DeviceWorker:
     @property
     def process_id(self) -> int | None:
         """Of the worker, if there is one."""
-        return None if self._worker is None else self._worker.process.pid
+        return None if self._sourceer is None else self._sourceer.process.pid
 
     def _serve(self) -> None:
-        self._ready()
+        # Nothing may end this thread: it would be the last job of the device.
+        with suppress(Exception):
+            self._ready()
         while not self._stopping.is_set():
-            task = self._work.next_task()
-            if task is not None:
-                self._do(task)
+            task = None
+            try:
+                task = self._source.next_task()
+                if task is not None:
+                    self._do(task)
+            except Exception:
+                _log.exception("the worker of a device has a problem")
+                if task is not None:
+                    with suppress(Exception):
+                        self._source.ended(task.id, Ending("failed", _UNEXPECTED))
+                self._stopping.wait(_PAUSE_SECONDS)
 
     def _ready(self) -> _Worker:
         """A worker that is alive."""
-        if self._worker is not None:
-            if self._worker.process.is_alive():
-                return self._worker
-            self._worker.end()
+        if self._sourceer is not None:
+            if self._sourceer.process.is_alive():
+                return self._sourceer
+            self._sourceer.end()
             self._restarted()
         # Spawned, not forked: neither the server's threads nor PyTorch's survive a fork.
         context = multiprocessing.get_context("spawn")
@@ -124,11 +139,17 @@ class DeviceWorker:
         process.start()
         # With our copy of its end closed, the pipe ends when the worker does.
         theirs.close()
-        self._worker = _Worker(process, own)
-        return self._worker
+        self._sourceer = _Worker(process, own)
+        return self._sourceer
 
     def _do(self, task: Task) -> None:
-        worker = self._ready()
+        try:
+            worker = self._ready()
+        except OSError as error:
+            _log.warning("no process can be started for a job (%s)", error)
+            self._stopping.wait(_PAUSE_SECONDS)
+            self._source.lost(task.id)
+            return
         # Why it is stopped; then it has some time to end itself, and keep its model.
         stopped: Ending | None = None
         # Until it takes the job up, a worker that was just started loads its model.
@@ -141,29 +162,29 @@ class DeviceWorker:
                     if isinstance(message, Ending):
                         if message.status == "cancelled" and stopped is not None:
                             message = stopped
-                        self._work.ended(task.id, message)
+                        self._source.ended(task.id, message)
                         return
                     if not begun and stopped is None:
                         begun, end = True, time.monotonic() + task.seconds
-                    self._work.progressed(task.id, message)
+                    self._source.progressed(task.id, message)
                 if self._stopping.is_set():
-                    self._work.left(task.id)
+                    self._source.left(task.id)
                     return
                 late = time.monotonic() > end
-                if stopped is None and (late or self._work.is_cancelled(task.id)):
+                if stopped is None and (late or self._source.is_cancelled(task.id)):
                     stopped = _too_slow(task) if late else Ending("cancelled")
                     end = time.monotonic() + _PATIENCE_SECONDS
                     worker.connection.send(CANCEL)
                 elif stopped is not None and late:
                     worker.kill()
-                    self._work.ended(task.id, stopped)
+                    self._source.ended(task.id, stopped)
                     return
         except (EOFError, OSError):
             worker.kill()
             if stopped is not None:
-                self._work.ended(task.id, stopped)
+                self._source.ended(task.id, stopped)
             else:
-                self._work.lost(task.id)
+                self._source.lost(task.id)
 
 
 def _too_slow(task: Task) -> Ending:

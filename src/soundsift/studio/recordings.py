@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from soundsift.fingerprint import file_digest
 from soundsift.studio.database import Database
 from soundsift.studio.decoders import Decoders
+from soundsift.studio.disk import DiskSpace, disk_is_full
 from soundsift.studio.errors import in_use, no_room, not_found, too_large, unusable
 from soundsift.studio.limits import Limits
 from soundsift.studio.peaks import read_peaks
@@ -30,14 +30,20 @@ class Recordings:
         storage: the data folder.
         database: the database.
         decoders: read and write media files.
-        limits: of what is taken.
+        space: disk space.
+        limits: limits of an upload.
     """
 
     def __init__(
-        self, storage: Storage, database: Database, decoders: Decoders, limits: Limits
+        self,
+        storage: Storage,
+        database: Database,
+        decoders: Decoders,
+        space: DiskSpace,
+        limits: Limits,
     ) -> None:
         self._storage, self._database = storage, database
-        self._decoders, self._limits = decoders, limits
+        self._decoders, self._space, self._limits = decoders, space, limits
         self._locks = _Locks()
 
     def find(self, identity: str) -> RecordingRow:
@@ -70,15 +76,15 @@ class Recordings:
             raise too_large(
                 f"The upload has {announced} bytes; at most {limits.upload_bytes} were expected."
             )
-        if not self._storage.has_room(announced or 0, limits.reserve_bytes):
-            raise no_room()
-        with self._storage.partial_folder() as partial:
+        # Without a size announced, the whole of what is allowed may come.
+        size = limits.upload_bytes if announced is None else announced
+        with self._space.promise(size), self._storage.partial_folder() as partial:
             try:
                 upload = await receive(
                     chunks, content_type, partial / ORIGINAL, limits.upload_bytes
                 )
             except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                if disk_is_full(error):
                     raise no_room() from error
                 raise
             return await run_in_threadpool(self._keep, partial, upload)
@@ -145,9 +151,9 @@ class Recordings:
 
         def write(into: Path) -> None:
             video = None if picture is None else self._file(picture.id, ORIGINAL)
-            if not self._storage.has_room(source.stat().st_size, self._limits.reserve_bytes):
-                raise no_room()
-            self._decoders.copy(source, into, kind, video, name)
+            size = source.stat().st_size + (0 if video is None else video.stat().st_size)
+            with self._space.promise(size):
+                self._decoders.copy(source, into, kind, video, name)
 
         return self._once(place, write)
 
@@ -194,7 +200,7 @@ class Recordings:
         with self._locks.of(identity), self._storage.writing(place):
             known = self._database.recording(identity)
             if known is None or not (place / AUDIO).exists():
-                facts = self._decoders.take(partial, upload.name)
+                facts = self._decoders.take(partial, upload.name, self._space.free())
                 self._storage.move(partial, place)
             else:
                 names = ("seconds", "sample_rate", "channels", "has_video", "suffix")

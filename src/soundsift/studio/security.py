@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import re
 import secrets
 import sqlite3
-import traceback
 from html import escape
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -16,12 +17,15 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from soundsift.studio.access import Access, cookie_name
+from soundsift.studio.disk import disk_is_full
 from soundsift.studio.errors import RequestError, busy, no_room, too_large
 from soundsift.studio.limits import Rate
 from soundsift.studio.settings import Settings, is_address, is_loopback
 
 #: Put into the page in place of this word, so that a script may add its own style sheet.
 NONCE = "__CSP_NONCE__"
+
+_log = logging.getLogger(__name__)
 
 _MOST_JSON = 1 << 20
 _OPEN_TO_ALL = ("/health",)
@@ -92,10 +96,12 @@ class Guard:
             return
         nonce = secrets.token_urlsafe(16)
         scope["nonce"] = nonce
-        begun = False
+        begun = ended = False
 
         async def reply(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, ended
+            if message["type"] == "http.response.body":
+                ended = not message.get("more_body", False)
             if message["type"] == "http.response.start":
                 begun = True
                 headers = MutableHeaders(scope=message)
@@ -108,6 +114,9 @@ class Guard:
             self._check(scope)
             await self._app(scope, self._measured(scope, receive), reply)
         except Exception as error:
+            if ended:
+                # Starlette raises what it has answered.
+                return
             problem = as_problem(error)
             if begun:
                 # Too late for another answer: a connection that breaks is what is left.
@@ -211,13 +220,13 @@ def as_problem(error: Exception) -> RequestError:
     """What a client is told of an exception; one that nobody expected is printed."""
     if isinstance(error, RequestError):
         return error
-    if isinstance(error, sqlite3.OperationalError):
-        said = str(error)
-        if "full" in said:
-            return no_room()
-        if "locked" in said or "busy" in said:
-            return busy("The server is busy.", 1)
-    traceback.print_exception(error)
+    if disk_is_full(error):
+        return no_room()
+    if isinstance(error, sqlite3.OperationalError) and re.search("locked|busy", str(error)):
+        return busy("The server is busy.", 1)
+    _log.error("a request failed", exc_info=error)
+    if isinstance(error, OSError | sqlite3.OperationalError):
+        return busy("The server can't use its disk; its log says more.", 10)
     return RequestError(
         HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here; the server's log says more."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 
@@ -9,12 +10,15 @@ from soundsift.studio.access import Access
 from soundsift.studio.data_folder import DataFolder
 from soundsift.studio.database import Database
 from soundsift.studio.decoders import Decoders
+from soundsift.studio.disk import DiskSpace
 from soundsift.studio.engine import Engine, Separators
 from soundsift.studio.jobs import Jobs
 from soundsift.studio.metrics import Metrics
 from soundsift.studio.recordings import Recordings
 from soundsift.studio.settings import Settings
 from soundsift.studio.storage import Storage
+
+_log = logging.getLogger(__name__)
 
 _SWEEP_SECONDS = 600.0
 
@@ -41,8 +45,11 @@ class Studio:
         away = settings.limits.keep_seconds / 7
         self.database = Database(self._folder.database, away)
         self.storage = Storage(self._folder, self.database)
+        self.space = DiskSpace(self.storage.path, settings.limits.reserve_bytes)
         self.decoders = Decoders(settings.limits)
-        self.recordings = Recordings(self.storage, self.database, self.decoders, settings.limits)
+        self.recordings = Recordings(
+            self.storage, self.database, self.decoders, self.space, settings.limits
+        )
         self.metrics = Metrics()
         self.access = Access(settings.token)
         self.opened: str | None = None
@@ -55,6 +62,7 @@ class Studio:
             self.storage,
             self.database,
             self.recordings,
+            self.space,
             settings.limits,
             engines,
             list(settings.models),
@@ -102,7 +110,10 @@ class Studio:
 
     def _sweep_often(self) -> None:
         while not self._ending.wait(_SWEEP_SECONDS):
-            self.sweep()
+            try:
+                self.sweep()
+            except Exception:
+                _log.exception("expired recordings and jobs can't be deleted now")
 
     def _watch(self) -> None:
         watch, database = self.metrics.watch, self.database

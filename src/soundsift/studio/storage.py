@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import shutil
+import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
@@ -121,20 +122,19 @@ class Storage:
         """Note that a file was used."""
         self._database.use_file(self._name(path))
 
-    def has_room(self, more: int, reserve: int) -> bool:
-        """Whether so many more bytes fit onto the disk with a reserve left free."""
-        return shutil.disk_usage(self.path).free >= more + reserve
-
     def remove(self, path: Path) -> None:
         """Delete a file or folder if the database lists it; a missing one is no error.
 
         What can't be deleted now is tried again by `clean`.
         """
         name = self._name(path)
-        if not self._database.is_listed(name):
-            return
         try:
+            if not self._database.is_listed(name):
+                return
             _delete(path)
+        except sqlite3.Error as error:
+            _log.warning("%s can't be deleted now (%s)", path, error)
+            return
         except OSError as error:
             _log.warning("%s can't be deleted (%s)", path, error.strerror)
             with suppress(Exception):

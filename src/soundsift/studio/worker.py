@@ -18,9 +18,11 @@ from multiprocessing.process import parent_process
 from typing import Any, Literal
 
 from soundsift.errors import SoundsiftError
+from soundsift.studio.disk import disk_is_full
 from soundsift.studio.engine import Engine, Result, Task
 
 CANCEL = "cancel"
+_NO_ROOM = "The server's disk is full. Delete recordings or jobs, then try again."
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,16 @@ def _do(task: Task, engine: Engine, connection: Connection[Any, Any]) -> Ending:
     except _CancelledError:
         return Ending("cancelled")
     except SoundsiftError as error:
+        if disk_is_full(error):
+            return Ending("failed", _NO_ROOM)
         # Our own paths are nobody's business.
         said = str(error).replace(str(task.source), task.name)
         return Ending("failed", said.replace(str(task.folder), "the server's folder"))
     except MemoryError:
         return Ending("failed", f"There is not enough memory to separate {task.name}.")
     except Exception as error:
+        if disk_is_full(error):
+            return Ending("failed", _NO_ROOM)
         print(f"job {task.id}:", file=sys.stderr)
         traceback.print_exc()
         kind = type(error).__name__
