@@ -20,7 +20,7 @@ from soundsift.data.bank import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.long_recordings import SECONDS, LongScene, LongScenes, seam_si_sdr
 from soundsift.evaluation.metrics import bootstrap_mean, bootstrap_share, si_sdr_improvement
-from soundsift.separation.plan import window_layout
+from soundsift.separation.request import window_layout
 from soundsift.separation.separator import Separator
 
 #: By text: the ways to join, and what is said about windows.

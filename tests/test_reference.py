@@ -20,7 +20,7 @@ from soundsift.sampling.solvers import Solver
 from soundsift.sampling.windows import WindowLayout
 from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.pipeline import separate_waves
-from soundsift.separation.plan import make_plan
+from soundsift.separation.request import make_plan
 from soundsift.separation.separator import Separator
 from soundsift.spans import Span
 from tests.released import TINY_VISION, write_released

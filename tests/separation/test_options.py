@@ -11,7 +11,7 @@ from soundsift.sampling.solvers import schedule
 from soundsift.sampling.windows import WindowLayout
 from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.pipeline import separate_chunks, separate_waves
-from soundsift.separation.plan import SamplingPlan, window_layout
+from soundsift.separation.request import SamplingPlan, window_layout
 from soundsift.separation.separator import Separator
 from soundsift.spans import Span
 

@@ -23,7 +23,7 @@ from soundsift.sampling.solvers import schedule
 from soundsift.sampling.windows import WindowLayout
 from soundsift.separation import pipeline
 from soundsift.separation.conditioning import PromptInputs
-from soundsift.separation.plan import SamplingPlan
+from soundsift.separation.request import SamplingPlan
 from soundsift.separation.separator import Separator
 from soundsift.spans import Span
 from soundsift.video import Box, VisualPrompt

@@ -22,7 +22,7 @@ from soundsift.prompts import Prompt
 from soundsift.sampling.buffers import SlidingBuffer
 from soundsift.sampling.flow import as_velocity
 from soundsift.sampling.windows import Window
-from soundsift.separation.context import MixtureContext
+from soundsift.separation.codec_input import MixtureContext
 from soundsift.separation.example_prompt import ExamplePrompt
 from soundsift.spans import NULL, OPEN, frame_anchors
 

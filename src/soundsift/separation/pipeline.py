@@ -28,8 +28,7 @@ from soundsift.sampling.overlap_add import overlap_add
 from soundsift.sampling.windows import Window, WindowLayout
 from soundsift.separation.codec_input import AnyRecording, latent_frames
 from soundsift.separation.conditioning import PromptInputs, WindowBatch, WindowConditioner
-from soundsift.separation.plan import SamplingPlan
-from soundsift.separation.request import SeparationRequest
+from soundsift.separation.request import SamplingPlan, SeparationRequest
 from soundsift.spans import Span
 
 #: Frames that go through the network together, of all windows, prompts and rows.

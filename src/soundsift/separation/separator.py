@@ -23,8 +23,7 @@ from soundsift.prompts import Prompt, make_prompt
 from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.options import Options, OptionWords
 from soundsift.separation.pipeline import separate_blocks, separate_recording
-from soundsift.separation.plan import SamplingPlan, make_plan
-from soundsift.separation.request import make_request
+from soundsift.separation.request import SamplingPlan, make_plan, make_request
 from soundsift.separation.result import Separation
 from soundsift.separation.stem_files import Place, ensure_places, stem_files
 from soundsift.separation.streaming import StreamConfig, check_blocks, stream_delay

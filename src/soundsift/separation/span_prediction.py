@@ -13,7 +13,7 @@ from soundsift.errors import SoundsiftError
 from soundsift.models.components import ModelComponents
 from soundsift.sampling.buffers import SlidingBuffer
 from soundsift.sampling.windows import Window, WindowLayout
-from soundsift.separation.context import MixtureContext
+from soundsift.separation.codec_input import MixtureContext
 from soundsift.spans import FRAME_RATE, Span
 
 #: The authors' threshold.

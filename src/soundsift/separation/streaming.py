@@ -14,7 +14,7 @@ from soundsift.models.codec import Codec
 from soundsift.sampling.buffers import SlidingBuffer
 from soundsift.sampling.multidiffusion import WindowGroup, group_windows, integrate
 from soundsift.sampling.windows import Window, WindowLayout
-from soundsift.separation.plan import SamplingPlan
+from soundsift.separation.request import SamplingPlan
 
 
 @dataclass(frozen=True)
