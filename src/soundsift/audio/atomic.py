@@ -137,6 +137,11 @@ def cannot_write(path: Path, error: OSError) -> SoundsiftError:
             f"{path} can't be written: no space left on the disk. Free some space, or choose "
             "another folder."
         )
+    if error.errno == errno.EFBIG:
+        return SoundsiftError(
+            f"{path} can't be written: the file is larger than the disk or a limit allows. Choose "
+            "another folder, or a format that takes less room (--format flac)."
+        )
     return SoundsiftError(
         f"{path} can't be written ({error.strerror or error}). Choose a folder that can be written."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from soundsift.audio.writing import SoundFacts
 from soundsift.errors import SoundsiftError
 
 _BLOCK = 2**16
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _AAC_RATES = (7350, *_MP3_RATES, 64000, 88200, 96000)
@@ -207,6 +210,10 @@ def refusing(reason: Callable[[Exception], str]) -> Refusals:
         try:
             yield
         except (av.FFmpegError, ValueError) as error:
+            number = getattr(error, "errno", None)
+            if number in _DISK_ERRORS:
+                # No other format would help.
+                raise OSError(number, os.strerror(number)) from error
             raise SoundsiftError(
                 f"{reason(error)}another --format, such as wav, was expected."
             ) from error
