@@ -41,6 +41,9 @@ LONGEST_SECONDS = 48 * 3600
 # NumPy's names of FFmpeg's samples, each channel on its own.
 _PLANAR = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "s64p": "i8", "fltp": "f4", "dblp": "f8"}
 
+# Streams without a container, behind which other things may follow, such as tags.
+_BARE_STREAMS = {"mp3", "aac", "ac3", "eac3", "dts"}
+
 # Packets without any sound before a file is given up.
 _MOST_EMPTY_PACKETS = 1_000_000
 
@@ -166,6 +169,8 @@ class Decoding:
         reached = Fraction(0)
         last: Any = None
         before = self.packets
+        # Packets since the last that could be decoded.
+        trailing = 0
         for packet in _packets(container, stream):
             if self.packets == before and container.format.name == "mp3":
                 stated = mp3_seconds(self.path, packet.pos)
@@ -176,7 +181,9 @@ class Decoding:
                 frames = packet.decode()
             except av.FFmpegError:
                 self.bad_packets += 1
+                trailing += 1
                 continue
+            trailing = 0 if frames else trailing
             for frame in frames:
                 if last is not None:
                     yield from self._place(last, timeline)
@@ -190,6 +197,9 @@ class Decoding:
             yield from self._place(last, timeline, _padding(last))
         yield from self._finish_converter()
         heard = timeline.position - timeline.lead
+        whole = stated is not None and heard >= stated
+        if last is not None and (whole or container.format.name in _BARE_STREAMS):
+            self.bad_packets -= trailing
         missing = heard / share_present(self.path, container.format.name) - heard
         if stated is not None:
             missing = max(missing, stated - max(reached, heard))

@@ -96,7 +96,7 @@ class Timeline:
         if time is None:
             return Fraction(0)
         if self._shift is None:
-            start = clock_start(self._container, time)
+            start = time if self._container is None else clock_start(self._container, time)
             self._shift = -start
             self.lead = time - start
             return self.lead
