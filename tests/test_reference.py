@@ -10,7 +10,7 @@ from torch import Tensor
 
 import soundsift
 from soundsift.checkpoints import sam_audio
-from soundsift.checkpoints.load import open_parts
+from soundsift.checkpoints.load import open_model
 from soundsift.checkpoints.store import find_model
 from soundsift.models.velocity_field import VelocityField
 from soundsift.presets import Preset
@@ -31,7 +31,7 @@ MEAN = Preset("", "euler", 1, 0.0)
 
 
 def definition(folder: Path) -> VelocityField:
-    parts = open_parts(folder)
+    parts = open_model(folder)
     field = VelocityField(parts.config.field)
     field.load_state_dict({name: parts.field[name].float() for name in parts.field})
     return field.eval()
