@@ -33,7 +33,7 @@ def pretend(one: RecordingJob, load: Any, report: Any) -> list[Outcome]:
 
 def start_pretending(*given: Any) -> None:
     worker.start(*given)
-    worker.work = pretend
+    worker.run_job = pretend
 
 
 def start_to_die(*given: Any) -> None:

@@ -195,7 +195,7 @@ def test_as_a_process(tmp_path):
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "no.wav does not exist; an audio or video file was expected.\n"
+    assert done.stderr == "no.wav does not exist. Name an audio or video file.\n"
     assert list(tmp_path.iterdir()) == []
 
 

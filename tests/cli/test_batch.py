@@ -201,7 +201,7 @@ def test_names_and_formats(run, takes, model, tmp_path):
         (["--bitrate", "100"], ["wav", "100"]),
         (["--format", "mp3", "--name", "a.flac"], ["flac", "mp3"]),
         (["--jobs", "0"], ["--jobs", "0"]),
-        (["--jobs-file", "jobs.jsonl"], ["jobs.jsonl", "not both"]),
+        (["--jobs-file", "jobs.jsonl"], ["jobs.jsonl", "can't be combined"]),
         (["--text", "dog"], ["would both be written", "take0.dog.target.wav"]),
         (["gone.wav"], ["gone.wav", "does not exist"]),
         (["*.xyz"], ["*.xyz", "nothing fits"]),

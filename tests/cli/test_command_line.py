@@ -24,7 +24,15 @@ def test_version(run):
     assert run("--version").stdout == f"soundsift {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["data"], ["models"]])
+def test_the_first_steps_are_commands_that_exist(run):
+    result = run()
+    assert result.exit_code == 0
+    examples = [line.split() for line in result.stdout.splitlines() if line.startswith("  ")]
+    assert [words[1] for words in examples] == ["separate", "remove", "studio"]
+    assert len(result.stdout.splitlines()) < 12
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["data"], ["models"]])
 def test_help_where_no_command_is_named(arguments, run):
     result = run(*arguments)
     assert result.exit_code == 0
@@ -36,6 +44,15 @@ def test_help_has_examples(name, run):
     result = run(*name.split(), "--help")
     assert result.exit_code == 0
     assert f"\n  soundsift {name} " in result.stdout or f"\n  soundsift {name}\n" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["separate", "remove", "stream"])
+def test_options_are_in_sections(name, run):
+    lines = run(name, "--help").stdout.splitlines()
+    titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert titles[-1] == "Other options:" and "What to separate:" in titles and "Model:" in titles
+    last = lines[lines.index("Other options:") + 1 :]
+    assert [line.split()[0] for line in last if line.lstrip().startswith("--")] == ["--help"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

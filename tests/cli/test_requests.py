@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from soundsift.batch.planner import Job
-from soundsift.batch.runner import work
-from soundsift.cli.requests import Request, make_passes
+from soundsift.batch.runner import run_job
+from soundsift.cli.requests import Request, make_recording_jobs
 from soundsift.errors import SoundsiftError
 from soundsift.separation.options import Options
 from soundsift.video import Box
@@ -42,7 +42,7 @@ def request_(model: Path, mix: Path, tmp_path: Path) -> Request:
 
 
 def jobs(request: Request) -> list[Job]:
-    return [job for one in make_passes(request) for job in one.jobs]
+    return [job for one in make_recording_jobs(request) for job in one.jobs]
 
 
 def test_another_precision_is_another_request(request_: Request) -> None:
@@ -78,7 +78,7 @@ def test_every_option_reaches_the_separator(request_: Request) -> None:
     options = Options("best", 7, True, "chunks", 4.0, 0.5, True)
     usual = asdict(Options())
     assert all(value != usual[name] for name, value in asdict(options).items())
-    (one,) = make_passes(replace(request_, options=options))
+    (one,) = make_recording_jobs(replace(request_, options=options))
     given: list[dict[str, Any]] = []
 
     class Spy:
@@ -86,7 +86,7 @@ def test_every_option_reaches_the_separator(request_: Request) -> None:
             given.append(words)
             raise SoundsiftError("seen")
 
-    (outcome,) = work(one, Spy, lambda _: None)  # type: ignore[arg-type]
+    (outcome,) = run_job(one, Spy, lambda _: None)  # type: ignore[arg-type]
     assert outcome.error == f"{one.recording}: seen"
     assert given[0].items() >= asdict(options).items()
     assert one.jobs[0].request.items() >= asdict(options).items()
@@ -94,16 +94,16 @@ def test_every_option_reaches_the_separator(request_: Request) -> None:
 
 def test_several_sounds_are_one_pass(request_: Request) -> None:
     both = replace(request_, texts=("dog", "car"))
-    (one,) = make_passes(both)
+    (one,) = make_recording_jobs(both)
     assert [job.name for job in one.jobs] == ["street.dog", "street.car"]
     assert not one.exclusive and one.jobs[0].request == jobs(request_)[0].request
-    (one,) = make_passes(replace(both, rest=True))
+    (one,) = make_recording_jobs(replace(both, rest=True))
     assert one.exclusive and [job.index for job in one.jobs] == [1, 2, 3]
     *sounds, rest = one.jobs
     assert rest.prompt is None
     assert [path.name for path in rest.paths.values()] == ["street.rest.wav", "street.rest.json"]
     assert [p.text for p in sounds[0].sharing] == ["dog", "car"] and len(one.jobs) == 3
-    named = make_passes(replace(both, rest=True, name="{index}_{text}"))[0].jobs
+    named = make_recording_jobs(replace(both, rest=True, name="{index}_{text}"))[0].jobs
     assert [job.name for job in named] == ["1_dog", "2_car", "3_dog-car"]
 
 
@@ -115,7 +115,7 @@ def test_several_sounds_of_a_job_list(request_: Request, tmp_path: Path) -> None
     ]
     (tmp_path / "jobs.jsonl").write_text("\n".join(map(json.dumps, lines)))
     listed = replace(request_, mix=(), jobs_file=tmp_path / "jobs.jsonl", exclusive=True)
-    first, second, third = make_passes(replace(listed, texts=("dog", "car")))
+    first, second, third = make_recording_jobs(replace(listed, texts=("dog", "car")))
     assert [job.name for job in first.jobs] == ["a.cat", "a.cow", "a"]
     assert all(p.spans for p in first.jobs[-1].sharing)
     assert [job.name for job in second.jobs] == ["b.dog", "b.car"]

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 import soundsift
-from soundsift.cli.reports import NEARLY_SILENT_DB, _loudness
+from soundsift.cli.reports import NEARLY_SILENT_DB, _level
 
 RATE = 16_000
 
@@ -153,5 +153,5 @@ def test_interruption(run, mix, tmp_path, monkeypatch):
         (1.5, "1.5 dB above the mixture."),
     ],
 )
-def test_loudness(level, words):
-    assert words in _loudness(level)
+def test_level_in_words(level, words):
+    assert words in _level(level)

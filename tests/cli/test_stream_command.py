@@ -1,4 +1,4 @@
-"""`soundsift separate - --stream` and `remove - --stream`, as processes with pipes."""
+"""`soundsift stream`, as a process with pipes."""
 
 import io
 import os
@@ -19,9 +19,9 @@ def sound(count: int = RATE) -> np.ndarray:
     return np.random.default_rng(0).integers(-5000, 5000, (count, 2)).astype("<i2")
 
 
-def streamed(command: str, model: Path, data: bytes, *more: str) -> subprocess.CompletedProcess:
+def streamed(model: Path, data: bytes, *more: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [*PROGRAM, command, "-", "--stream", "--text", "hiss", "--model", str(model), *more],
+        [*PROGRAM, "stream", "--text", "hiss", "--model", str(model), *more],
         input=data,
         capture_output=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -32,8 +32,8 @@ def streamed(command: str, model: Path, data: bytes, *more: str) -> subprocess.C
 @pytest.mark.slow
 def test_both_stems_of_raw_samples_add_up(model):
     found = []
-    for command in ("separate", "remove"):
-        done = streamed(command, model, sound().tobytes(), *RAW)
+    for more in ((), ("--remove",)):
+        done = streamed(model, sound().tobytes(), *RAW, *more)
         assert done.returncode == 0, done.stderr
         assert b"s behind" in done.stderr
         found.append(np.frombuffer(done.stdout, "<i2").reshape(-1, 2).astype(int))
@@ -44,7 +44,7 @@ def test_both_stems_of_raw_samples_add_up(model):
 def test_wav_in_and_out(model):
     pipe = io.BytesIO()
     soundfile.write(pipe, sound(), RATE, format="WAV", subtype="PCM_24")
-    done = streamed("separate", model, pipe.getvalue())
+    done = streamed(model, pipe.getvalue())
     assert done.returncode == 0, done.stderr
     back, rate = soundfile.read(io.BytesIO(done.stdout))
     assert (back.shape, rate) == ((RATE, 2), RATE)
@@ -53,7 +53,7 @@ def test_wav_in_and_out(model):
 @pytest.mark.slow
 def test_nobody_reads(model):
     process = subprocess.Popen(
-        [*PROGRAM, *("separate", "-", "--stream", "--text", "hiss"), *RAW, "--model", str(model)],
+        [*PROGRAM, "stream", "--text", "hiss", *RAW, "--model", str(model)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -67,12 +67,12 @@ def test_nobody_reads(model):
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-"])
 def test_a_pipe_that_is_closed(model, closed):
-    command = " ".join([*PROGRAM, "separate - --stream --text hiss", "--model", f"'{model}'"])
+    command = " ".join([*PROGRAM, "stream --text hiss", "--model", f"'{model}'"])
     done = subprocess.run(
         ["sh", "-c", f"{command} {closed}"], capture_output=True, input=b"", check=False
     )
     assert done.returncode == 2, done.stderr
-    assert b"is closed; a pipe" in done.stderr
+    assert b"is closed. Connect a pipe" in done.stderr
 
 
 @pytest.mark.slow
@@ -80,7 +80,7 @@ def test_told_to_end(model):
     """SIGTERM ends a stream that has no end as Ctrl-C does."""
     with Path("/dev/zero").open("rb") as endless:
         process = subprocess.Popen(
-            [*PROGRAM, "separate", "-", "--stream", "--text", "hiss", *RAW, "--model", str(model)],
+            [*PROGRAM, "stream", "--text", "hiss", *RAW, "--model", str(model)],
             stdin=endless,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -95,18 +95,21 @@ def test_told_to_end(model):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-", "--text", "dog", "--rate", "8000", "--out", "x"], ["--rate", "--stream"]),
-        (["-", "--text", "dog", "--format", "s16le", "--out", "x"], ["s16le", "--stream"]),
-        (["a.wav", "--text", "dog", "--stream"], ["a.wav", "standard input"]),
-        (["-", "--text", "dog", "--stream", "--out", "x"], ["--out"]),
-        (["-", "--text", "dog", "--stream", "--picture"], ["--picture"]),
-        (["-", "--text", "dog", "--stream", "--box", "0,0,1,1"], ["--box"]),
-        (["-", "--text", "dog", "--stream", "--jobs", "2"], ["--jobs"]),
-        (["-", "--text", "dog", "--stream", "--format", "mp3"], ["mp3"]),
-        (["-", "--text", "dog", "--stream", "--format", "wav", "--rate", "8000"], ["--rate"]),
-        (["-", "--stream"], ["prompt is empty"]),
-        (["-", "--text", "dog", "--stream"], ["standard input"]),
+        (["--text", "dog", "--out", "x"], ["--out"]),
+        (["--text", "dog", "--picture"], ["--picture"]),
+        (["--text", "dog", "--box", "0,0,1,1"], ["--box"]),
+        (["--text", "dog", "--format", "mp3"], ["mp3"]),
+        (["--text", "dog", "--format", "wav", "--rate", "8000"], ["--rate", "s16le"]),
+        (["--text", "dog", "--text", "cat"], ["'dog'", "'cat'"]),
+        (["a.wav", "--text", "dog"], ["a.wav"]),
+        ([], ["prompt is empty"]),
+        (["--text", "dog"], ["standard input"]),
     ],
 )
 def test_refused(arguments, words, run, one_sentence):
-    one_sentence(run("separate", *arguments), *words)
+    one_sentence(run("stream", *arguments), *words)
+
+
+@pytest.mark.parametrize("arguments", [["--rate", "8000"], ["--format", "s16le"]])
+def test_options_of_pipes_are_none_of_files(arguments, run, one_sentence):
+    one_sentence(run("separate", "a.wav", "--text", "dog", "--out", "x", *arguments), arguments[0])

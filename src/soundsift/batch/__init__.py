@@ -1,1 +1,1 @@
-"""Many recordings in one run: which ones, under which names, what is done already, by whom."""
+"""Batches: many recordings in one run, with file names from templates, resuming and workers."""

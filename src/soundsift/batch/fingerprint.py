@@ -1,4 +1,4 @@
-"""Is this the same recording, the same model, as then?"""
+"""Fingerprints of recordings and models, to recognise finished work."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 from soundsift.fingerprint import file_digest
 
 _BLOCK = 2**20
-# Models larger than this are known by evenly spaced blocks: training changes all of them.
+# Larger files are hashed in evenly spaced blocks: training changes all of them.
 _WHOLE, _BLOCKS = 2**28, 256
 
 
 def of_input(path: Path) -> dict[str, Any]:
-    """What a recording is known by: its size, time of change and SHA-256."""
+    """Fingerprint of a recording: its size, time of change and SHA-256."""
     stat = path.stat()
     return {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": file_digest(path)}
 
 
 def same_input(noted: object, path: Path) -> bool:
-    """Whether a recording is the one noted.
+    """Whether a recording has the fingerprint noted.
 
     Args:
-        noted: from `of_input`, by way of a settings file.
-        path: the recording; a missing one is another.
+        noted: result of `of_input`, read from a settings file.
+        path: the recording; a missing file never matches.
     """
     if not isinstance(noted, dict):
         return False
@@ -33,7 +33,7 @@ def same_input(noted: object, path: Path) -> bool:
         stat = path.stat()
         if noted.get("bytes") != stat.st_size:
             return False
-        # A copy has another time, and is read.
+        # A copy has another time of change: compare its content.
         return bool(
             noted.get("mtime_ns") == stat.st_mtime_ns or noted.get("sha256") == file_digest(path)
         )
@@ -42,9 +42,9 @@ def same_input(noted: object, path: Path) -> bool:
 
 
 def of_model(folder: Path) -> str:
-    """What a model is known by, wherever it lies: a hash of its files, those of subfolders too."""
+    """Fingerprint of a model: a hash of the files in its folder and subfolders."""
     digest = hashlib.sha256()
-    # Loading a model that is not there will say so.
+    # A missing folder is reported when the model is loaded.
     for path in _files_in(folder) if folder.is_dir() else ():
         size = path.stat().st_size
         digest.update(f"{path.relative_to(folder).as_posix()} {size}\n".encode())
@@ -60,12 +60,12 @@ def of_model(folder: Path) -> str:
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    """All that isn't hidden, by name. Links are followed: the Hub's cache consists of them."""
+    """All files that are not hidden, sorted. Links are followed: the Hub's cache uses them."""
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
         if path.is_file():
             yield path
-        # A link to where it lies would never end.
+        # A link to a parent folder would recurse for ever.
         elif path.is_dir() and not folder.resolve().is_relative_to(path.resolve()):
             yield from _files_in(path)

@@ -1,4 +1,4 @@
-"""What a run has to do: found out, and refused if it can't be, before any of it is done."""
+"""Plan a batch: find what is left to do, and refuse conflicting requests before any work."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from soundsift.separation.stem_files import Place
 
 
 class _Place(Place):
-    """A place whose name is from a template."""
+    """A place whose name comes from a template."""
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -32,25 +32,25 @@ class _Place(Place):
 
 @dataclass(frozen=True)
 class Job:
-    """One sound of a recording, or what several sounds leave of it, and its files.
+    """One sound of a recording, or the rest that several sounds leave, with its result files.
 
     Attributes:
-        index: its number in this run, from 1.
+        index: number of the job in this run, from 1.
         recording: the file.
-        prompt: what to lift out; None for what is left.
-        options: how to go about it.
-        out: folder of the results.
-        name: first part of their names, from `fill`.
-        stems: which are written.
-        output: their format.
+        prompt: the sound to separate; None for the rest.
+        options: sampler and windowing options.
+        out: folder for the results.
+        name: first part of the file names, from `fill`.
+        stems: the stems to write.
+        output: format of the stems.
         picture: whether spectrograms are drawn.
-        model: name or folder.
-        model_identity: hash of its files.
-        device: to compute on; None for the best there is.
-        precision: of the network's products.
+        model: name or folder of the model.
+        model_identity: hash of the model's files.
+        device: device to compute on; None picks the best available.
+        precision: matmul precision.
         overwrite: whether existing files may be replaced.
-        sharing: all sounds that share the recording; empty if it is asked for as if alone.
-        where: its place in a job list, for messages; None without one.
+        sharing: all prompts that share the recording; empty if each is separated independently.
+        where: place in the job list, for messages; None without a job list.
     """
 
     index: int
@@ -72,7 +72,7 @@ class Job:
 
     @property
     def place(self) -> Place:
-        """Where its files go."""
+        """Folder, names and formats of the files."""
         return _Place(
             self.out,
             self.name,
@@ -85,12 +85,12 @@ class Job:
 
     @property
     def paths(self) -> dict[str, Path]:
-        """The files that it writes."""
+        """The files to write, by kind."""
         return self.place.paths
 
     @property
     def request(self) -> dict[str, Any]:
-        """All that the result depends on, beside the recording."""
+        """Everything that the result depends on, except the recording."""
         return {
             **(self.prompt or Prompt()).described(),
             "sharing": [prompt.described() for prompt in self.sharing],
@@ -103,29 +103,29 @@ class Job:
         }
 
     def refused(self, reason: object) -> SoundsiftError:
-        """An error that names the line of the job list, if there is one."""
+        """An error that names the line of the job list, if the job came from one."""
         return SoundsiftError(f"{self.where}: {reason}" if self.where else str(reason))
 
 
 @dataclass(frozen=True)
 class RecordingJob:
-    """What is lifted out of one recording while it is read once.
+    """All sounds to separate from one recording while it is read once.
 
     Attributes:
-        jobs: one for each sound; of sounds that share the recording perhaps one for what is left,
-            which comes last. They have recording, options, output folder and format in common.
+        jobs: one job per sound; exclusive sounds may be followed by one for the rest. All have the
+            same recording, options, output folder and format.
     """
 
     jobs: tuple[Job, ...]
 
     @property
     def index(self) -> int:
-        """What it is known by in this run."""
+        """Number of the first sound, which identifies the job in this run."""
         return self.jobs[0].index
 
     @property
     def recording(self) -> Path:
-        """The file."""
+        """The recording's file."""
         return self.jobs[0].recording
 
     @property
@@ -136,38 +136,38 @@ class RecordingJob:
 
 @dataclass(frozen=True)
 class Plan:
-    """A run.
+    """What a run has to do.
 
     Attributes:
-        to_do: what there is to do.
-        finished: jobs whose results are there, with what their settings files say.
+        to_do: recordings to work on.
+        finished: jobs whose results exist, with the content of their settings files.
     """
 
     to_do: list[RecordingJob]
     finished: list[tuple[Job, dict[str, Any]]]
 
 
-def make_plan(passes: Sequence[RecordingJob]) -> Plan:
-    """Look which jobs are done already, and refuse those that can't be.
+def make_plan(recordings: Sequence[RecordingJob]) -> Plan:
+    """Find which jobs are done already, and refuse those that conflict.
 
-    Finishes or removes what a killed run left in the output folders; else nothing is written.
+    Finishes or removes what a killed run left in the output folders; writes nothing else.
 
     Args:
-        passes: all of a run.
+        recordings: all of a run.
 
     Raises:
         SoundsiftError: two jobs would write the same file, one would replace a recording or a file
             that is not the result of the same request, or a recording does not exist.
     """
-    jobs = [job for one in passes for job in one.jobs]
+    jobs = [job for one in recordings for job in one.jobs]
     _refuse_collisions(jobs)
     for folder in {job.out for job in jobs}:
         clear_leftovers(folder)
     plan = Plan([], [])
-    for one in passes:
-        found = [(job, None if job.overwrite else _finished(job)) for job in one.jobs]
+    for one in recordings:
+        found = [(job, None if job.overwrite else finished_settings(job)) for job in one.jobs]
         finished = [(job, settings) for job, settings in found if settings is not None]
-        # Of sounds that share a recording none can be made without the others.
+        # Exclusive sounds can only be separated together.
         if len(finished) < len(found) and one.exclusive:
             finished = []
         plan.finished.extend(finished)
@@ -185,22 +185,37 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
         for path in job.paths.values():
             other = writers.setdefault(_key(path), job)
             if other is not job:
-                raise job.refused(
-                    f"{other.recording} and {job.recording} would both be written to {path}; a "
-                    "--name that tells them apart, such as '{parent}_{stem}' or '{index}_{stem}', "
-                    "was expected."
-                )
+                raise job.refused(_collision(other, job, path))
             if _key(path) in recordings or _same_file(path, job.recording):
                 raise job.refused(
-                    f"{path} is the recording itself; another --name or --out was expected."
+                    f"{path} is the recording itself. Choose another --name or --out."
                 )
 
 
-def _finished(job: Job) -> dict[str, Any] | None:
-    """The settings of a result that is there; None if it has to be made.
+def _collision(first: Job, second: Job, path: Path) -> str:
+    if first.recording == second.recording:
+        texts = [repr(job.prompt.text) for job in (first, second) if job.prompt and job.prompt.text]
+        if len(texts) == 2:
+            return (
+                f"the sounds {texts[0]} and {texts[1]} of {first.recording} would both be written "
+                f"to {path}. Use phrases that differ in a letter or digit, or add {{index}} to "
+                "--name: '{stem}.{text}-{index}'."
+            )
+        return (
+            f"two jobs of {first.recording} would both be written to {path}. Add {{index}} to "
+            "--name: '{stem}-{index}'."
+        )
+    return (
+        f"{first.recording} and {second.recording} would both be written to {path}. Use a --name "
+        "that tells them apart, such as '{parent}_{stem}' or '{index}_{stem}'."
+    )
+
+
+def finished_settings(job: Job) -> dict[str, Any] | None:
+    """The settings of a complete result of the same request; None if the work is still to do.
 
     Raises:
-        SoundsiftError: files are in the way that are not the result of this request.
+        SoundsiftError: files of another request or recording are in the way.
     """
     paths = job.paths
     settings: dict[str, Any] = dict(read_settings(paths["settings"]))
@@ -213,10 +228,10 @@ def _finished(job: Job) -> dict[str, Any] | None:
         return None
     if other := _differences(job, settings):
         raise job.refused(
-            f"{paths['settings']} exists already, made from {other}; choose another place or allow "
-            "overwriting (--overwrite)."
+            f"{paths['settings']} exists already, made from {other}. Choose another --out or "
+            "--name, or replace it with --overwrite."
         )
-    # Somebody removed or changed a part of our own result: it is made again.
+    # Files of our own result that were removed or changed are made again.
     return settings if _complete(job, settings) else None
 
 
@@ -224,13 +239,13 @@ def _differences(job: Job, settings: dict[str, Any]) -> str:
     noted = settings.get("request")
     if not isinstance(noted, dict):
         return "an unknown request"
-    # What versions before did not know was at its default: so a new option leaves finished work
-    # finished.
+    # An option that the version which wrote the file lacked was at its default: new options leave
+    # finished work finished.
     noted = asdict(Options()) | {"sharing": []} | noted
     other = [name for name, value in job.request.items() if noted.get(name) != value]
     if other:
         return f"another request ({', '.join(other)})"
-    # Where the recording is gone, its result stays as it is.
+    # If the recording is gone, its result stays as it is.
     if job.recording.exists() and not same_input(settings.get("recording"), job.recording):
         return "another recording"
     return ""
@@ -251,9 +266,9 @@ def _check_exists(job: Job) -> None:
     try:
         exists = job.recording.exists()
     except (OSError, ValueError):
-        return  # reading it will say what is wrong
+        return  # reading it gives the reason
     if not exists:
-        raise job.refused(f"{job.recording} does not exist; an audio or video file was expected.")
+        raise job.refused(f"{job.recording} does not exist. Name an audio or video file.")
 
 
 def _same_file(path: Path, other: Path) -> bool:
@@ -264,7 +279,7 @@ def _same_file(path: Path, other: Path) -> bool:
 
 
 def _key(path: Path) -> str:
-    """Equal for two paths that are the same file; systems that ignore case, too."""
+    """A key that is equal for two paths of one file, also on systems that ignore case."""
     plain = os.path.normcase(place_of(path))
     if sys.platform == "darwin":
         return unicodedata.normalize("NFC", plain).casefold()

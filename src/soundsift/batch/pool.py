@@ -1,4 +1,4 @@
-"""Passes done one after the other, or by several processes at once."""
+"""Run the jobs of a batch in this process, or in several worker processes."""
 
 from __future__ import annotations
 
@@ -8,55 +8,57 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from soundsift.audio.leftovers import clear_leftovers
 from soundsift.batch.planner import RecordingJob
-from soundsift.batch.runner import Outcome, failed, work
-from soundsift.batch.worker import do, start
+from soundsift.batch.runner import Outcome, failed, run_job
+from soundsift.batch.worker import run as run_in_worker
+from soundsift.batch.worker import start
 from soundsift.signals import ended_like_interrupted
 
 if TYPE_CHECKING:
     from soundsift.separation.separator import Separator
 
-#: Called with a pass and the fraction of it that is done.
+#: Called with a job and the fraction of it that is done.
 Progress = Callable[[RecordingJob, float], None]
 
 _TICK_SECONDS = 0.2
 _PATIENCE_SECONDS = 10.0
 
 
-def run(passes: Sequence[RecordingJob], workers: int, progress: Progress) -> Iterator[Outcome]:
-    """Do passes, the model loaded once per process.
+def run(jobs: Sequence[RecordingJob], workers: int, progress: Progress) -> Iterator[Outcome]:
+    """Run jobs, with the model loaded once per process.
 
-    Results are the same whatever the number of processes. An interruption leaves no partial file.
+    An interruption leaves no partial file.
 
     Args:
-        passes: all with the same model.
-        workers: processes; with one, everything is done in this one.
-        progress: told how far each pass is.
+        jobs: the recordings, all with the same model.
+        workers: number of processes; with one, everything runs in this process.
+        progress: receives the progress of each job.
 
     Yields:
-        What became of each job, in the order in which they end.
+        The outcome of each sound, in the order in which they end.
 
     Raises:
         SoundsiftError: the model can't be loaded.
     """
     with ended_like_interrupted():
         try:
-            if min(workers, len(passes)) <= 1:
-                yield from _here(passes, progress)
+            if min(workers, len(jobs)) <= 1:
+                yield from _run_here(jobs, progress)
             else:
-                yield from _beside(passes, min(workers, len(passes)), progress)
+                yield from _run_in_workers(jobs, min(workers, len(jobs)), progress)
         except BaseException:
-            # An interruption may also come while what it leaves is being removed.
-            for folder in {job.out for one in passes for job in one.jobs}:
+            # A second interruption may come while the files of the first are being removed.
+            for folder in {one.out for job in jobs for one in job.jobs}:
                 clear_leftovers(folder)
             raise
 
 
 def processors() -> int:
-    """Processors that this process may use."""
+    """Number of processors that this process may use."""
     given = os.environ.get("OMP_NUM_THREADS", "")
     if given.isdigit() and int(given) > 0:
         return int(given)
@@ -65,75 +67,77 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def _here(passes: Sequence[RecordingJob], progress: Progress) -> Iterator[Outcome]:
+def _run_here(jobs: Sequence[RecordingJob], progress: Progress) -> Iterator[Outcome]:
     import soundsift
 
     loaded: list[Separator] = []
 
     def load() -> Separator:
         if not loaded:
-            first = passes[0].jobs[0]
+            first = jobs[0].jobs[0]
             loaded.append(soundsift.load(first.model, first.device, first.precision))
         return loaded[0]
 
-    for one in passes:
-        progress(one, 0.0)
-        found = work(one, load, lambda fraction, one=one: progress(one, fraction))  # type: ignore[misc]
-        progress(one, 1.0)
-        yield from found
+    for job in jobs:
+        progress(job, 0.0)
+        outcomes = run_job(job, load, partial(progress, job))
+        progress(job, 1.0)
+        yield from outcomes
 
 
-def _beside(passes: Sequence[RecordingJob], workers: int, progress: Progress) -> Iterator[Outcome]:
+def _run_in_workers(
+    jobs: Sequence[RecordingJob], workers: int, progress: Progress
+) -> Iterator[Outcome]:
     threads = max(1, processors() // workers)
-    with _threads_of_processes(threads):
-        left = list(passes)
+    with _worker_threads(threads):
+        left = list(jobs)
         while left:
             begun, left = yield from _until_killed(left, min(workers, len(left)), threads, progress)
             if left and not begun:
-                # Where nothing could be begun, nothing will be with another pool.
+                # If no process could begin a job, another pool won't either.
                 begun, left = left, []
             elif len(begun) > 1:
-                # One of them did it: whichever is killed alone, too.
+                # One of these jobs ends its process: find it by running each alone.
                 begun = yield from _one_at_a_time(begun, threads, progress)
-            for one in begun:
-                progress(one, 1.0)
+            for job in begun:
+                progress(job, 1.0)
                 yield from failed(
-                    one,
-                    f"{one.recording} was given up: a process was killed, perhaps for want of "
-                    "memory; fewer --jobs were expected.",
+                    job,
+                    f"{job.recording} was given up: its process was killed, perhaps for lack of "
+                    "memory. Use fewer --jobs.",
                 )
 
 
 def _one_at_a_time(
-    passes: Sequence[RecordingJob], threads: int, progress: Progress
+    jobs: Sequence[RecordingJob], threads: int, progress: Progress
 ) -> Generator[Outcome, None, list[RecordingJob]]:
-    """Do passes, each with a process of its own.
+    """Run each job in a process of its own.
 
     Returns:
-        Those whose process was killed.
+        The jobs whose process was killed.
     """
     killed = []
-    for one in passes:
-        begun, left = yield from _until_killed([one], 1, threads, progress)
+    for job in jobs:
+        begun, left = yield from _until_killed([job], 1, threads, progress)
         killed += begun + left
     return killed
 
 
 def _until_killed(
-    passes: Sequence[RecordingJob], workers: int, threads: int, progress: Progress
+    jobs: Sequence[RecordingJob], workers: int, threads: int, progress: Progress
 ) -> Generator[Outcome, None, tuple[list[RecordingJob], list[RecordingJob]]]:
-    """Do passes with a pool of their own, which breaks when one of its processes is killed.
+    """Run jobs with a new pool, which breaks when one of its processes is killed.
 
     Returns:
-        What was going on then, and what was not begun.
+        The jobs that were running then, and those that were not begun.
     """
     # Spawned, not forked: PyTorch's threads don't survive a fork.
     context = multiprocessing.get_context("spawn")
     messages = context.SimpleQueue()
-    first = passes[0].jobs[0]
+    first = jobs[0].jobs[0]
     model = first.model, first.device, first.precision
     pool = ProcessPoolExecutor(workers, context, start, (messages, model, threads))
-    by_index = {one.index: one for one in passes}
+    by_index = {job.index: job for job in jobs}
     left = dict(by_index)
     begun: set[int] = set()
 
@@ -146,17 +150,17 @@ def _until_killed(
     try:
         waiting: dict[Future[list[Outcome]], RecordingJob] = {}
         with suppress(BrokenProcessPool):
-            for one in passes:
-                waiting[pool.submit(do, one)] = one
+            for job in jobs:
+                waiting[pool.submit(run_in_worker, job)] = job
         while waiting:
             done, _ = wait(waiting, _TICK_SECONDS, FIRST_COMPLETED)
             listen()
             for future in done:
-                one = waiting.pop(future)
-                # Of a broken pool all futures end so, begun or not.
+                job = waiting.pop(future)
+                # In a broken pool, all futures end with this exception, begun or not.
                 if not isinstance(future.exception(), BrokenProcessPool):
-                    del left[one.index]
-                    progress(one, 1.0)
+                    del left[job.index]
+                    progress(job, 1.0)
                     yield from future.result()
     except BaseException:
         _stop(pool)
@@ -166,13 +170,13 @@ def _until_killed(
     listen()
     unfinished = list(left.values())
     return (
-        [one for one in unfinished if one.index in begun],
-        [one for one in unfinished if one.index not in begun],
+        [job for job in unfinished if job.index in begun],
+        [job for job in unfinished if job.index not in begun],
     )
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
-    """End the processes, which then remove what they were writing."""
+    """Terminate the processes, which then remove their unfinished files."""
     processes = list((pool._processes or {}).values())
     for process in processes:
         with suppress(OSError, ValueError):
@@ -185,9 +189,9 @@ def _stop(pool: ProcessPoolExecutor) -> None:
 
 
 @contextmanager
-def _threads_of_processes(threads: int) -> Iterator[None]:
-    """Have processes read, when they start, how many threads they may use."""
-    # PyTorch's own libraries read it too.
+def _worker_threads(threads: int) -> Iterator[None]:
+    """Set the number of threads of processes that are started meanwhile."""
+    # Read by the libraries that PyTorch loads, before `worker.start` runs.
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = str(threads)
     try:

@@ -1,4 +1,4 @@
-"""One pass done: the recording looked through, then read, separated and written as it flows."""
+"""Run one recording job: examine the recording, then read, separate and write it block by block."""
 
 from __future__ import annotations
 
@@ -11,35 +11,39 @@ from soundsift.audio import RecordingFile, examine
 from soundsift.audio.encoding import coder
 from soundsift.audio.video import has_picture
 from soundsift.batch.fingerprint import of_input
-from soundsift.batch.planner import Job, RecordingJob
+from soundsift.batch.planner import Job, RecordingJob, finished_settings
 from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
-    from soundsift.separation.separator import Separator
+    from soundsift.separation.separator import SavedSeparation, Separator
 
 Report = Callable[[float], None]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job.
+    """Result of a job.
 
     Attributes:
         job: the job.
-        status: done, skipped (its result was there), or failed.
-        error: why it failed.
-        settings: what the settings file says.
-        target_level_db: energy of the target against the mixture.
-        sample_rate: of the recording, in Hz.
-        written_rate: of the results, where the format has not that of the recording.
-        channels: of the recording.
-        samples: its length.
-        seconds: that its pass took.
+        status: done, skipped (its result existed), or failed.
+        error: reason of a failure, one sentence.
+        unexpected: whether the failure is a bug of this program.
+        cause: the exception behind a failure, in the process where it was raised.
+        settings: content of the settings file.
+        target_level_db: energy of the target relative to the mixture.
+        sample_rate: the recording's rate in Hz.
+        written_rate: the files' rate, which differs where the format lacks the recording's.
+        channels: number of channels of the recording.
+        samples: length of the recording per channel.
+        seconds: time that the recording took.
     """
 
     job: Job
     status: Literal["done", "skipped", "failed"]
     error: str = ""
+    unexpected: bool = False
+    cause: Exception | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     target_level_db: float = 0.0
     sample_rate: int = 0
@@ -49,55 +53,141 @@ class Outcome:
     seconds: float = 0.0
 
 
-def work(one: RecordingJob, load: Callable[[], Separator], report: Report) -> list[Outcome]:
-    """Do a pass; what is wrong with its recording becomes failed outcomes.
+def run_job(job: RecordingJob, load: Callable[[], Separator], report: Report) -> list[Outcome]:
+    """Separate one recording; every error that it causes becomes a failed outcome.
 
     Args:
-        one: the pass.
-        load: gives the model; called when the recording is found to be usable.
+        job: the recording and its sounds.
+        load: returns the model; called once the recording is known to be usable.
         report: called with the fraction done, 0 to 1.
 
     Returns:
-        What became of each of its jobs.
+        An outcome for each sound.
 
     Raises:
         SoundsiftError: the model can't be loaded.
     """
     began = time.monotonic()
     try:
-        recording, identity = _examine(one)
-    except SoundsiftError as error:
-        return failed(one, error)
+        recording, fingerprint = _examine(job)
+        # Another run may have written the same results since this one was planned.
+        if outcomes := _finished_elsewhere(job):
+            return outcomes
+    except Exception as error:
+        return failed(job, error)
     separator = load()
     try:
-        places = [
-            replace(
-                job.place,
-                # Files in the way were refused when the run was planned, or are parts of this very
-                # result.
-                overwrite=job.overwrite or job.paths["settings"].exists(),
-                record={"recording": identity, "request": job.request},
-            )
-            for job in one.jobs
-        ]
-        saved = separator.separate_into(
-            places,
-            recording,
-            [job.prompt for job in one.jobs if job.prompt is not None],
-            exclusive=one.exclusive,
-            progress=report,
-            **one.jobs[0].options.words(),
-        )
+        saved = _separate(job, recording, fingerprint, separator, report)
+        return _done(job, recording, saved, time.monotonic() - began)
+    except Exception as error:
+        try:
+            return _finished_elsewhere(job) or failed(job, error)
+        except Exception:
+            return failed(job, error)
+
+
+def failed(job: RecordingJob, error: Exception | str) -> list[Outcome]:
+    """Outcomes of a job that can't be done; each error names the recording.
+
+    Args:
+        job: the recording and its sounds.
+        error: the exception, or a sentence.
+    """
+    text, name = _known_reason(error), str(job.recording)
+    unexpected = text is None
+    if text is None:
+        detail = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        text = f"unexpected error ({detail}). Please report it, with the traceback that a run on "
+        text += "this recording alone shows."
+    if name not in text:
+        text = f"{name}: {text}"
+    cause = error if isinstance(error, Exception) else None
+    return [Outcome(one, "failed", str(one.refused(text)), unexpected, cause) for one in job.jobs]
+
+
+def _known_reason(error: Exception | str) -> str | None:
+    """A sentence for errors of the input or the machine; None for bugs of this program."""
+    if isinstance(error, SoundsiftError | str):
+        return str(error)
+    # PyTorch raises a RuntimeError on the CPU and a class of its own elsewhere.
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "not enough memory" in str(error))
+    ):
+        return "there is not enough memory. Close other programs, or use fewer --jobs."
+    if isinstance(error, OSError) and error.strerror:
+        return f"can't be processed ({error.strerror})."
+    return None
+
+
+def _examine(job: RecordingJob) -> tuple[RecordingFile, dict[str, Any]]:
+    """The recording and its fingerprint, if the request suits it."""
+    recording, output = examine(job.recording), job.jobs[0].output
+    fingerprint = of_input(job.recording)
+    suffix = output.suffix(job.recording.suffix)
+    try:
+        if how := coder(output, suffix):
+            how.layout(recording.layout, recording.channels)
     except SoundsiftError as error:
-        return failed(one, error)
-    except MemoryError:
-        reason = f"{one.recording}: there is not enough memory for {recording.duration:.0f} s."
-        return failed(one, reason)
-    rate, output = recording.sample_rate, one.jobs[0].output
-    how = coder(output, output.suffix(one.recording.suffix))
+        raise SoundsiftError(f"{job.recording}: {error}") from error
+    if output.format == "video" and not has_picture(job.recording):
+        raise SoundsiftError(
+            f"{job.recording} has no moving picture. Choose a sound format instead of --format "
+            "video."
+        )
+    for one in job.jobs:
+        if one.prompt is not None:
+            one.prompt.check(recording.duration)
+    return recording, fingerprint
+
+
+def _finished_elsewhere(job: RecordingJob) -> list[Outcome]:
+    """Skipped outcomes if the results of all sounds exist by now, else none."""
+    outcomes = []
+    for one in job.jobs:
+        settings = None if one.overwrite else finished_settings(one)
+        if settings is None:
+            return []
+        outcomes.append(Outcome(one, "skipped", settings=settings))
+    return outcomes
+
+
+def _separate(
+    job: RecordingJob,
+    recording: RecordingFile,
+    fingerprint: dict[str, Any],
+    separator: Separator,
+    report: Report,
+) -> list[SavedSeparation]:
+    places = [
+        replace(
+            one.place,
+            # Files of other requests were refused by the planner; what exists is part of this
+            # result.
+            overwrite=one.overwrite or one.paths["settings"].exists(),
+            record={"recording": fingerprint, "request": one.request},
+        )
+        for one in job.jobs
+    ]
+    return separator.separate_into(
+        places,
+        recording,
+        [one.prompt for one in job.jobs if one.prompt is not None],
+        exclusive=job.exclusive,
+        progress=report,
+        **job.jobs[0].options.words(),
+    )
+
+
+def _done(
+    job: RecordingJob, recording: RecordingFile, saved: list[SavedSeparation], seconds: float
+) -> list[Outcome]:
+    rate, output = recording.sample_rate, job.jobs[0].output
+    how = coder(output, output.suffix(job.recording.suffix))
     return [
         Outcome(
-            job,
+            one,
             "done",
             settings=own.settings,
             target_level_db=own.target_level_db,
@@ -105,35 +195,7 @@ def work(one: RecordingJob, load: Callable[[], Separator], report: Report) -> li
             written_rate=how.rate(rate) if how else rate,
             channels=recording.channels,
             samples=recording.length,
-            seconds=time.monotonic() - began,
+            seconds=seconds,
         )
-        for job, own in zip(one.jobs, saved, strict=True)
+        for one, own in zip(job.jobs, saved, strict=True)
     ]
-
-
-def failed(one: RecordingJob, reason: object) -> list[Outcome]:
-    """What becomes of a pass that can't be done; the reason names the recording in any case."""
-    text, name = str(reason), str(one.recording)
-    if name not in text:
-        text = f"{name}: {text}"
-    return [Outcome(job, "failed", str(job.refused(text))) for job in one.jobs]
-
-
-def _examine(one: RecordingJob) -> tuple[RecordingFile, dict[str, Any]]:
-    """The recording, if this pass can be done with it, and what it is known by."""
-    recording, output = examine(one.recording), one.jobs[0].output
-    identity = of_input(one.recording)
-    suffix = output.suffix(one.recording.suffix)
-    try:
-        if how := coder(output, suffix):
-            how.layout(recording.layout, recording.channels)
-    except SoundsiftError as error:
-        raise SoundsiftError(f"{one.recording}: {error}") from error
-    if output.format == "video" and not has_picture(one.recording):
-        raise SoundsiftError(
-            f"{one.recording} has no moving picture; a video was expected for --format video."
-        )
-    for job in one.jobs:
-        if job.prompt is not None:
-            job.prompt.check(recording.duration)
-    return recording, identity

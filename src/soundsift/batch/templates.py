@@ -1,4 +1,4 @@
-"""Names of results, from a template such as "{stem}_{text}"."""
+"""File names of results, from a template such as "{stem}_{text}"."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from soundsift.audio.formats import FormatName, format_of_suffix
 from soundsift.errors import SoundsiftError
 from soundsift.separation.stem_files import KIND
 
-#: What can stand in braces, and what it becomes.
+#: Fields of a template, and what replaces them.
 FIELDS = {
     "stem": "the recording's name without its suffix",
-    "ext": "its suffix without the dot",
-    "parent": "name of the folder that it lies in",
-    "index": "its number in this run, from 1, with zeros in front",
-    "text": "the phrase, with hyphens; `span` where there is none",
+    "ext": "the recording's suffix without the dot",
+    "parent": "name of the recording's folder",
+    "index": "number of the job in this run, from 1, with leading zeros",
+    "text": "the phrase, lower case with hyphens; `span` without a phrase",
     "model": "the model's name",
     "preset": "the preset",
     "seed": "the seed",
-    "kind": "what the file holds: target, residual, without, rest, settings, picture",
+    "kind": "content of the file: target, residual, without, rest, settings, picture",
 }
 
 _LONGEST_TEXT = 60
-# Half of a character: no file's name can hold it, nor be read as it.
+# A lone surrogate: no file name can hold it or be decoded to it.
 _MARK = "\ud800"
 
 
 def check_template(template: str) -> None:
-    """Refuse a name that can't be one, before anything is put into it.
+    """Refuse a template that can't become a file name.
 
     Raises:
-        SoundsiftError: it is empty, has a path separator, or a field that there is not.
+        SoundsiftError: it is empty, has a path separator, or an unknown field.
     """
     separators = {"/", os.sep, os.altsep, "\0"} - {None}
     if (
@@ -43,29 +43,29 @@ def check_template(template: str) -> None:
         or any(s in template for s in separators if s)
     ):
         raise SoundsiftError(
-            f"--name {template!r} can't begin a file's name; a word without slashes, such as "
-            "'street' or '{stem}_{text}', was expected."
+            f"--name {template!r} can't begin a file name. Use a name without slashes, such as "
+            "'street' or '{stem}_{text}'."
         )
     _fill(template, dict.fromkeys(FIELDS, "x") | {KIND[1:-1]: KIND})
 
 
 def split_suffix(template: str) -> tuple[str, FormatName | None]:
-    """A template without the suffix of a format, and that format: "{stem}.flac"."""
+    """Split "{stem}.flac" into the template without suffix and the format of the suffix."""
     path = Path(template)
     asked = format_of_suffix(path.suffix)
     return (template, None) if asked is None or not path.stem else (path.stem, asked)
 
 
 def fill(template: str, recording: Path, index: int, total: int, facts: Mapping[str, str]) -> str:
-    """The first part of the results' names; `{kind}` stays for later.
+    """The first part of the results' names; the field `{kind}` stays for later.
 
-    A `{kind}` that is no field but part of a name is marked; see `unmarked`.
+    A literal "{kind}" in the recording's own name is marked; see `unmarked`.
 
     Args:
         template: checked by `check_template`.
-        recording: the input.
-        index: its number, from 1.
-        total: how many there are.
+        recording: the input file.
+        index: number of the job, from 1.
+        total: number of all jobs.
         facts: `text` (may be empty), `model`, `preset`, `seed`.
     """
     parent = recording.parent.resolve().name
@@ -80,17 +80,18 @@ def fill(template: str, recording: Path, index: int, total: int, facts: Mapping[
         "seed": facts["seed"],
         "kind": _MARK,
     }
-    parts = _fill(template, values).split(_MARK)
+    filled = _fill(template, values)
+    parts = filled.split(_MARK)
     return KIND.join(part.replace(KIND, KIND[0] + _MARK + KIND[1:]) for part in parts)
 
 
 def unmarked(name: str) -> str:
-    """A file's name as it shall be, the kind being filled in."""
+    """The final file name, once the kind is filled in."""
     return name.replace(_MARK, "")
 
 
 def slug(text: str) -> str:
-    """Letters and digits of any script in lower case, hyphens between."""
+    """Letters and digits of any script in lower case, joined by hyphens."""
     low = unicodedata.normalize("NFC", text.lower())
     words = "".join(c if c.isalnum() or unicodedata.combining(c) else " " for c in low).split()
     return "-".join(words)[:_LONGEST_TEXT].strip("-")
@@ -102,7 +103,7 @@ def _fill(template: str, values: Mapping[str, str]) -> str:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
         raise SoundsiftError(
-            f"--name {template!r} can't be read ({error}); fields such as {known} were expected."
+            f"--name {template!r} can't be parsed ({error}). Use fields such as {known}."
         ) from error
     filled = ""
     for before, name, form, conversion in parts:
@@ -111,7 +112,7 @@ def _fill(template: str, values: Mapping[str, str]) -> str:
             continue
         if name not in values or form or conversion:
             raise SoundsiftError(
-                f"--name {template!r} has an unknown field {{{name}}}; expected one of {known}."
+                f"--name {template!r} has an unknown field {{{name}}}. Known fields: {known}."
             )
         filled += values[name]
     return filled

@@ -1,4 +1,4 @@
-"""What one of several processes does: passes, with a model that it loads once."""
+"""Worker process of a batch: runs recording jobs with a model that it loads once."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import multiprocessing
 import os
 import signal
 import threading
+from dataclasses import replace
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from soundsift.batch.planner import RecordingJob
-from soundsift.batch.runner import Outcome, work
+from soundsift.batch.runner import Outcome, run_job
 
 if TYPE_CHECKING:
     from soundsift.separation.separator import Separator
 
-# What a process was started with, and its model: a pool's processes have no other place for it.
+# The arguments of `start` and the model: a pool gives its processes no other place for them.
 _own: dict[str, Any] = {}
 
 
 def start(messages: Any, model: tuple[str, str | None, str], threads: int) -> None:
-    """Make a process ready.
+    """Initialise a worker process.
 
     Args:
-        messages: queue for the number of a pass and the fraction of it that is done.
-        model: name or folder, device and precision; loaded when it is needed.
-        threads: that the process may use.
+        messages: queue for pairs of a job's index and the fraction of it that is done.
+        model: name or folder, device and precision; loaded when the first job needs it.
+        threads: number of threads that the process may use.
     """
-    # Ctrl-C reaches every process of the terminal; the first one decides what happens.
+    # Ctrl-C reaches every process of the terminal; the parent decides what happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     parent = multiprocessing.parent_process()
@@ -36,21 +37,22 @@ def start(messages: Any, model: tuple[str, str | None, str], threads: int) -> No
     _own.update(messages=messages, model=model, threads=threads)
 
 
-def do(one: RecordingJob) -> list[Outcome]:
-    """Do a pass, and say that it is begun before anything can go wrong with it.
+def run(job: RecordingJob) -> list[Outcome]:
+    """Run a job, reported as begun before anything can go wrong with it.
 
     Raises:
         SoundsiftError: the model can't be loaded.
     """
 
     def report(fraction: float) -> None:
-        _own["messages"].put((one.index, fraction))
+        _own["messages"].put((job.index, fraction))
 
     try:
         report(0.0)
-        return work(one, _load, report)
+        # Exceptions need not survive pickling; their sentences do.
+        return [replace(outcome, cause=None) for outcome in run_job(job, _load, report)]
     except SystemExit:
-        # Told to end, and everything is cleaned up; the pool would go on with the next job.
+        # SIGTERM: everything is cleaned up, but the pool would go on with the next job.
         os._exit(1)
 
 
@@ -67,7 +69,7 @@ def _load() -> Separator:
 
 
 def _end_with(sentinel: Any) -> None:
-    """Don't outlive a killed parent: it would have the model in memory for nobody."""
+    """End this process when its parent does, so that no orphan keeps the model in memory."""
     wait([sentinel])
     os._exit(1)
 

@@ -1,4 +1,4 @@
-"""The command line: `soundsift separate`, `remove`, `studio`, `serve`, `info`, `models` and so on.
+"""Command-line interface: `soundsift separate`, `remove`, `stream`, `studio`, `serve` and others.
 
 Only typer is imported here. Every command imports what it needs when it runs, so that
 `soundsift --help` and a mistyped option don't wait for PyTorch.
@@ -6,24 +6,24 @@ Only typer is imported here. Every command imports what it needs when it runs, s
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from typing import Annotated
 
 import typer
 
-from soundsift.cli import bench, data, info, models, separate, studio, train
+from soundsift.cli import bench, data, info, models, separate, stream, studio, train
+from soundsift.cli.console import prepare_streams, say
 from soundsift.cli.groups import Command, Group, SpanCommand, TopGroup
 
 app = typer.Typer(
     cls=TopGroup,
-    help="Lift any sound out of any recording: name it, or mark when it is heard.",
+    help="Separate any sound from any recording: describe it, or mark when it is heard.",
     epilog=(
         "Start with: soundsift separate street.wav --text 'dog barking' --out stems\n\n"
-        "Exit codes: 0 done; 2 something in the request can't be used, and one sentence on stderr "
-        "says what; 3 some recordings failed, others went through; 130 interrupted; 141 nobody "
-        "reads the stream any more."
+        "Exit codes: 0 done; 2 the request can't be carried out, with the reason on stderr; 3 some "
+        "recordings failed, the others are done; 130 interrupted; 141 the reader of the output "
+        "closed its pipe."
     ),
     add_completion=False,
     rich_markup_mode=None,
@@ -37,7 +37,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from soundsift.version import __version__
 
-        typer.echo(f"soundsift {__version__}")
+        say(f"soundsift {__version__}")
         raise typer.Exit
 
 
@@ -59,6 +59,7 @@ app.command(
 app.command("remove", cls=SpanCommand, help=separate.REMOVE_HELP, epilog=separate.REMOVE_EXAMPLES)(
     separate.separate
 )
+app.command("stream", cls=SpanCommand, epilog=stream.EXAMPLES)(stream.stream)
 app.command("studio", cls=Command, epilog=studio.STUDIO_EXAMPLES)(studio.studio)
 app.command("serve", cls=Command, epilog=studio.SERVE_EXAMPLES)(studio.serve)
 app.command("info", cls=Command, epilog=info.EXAMPLES)(info.info)
@@ -77,20 +78,18 @@ app.command("bench", cls=Command, epilog=bench.EXAMPLES)(bench.bench)
 
 def main() -> None:
     """Entry point of the `soundsift` command; ends the process with its exit code."""
-    _wait_briefly()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A file's name that is no UTF-8 is shown, not refused; stderr does so by itself.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    prepare_streams()
+    _limit_spinning()
     app(prog_name="soundsift")
 
 
-def _wait_briefly() -> None:
-    """Have OpenMP's threads spin for a moment only when they wait for each other.
+def _limit_spinning() -> None:
+    """Let waiting OpenMP threads spin only briefly.
 
-    Spinning for long, as by default, ties up the core that a busy neighbour would give back; not
-    spinning costs a wake-up at every product, hundreds per evaluation (docs/performance.md). Read
-    when PyTorch is imported, which the commands do.
+    The default, spinning for long, occupies cores that other processes need; not spinning costs a
+    wake-up at every product, hundreds per evaluation (docs/performance.md). OpenMP reads the
+    variable when PyTorch is imported, which the commands do.
     """
-    # `train`, which has neighbours of its own making, chooses for itself.
+    # `train` starts other processes and sets its own values.
     if "OMP_WAIT_POLICY" not in os.environ and sys.argv[1:2] != ["train"]:
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from soundsift.cli.console import say
 from soundsift.cli.options import BankFolder, Json, Model, Overwrite, Preset
 from soundsift.cli.outputs import check_folder
 from soundsift.cli.progress import progress_bar
@@ -109,6 +110,6 @@ def bench(
                 overwrite=overwrite,
             )
     if json_line:
-        typer.echo(json.dumps({"folder": str(out), "result": result}, default=str))
+        say(json.dumps({"folder": str(out), "result": result}, default=str))
     else:
-        typer.echo(f"The report is in {out}.")
+        say(f"The report is in {out}.")

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from soundsift.cli.console import say
 from soundsift.cli.options import BankFolder, Overwrite
 from soundsift.cli.outputs import check_folder
 from soundsift.cli.requirements import need
@@ -78,7 +79,7 @@ def fetch(
             f"{', '.join(names)}: nothing could be downloaded; a network, and package lists that "
             "`apt-get update` made, were expected."
         )
-    typer.echo(f"{len(there)} of {len(names)} sources are unpacked in {bank}.")
+    say(f"{len(there)} of {len(names)} sources are unpacked in {bank}.")
 
 
 def build(
@@ -111,11 +112,11 @@ def build(
     sounds.decode_all(bank, workers)
     counts = manifest.write_manifest(bank, load_rules())
     if stems:
-        typer.echo(f"Played {stems} new instrument stems.")
+        say(f"Played {stems} new instrument stems.")
     if generated:
-        typer.echo(f"Generated {generated} clips of procedural sound.")
+        say(f"Generated {generated} clips of procedural sound.")
     splits = ", ".join(f"{counts[split]} {split}" for split in SPLITS)
-    typer.echo(f"{counts.total()} clips ({splits}) in {bank / 'manifest.jsonl'}.")
+    say(f"{counts.total()} clips ({splits}) in {bank / 'manifest.jsonl'}.")
 
 
 def preview(
@@ -155,4 +156,4 @@ def preview(
     folders = write_previews(
         bank, out, scenes, seconds=seconds, split=split, seed=seed, law=law, overwrite=overwrite
     )
-    typer.echo(f"{len(folders)} scenes in {out}: {folders[0].name} to {folders[-1].name}.")
+    say(f"{len(folders)} scenes in {out}: {folders[0].name} to {folders[-1].name}.")

@@ -8,8 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from soundsift.cli.console import say
 from soundsift.cli.options import Json
 from soundsift.cli.requirements import REMEDIES, packages, programs
 from soundsift.errors import SoundsiftError
@@ -27,10 +26,10 @@ def info(json_line: Json = False) -> None:
     """Say what is here and what is missing."""
     facts = gather()
     if json_line:
-        typer.echo(json.dumps(facts))
+        say(json.dumps(facts))
     else:
         for line in lines(facts):
-            typer.echo(line)
+            say(line)
 
 
 def gather() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from soundsift.cli.console import say
 from soundsift.cli.options import Json, Overwrite
 
 HELP = "The models: which there are, what they look like, and other forms of them."
@@ -63,20 +64,20 @@ def list_models(json_line: Json = False) -> None:
         for model in KNOWN
     ]
     if json_line:
-        typer.echo(json.dumps(rows))
+        say(json.dumps(rows))
         return
     width = max(len(model.name) for model in KNOWN)
     for model, row in zip(KNOWN, rows, strict=True):
         state = "here" if row["folder"] else "not fetched" if readable else "unknown"
         size = f"{model.parameters} M"
-        typer.echo(f"{model.name:{width}}  {state:11}  {size:>6}  {model.licence}, {model.task}")
+        say(f"{model.name:{width}}  {state:11}  {size:>6}  {model.licence}, {model.task}")
     if not readable:
-        typer.echo(
+        say(
             "Whether the others are here can't be told: the Hub's cache needs soundsift[released], "
             "installed with `pip install 'soundsift[released]'`."
         )
     if not all(row["folder"] for row in rows):
-        typer.echo(
+        say(
             "Fetch one with `hf download NAME`, and --revision where it says so; those under the "
             "SAM License once their page at https://huggingface.co has given you access."
         )
@@ -86,15 +87,15 @@ def info(model: Model, json_line: Json = False) -> None:
     """Describe a model: its parts, their parameters, its files."""
     facts = describe(model)
     if json_line:
-        typer.echo(json.dumps(facts))
+        say(json.dumps(facts))
         return
-    typer.echo(f"{facts['name']}, {facts['form']}, in {facts['folder']}")
+    say(f"{facts['name']}, {facts['form']}, in {facts['folder']}")
     for part, count in facts["parameters"].items():
-        typer.echo(f"  {part:12} {count:>15,} parameters")
+        say(f"  {part:12} {count:>15,} parameters")
     for name, size in facts["files"].items():
-        typer.echo(f"  {name:26} {size / 2**20:>10,.1f} MiB")
+        say(f"  {name:26} {size / 2**20:>10,.1f} MiB")
     config = facts["config"]
-    typer.echo(
+    say(
         f"  text encoder {config['text_encoder']}, windows of {config['window_seconds']:g} s that "
         f"overlap by {config['overlap_seconds']:g} s"
     )
@@ -157,11 +158,11 @@ def convert(
     manifest = read_manifest(folder)
     assert manifest is not None
     if json_line:
-        typer.echo(json.dumps(manifest.model_dump() | {"folder": str(folder)}))
+        say(json.dumps(manifest.model_dump() | {"folder": str(folder)}))
         return
-    typer.echo(f"Converted {model} to {folder}:")
+    say(f"Converted {model} to {folder}:")
     for name, entry in manifest.files.items():
-        typer.echo(f"  {name:20} {entry.bytes / 2**20:>10,.1f} MiB  SHA-256 {entry.sha256}")
+        say(f"  {name:20} {entry.bytes / 2**20:>10,.1f} MiB  SHA-256 {entry.sha256}")
 
 
 def verify(model: Model, json_line: Json = False) -> None:
@@ -171,11 +172,11 @@ def verify(model: Model, json_line: Json = False) -> None:
 
     found = check(find_model(model))
     if json_line:
-        typer.echo(json.dumps(found))
+        say(json.dumps(found))
         return
     for name, digest in found["files"].items():
-        typer.echo(f"  {name:20} SHA-256 {digest}")
-    typer.echo(
+        say(f"  {name:20} SHA-256 {digest}")
+    say(
         f"{model} is whole: {found['weights']} weights with {found['parameters']:,} numbers, all "
         "of the names and shapes expected, all finite."
     )

@@ -1,29 +1,251 @@
-"""Options that several commands share."""
+"""Command-line options that several commands share, with their sections of `--help`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from soundsift.presets import PresetName
 
+PROMPT, RESULTS, MODEL, WINDOWS, RUN = (
+    "What to separate",
+    "Results",
+    "Model",
+    "Windows of long recordings",
+    "Run",
+)
+
+Text = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PHRASE",
+        help="The sound as a short phrase: 'dog barking'.",
+        rich_help_panel=PROMPT,
+    ),
+]
+Texts = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PHRASE",
+        help="The sound as a short phrase: 'dog barking'. Repeat it for several sounds in one "
+        "pass, with files named NAME.PHRASE.",
+        rich_help_panel=PROMPT,
+    ),
+]
+Spans = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="START-END",
+        help="When the sound is heard: 1.2-2.5 or 1:02-1:10; may be repeated.",
+        rich_help_panel=PROMPT,
+    ),
+]
+NotSpans = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="START-END",
+        help="When the sound is not heard; may be repeated. The later of two overlapping spans "
+        "wins.",
+        rich_help_panel=PROMPT,
+    ),
+]
+Boxes = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="X,Y,W,H",
+        help="Position of the object in the video, in pixels or fractions, optionally with a time: "
+        "0.1,0.2,0.3,0.5@2-8; may be repeated. Needs a model with a vision encoder.",
+        rich_help_panel=PROMPT,
+    ),
+]
+Masks = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="MASKS",
+        help="Masks of the object instead of boxes: a video, a folder of images, or a .npy file.",
+        rich_help_panel=PROMPT,
+    ),
+]
+PredictSpans = Annotated[
+    bool,
+    typer.Option(
+        "--predict-spans",
+        help="Predict from --text when the sound is heard. Released models only.",
+        rich_help_panel=PROMPT,
+    ),
+]
+Exclusive = Annotated[
+    bool,
+    typer.Option(
+        "--exclusive",
+        help="Divide the recording among several --text: no part goes to two sounds in full.",
+        rich_help_panel=PROMPT,
+    ),
+]
+Rest = Annotated[
+    bool,
+    typer.Option(
+        "--rest",
+        help="Also write NAME.rest.wav, what remains without the sounds. Implies --exclusive; the "
+        "sounds and the rest sum to the recording.",
+        rich_help_panel=PROMPT,
+    ),
+]
+JobsFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="JOBS.jsonl",
+        help='Recordings and prompts, one per line: {"input": "a.wav", "text": "dog"}.',
+        rich_help_panel=PROMPT,
+    ),
+]
+
+Out = Annotated[
+    Path,
+    typer.Option(
+        metavar="DIR", help="Folder for the results, made if missing.", rich_help_panel=RESULTS
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="First part of the file names. Fields: {stem}, {ext}, {parent}, {index}, {text}, "
+        "{model}, {preset}, {seed}, {kind}.",
+        show_default="{stem}",
+        rich_help_panel=RESULTS,
+    ),
+]
+Format = Annotated[
+    Literal["wav", "flac", "mp3", "opus", "m4a", "video"] | None,
+    typer.Option(
+        "--format",
+        help="File format; video keeps the picture and replaces the sound.",
+        show_default="wav",
+        rich_help_panel=RESULTS,
+    ),
+]
+Bits = Annotated[
+    Literal["16", "24", "32f"] | None,
+    typer.Option(
+        help="Bits per sample of wav and flac; 32f for wav only.",
+        show_default="those of the recording",
+        rich_help_panel=RESULTS,
+    ),
+]
+Bitrate = Annotated[
+    int | None,
+    typer.Option(
+        metavar="KBPS",
+        help="Bit rate of mp3, opus, m4a and video in kbit/s.",
+        show_default="96 per channel, opus 64",
+        rich_help_panel=RESULTS,
+    ),
+]
+Consistent = Annotated[
+    bool,
+    typer.Option(
+        "--consistent",
+        help="Make the stems of a generative model sum to the recording; the default model's "
+        "always do.",
+        rich_help_panel=RESULTS,
+    ),
+]
+Picture = Annotated[
+    bool,
+    typer.Option(
+        "--picture",
+        help="Also write NAME.png: spectrograms with the spans.",
+        rich_help_panel=RESULTS,
+    ),
+]
+JsonLines = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one line of JSON per sound on stdout, and nothing else there.",
+        rich_help_panel=RESULTS,
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
+OverwriteResults = Annotated[
+    bool, typer.Option("--overwrite", help="Replace existing files.", rich_help_panel=RESULTS)
+]
+
 Model = Annotated[
     str,
     typer.Option(
         metavar="NAME_OR_FOLDER",
-        help="'default', a model's folder, or a released one: facebook/sam-audio-small.",
+        help="'default', a model's folder, or a released model: facebook/sam-audio-small.",
+        rich_help_panel=MODEL,
     ),
 ]
 Preset = Annotated[
     PresetName,
-    typer.Option(help="How much work to spend; `soundsift info` says what each one does."),
+    typer.Option(
+        help="Amount of work; `soundsift info` describes each preset.", rich_help_panel=MODEL
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        min=0, max=2**32 - 1, metavar="N", help="Seed of the sampler.", rich_help_panel=MODEL
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DEVICE",
+        help="cuda (or cuda:1 and so on), mps or cpu.",
+        show_default="the best available",
+        rich_help_panel=MODEL,
+    ),
+]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    typer.Option(
+        help="Matmul precision; auto picks bfloat16 where the hardware supports it.",
+        rich_help_panel=MODEL,
+    ),
+]
+
+Windowing = Annotated[
+    Literal["multi-diffusion", "chunks", "one-shot"],
+    typer.Option(
+        help="How windows are combined; chunks and one-shot are for comparison.",
+        rich_help_panel=WINDOWS,
+    ),
+]
+Window = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="Length of a window in seconds; not with one-shot.",
+        show_default="the model's",
+        rich_help_panel=WINDOWS,
+    ),
+]
+Overlap = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="Overlap of consecutive windows in seconds; not with one-shot.",
+        show_default="the model's, chunks 0.08",
+        rich_help_panel=WINDOWS,
+    ),
+]
+
+Jobs = Annotated[
+    int,
+    typer.Option(
+        min=1, metavar="N", help="Processes that share the recordings.", rich_help_panel=RUN
+    ),
 ]
 Json = Annotated[
-    bool, typer.Option("--json", help="Print one line of JSON on stdout and nothing else there.")
+    bool, typer.Option("--json", help="Print one line of JSON on stdout, and nothing else there.")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist already.")]
 BankFolder = Annotated[
     Path, typer.Option("--bank", metavar="DIR", help="Folder of the sound bank.")
 ]

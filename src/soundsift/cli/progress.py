@@ -1,10 +1,10 @@
-"""A progress bar on stderr, where a person is looking."""
+"""Progress bars on stderr, if it is a terminal."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -17,18 +17,18 @@ _LAYOUT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
 
 
 class Report(Protocol):
-    """Takes the fraction done, 0 to 1, and now and then another title."""
+    """Receives the fraction done, 0 to 1, and optionally a new title."""
 
     def __call__(self, fraction: float, title: str | None = None) -> None:
-        """Show it."""
+        """Update the bar."""
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Report]:
-    """Show a fraction from 0 to 1 as a bar, if stderr is a terminal; it vanishes at the end.
+    """Show a bar while something runs, if stderr is a terminal; it is removed at the end.
 
     Args:
-        title: what is going on.
+        title: name of the work.
 
     Yields:
         A function to call with the fraction done.
@@ -41,19 +41,21 @@ def progress_bar(title: str) -> Iterator[Report]:
     ) as bar:
 
         def report(fraction: float, title: str | None = None) -> None:
-            if title is not None:
-                bar.set_description(title, refresh=False)
-            bar.update(fraction - bar.n)
+            # A bar that can't be drawn any more must not end the work.
+            with suppress(OSError):
+                if title is not None:
+                    bar.set_description(title, refresh=False)
+                bar.update(fraction - bar.n)
 
         yield report
 
 
 class FilesProgress:
-    """How far a run through many files is, and how to print past its bar.
+    """Progress of a run over many files, with a way to print above its bar.
 
     Args:
-        sizes: of the files, in bytes: a large one is a larger part of the bar.
-        bar: from tqdm.
+        sizes: sizes of the files in bytes, their shares of the bar.
+        bar: the bar, from tqdm.
     """
 
     def __init__(self, sizes: Sequence[int], bar: tqdm[Never]) -> None:
@@ -62,36 +64,38 @@ class FilesProgress:
         self._total = max(1, sum(sizes))
 
     def report(self, number: int, name: str, fraction: float) -> None:
-        """Show that a file is done so far.
+        """Show the progress of a file.
 
         Args:
-            number: the file's, from 0.
-            name: its name.
-            fraction: 0 to 1.
+            number: number of the file, from 0.
+            name: name of the file.
+            fraction: fraction of it that is done, 0 to 1.
         """
-        # What several processes report may arrive out of order.
+        # Reports of several processes may arrive out of order.
         self._done[number] = max(self._done[number], fraction)
         if len(self._sizes) > 1:
             name = f"file {number + 1} of {len(self._sizes)}: {name}"
-        self._bar.set_description(name, refresh=False)
         sums = sum(s * d for s, d in zip(self._sizes, self._done, strict=True))
-        self._bar.update(sums / self._total - self._bar.n)
+        # A bar that can't be drawn any more must not end the work.
+        with suppress(OSError):
+            self._bar.set_description(name, refresh=False)
+            self._bar.update(sums / self._total - self._bar.n)
 
     def past(self, say: Callable[[], None]) -> None:
-        """Print something where the bar is; it moves below."""
+        """Print something above the bar."""
         with self._bar.external_write_mode(file=sys.stderr):
             say()
 
 
 @contextmanager
 def files_progress(sizes: Sequence[int]) -> Iterator[FilesProgress]:
-    """Show progress through files, if stderr is a terminal; the bar vanishes at the end.
+    """Show a bar for a run over files, if stderr is a terminal; it is removed at the end.
 
     Args:
-        sizes: of the files, in bytes.
+        sizes: sizes of the files in bytes.
 
     Yields:
-        Takes the reports.
+        The object that receives the reports.
     """
     from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-"""What `separate` and `remove` say about a recording: in words, or as a line of JSON."""
+"""Reports of `separate` and `remove` on a recording: sentences, or a line of JSON."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from soundsift.batch.runner import Outcome
     from soundsift.prompts import Prompt
 
-#: Quieter than this beside the mixture, hardly anything was lifted out. A short or distant sound
-#: that is really there stays above.
+#: Level relative to the mixture below which the sound was probably not found. Short or distant
+#: sounds that are present stay above.
 NEARLY_SILENT_DB = -30.0
 _INAUDIBLE_DB = -90.0
 _SHORTENED = "The name was shortened: file names have at most 255 bytes."
 
 
 def as_json(outcome: Outcome) -> str:
-    """One line for scripts."""
+    """One line of JSON, for scripts."""
     job = outcome.job
     facts: dict[str, Any] = {
         "input": str(job.recording),
@@ -40,25 +40,25 @@ def as_json(outcome: Outcome) -> str:
 
 
 def in_words(outcome: Outcome, alone: bool) -> str:
-    """Some lines about a recording that was asked for alone, one about one of many."""
+    """Some lines about a single recording, or one line about one of many."""
     job = outcome.job
     if outcome.status == "skipped":
         where = job.paths["settings"]
         return (
             f"{job.recording} is done already, with the same settings: see {where} "
-            "(--overwrite does it again)."
+            "(--overwrite repeats it)."
         )
     shortened = f" {_SHORTENED}" if job.place.is_shortened else ""
     if not alone or job.prompt is None:
         first = f"{next(iter(job.paths.values()))}.{shortened}"
         if job.prompt is None:
             return f"{job.recording}: {first}"
-        return f"{job.recording}: {first} {_loudness(outcome.target_level_db)}"
+        return f"{job.recording}: {first} {_level(outcome.target_level_db)}"
     length = outcome.samples / outcome.sample_rate
     kind = {1: "mono", 2: "stereo"}.get(outcome.channels, f"{outcome.channels} channels")
     done = "Removed" if "without" in job.paths else "Lifted"
     lines = [
-        f"{done} {_wanted(job.prompt)} from {job.recording} ({length:.2f} s, "
+        f"{done} {_sound(job.prompt)} from {job.recording} ({length:.2f} s, "
         f"{outcome.sample_rate} Hz, {kind}) in {outcome.seconds:.1f} s:"
     ]
     width = max(map(len, job.paths))
@@ -70,30 +70,25 @@ def in_words(outcome: Outcome, alone: bool) -> str:
             f"The files are at {outcome.written_rate} Hz: {job.output.format} has no "
             f"{outcome.sample_rate} Hz."
         )
-    return "\n".join([*lines, _loudness(outcome.target_level_db)])
+    return "\n".join([*lines, _level(outcome.target_level_db)])
 
 
 def summary(done: int, skipped: int, failed: int) -> str:
-    """The last line of a run through many recordings."""
+    """The last line of a run over many recordings."""
     parts = [f"{done} done"]
     parts += [f"{skipped} done before"] if skipped else []
     parts += [f"{failed} failed"] if failed else []
     return ", ".join(parts) + "."
 
 
-def one_line(message: str) -> str:
-    """A message without the line breaks that a file's name may hold."""
-    return " ".join(part.strip() for part in message.splitlines() if part.strip())
-
-
-def _wanted(prompt: Prompt) -> str:
+def _sound(prompt: Prompt) -> str:
     marks = ", ".join(f"{'+' if s.positive else '-'}{s}" for s in prompt.spans)
     if prompt.text is None:
         return f"the sound marked {marks}" if marks else "what the video shows"
     return f"'{prompt.text}'" + (f" marked {marks}" if marks else "")
 
 
-def _loudness(level_db: float) -> str:
+def _level(level_db: float) -> str:
     if level_db < NEARLY_SILENT_DB:
         seen = "silent" if level_db < _INAUDIBLE_DB else f"{-level_db:.1f} dB below the mixture"
         return f"The target is nearly silent ({seen}): the sound was probably not found."

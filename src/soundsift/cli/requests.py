@@ -1,4 +1,4 @@
-"""From the words of a command line to the jobs that they ask for."""
+"""Turn the options of a command line into recording jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """The options of `separate` and `remove`, as given."""
+    """The options of `separate` and `remove`, as given on the command line."""
 
     mix: tuple[str, ...]
     jobs_file: Path | None
@@ -49,7 +49,7 @@ class Request:
 
 @dataclass(frozen=True)
 class _Asked:
-    """One recording with what is asked of it, before it has places for its results."""
+    """One recording with its prompts and options, without the places of its results."""
 
     recording: Path
     prompts: tuple[Prompt, ...]
@@ -60,19 +60,19 @@ class _Asked:
     where: str | None = None
 
 
-def make_passes(request: Request) -> list[RecordingJob]:
-    """What a command line asks of each recording.
+def make_recording_jobs(request: Request) -> list[RecordingJob]:
+    """The jobs of a command line, one per recording.
 
     Raises:
-        SoundsiftError: for anything that can't be used; it names it.
+        SoundsiftError: an option, a recording's name or the job list is invalid.
     """
     if request.mix and request.jobs_file:
         raise SoundsiftError(
-            f"--jobs-file {request.jobs_file} was given beside {request.mix[0]}; recordings or a "
-            "job list was expected, not both."
+            f"--jobs-file {request.jobs_file} can't be combined with {request.mix[0]}. Give "
+            "recordings or a job list."
         )
     if not request.mix and not request.jobs_file:
-        raise SoundsiftError("MIX is missing; a recording, a folder or --jobs-file was expected.")
+        raise SoundsiftError("MIX is missing. Name a recording or a folder, or use --jobs-file.")
     marks = request.heard, request.not_heard, request.span_order
     visual = _visual(request)
     prompts = tuple(
@@ -84,10 +84,10 @@ def make_passes(request: Request) -> list[RecordingJob]:
             _refuse_empty(prompt)
     if request.name is not None and not request.name.strip():
         raise SoundsiftError(
-            f"--name {request.name!r} can't begin a file's name; a word was expected."
+            f"--name {request.name!r} can't begin a file name. Use a name such as '{{stem}}'."
         )
 
-    # Only now what takes time to import.
+    # Imported here because it takes time; errors above need none of it.
     from soundsift.batch.fingerprint import of_model
     from soundsift.batch.planner import RecordingJob
     from soundsift.checkpoints.store import find_model
@@ -99,14 +99,14 @@ def make_passes(request: Request) -> list[RecordingJob]:
     else:
         asked = _from_list(request.jobs_file, request, prompts, name)
     total = sum(len(one.prompts) + one.rest for one in asked)
-    passes: list[RecordingJob] = []
+    recordings: list[RecordingJob] = []
     index = 1
     for one in asked:
         _check_container(request, output, one.recording)
         jobs = _jobs(index, total, one, request, output, identity)
-        passes.append(RecordingJob(jobs))
+        recordings.append(RecordingJob(jobs))
         index += len(jobs)
-    return passes
+    return recordings
 
 
 def make_prompt(
@@ -115,21 +115,21 @@ def make_prompt(
     not_heard: Sequence[str],
     span_order: Sequence[str],
 ) -> Prompt:
-    """The prompt with its spans in the order of the command line.
+    """The prompt, with its spans in the order of the command line.
 
     Args:
-        texts: of `--text`.
-        heard: of `--span`.
-        not_heard: of `--not-span`.
-        span_order: "span" or "not_span" for each of both.
+        texts: values of `--text`, at most one.
+        heard: values of `--span`.
+        not_heard: values of `--not-span`.
+        span_order: "span" or "not_span" for each span, in order.
 
     Raises:
-        SoundsiftError: for two texts, or a span that can't be read.
+        SoundsiftError: there are two texts, or a span is invalid.
     """
     if len(texts) > 1:
         raise SoundsiftError(
-            f"--text was given {len(texts)} times, with {texts[0]!r} and {texts[1]!r}; one phrase "
-            "was expected."
+            f"--text was given {len(texts)} times, with {texts[0]!r} and {texts[1]!r}. Give one "
+            "phrase."
         )
     waiting = {"span": iter(heard), "not_span": iter(not_heard)}
     spans = [Span.parse(next(waiting[option]), positive=option == "span") for option in span_order]
@@ -139,7 +139,7 @@ def make_prompt(
 def _visual(request: Request) -> VisualPrompt | None:
     if not request.boxes and request.masks is None:
         return None
-    # Imported here: it takes PyTorch along.
+    # Imported here: it imports PyTorch.
     from soundsift.video import Box, VisualPrompt
 
     return VisualPrompt(tuple(Box.parse(box) for box in request.boxes), request.masks)
@@ -147,11 +147,11 @@ def _visual(request: Request) -> VisualPrompt | None:
 
 def _refuse_empty(prompt: Prompt) -> None:
     if prompt.text is None and not prompt.spans and prompt.visual is None:
-        prompt.check(duration=0.0)  # raises: it asks for nothing, however long the recording is
+        prompt.check(duration=0.0)  # raises: the prompt is empty, whatever the duration
 
 
 def _output(request: Request) -> tuple[Output, str | None]:
-    """The format, and the name, if one is given, without a suffix that says the same."""
+    """The format, and the name (if given) without the suffix that names the format."""
     from soundsift.audio.formats import Output
     from soundsift.batch.templates import check_template, split_suffix
 
@@ -160,21 +160,21 @@ def _output(request: Request) -> tuple[Output, str | None]:
         check_template(name)
     if asked and request.format and asked != request.format:
         raise SoundsiftError(
-            f"--name {request.name!r} asks for {asked} and --format for {request.format}; one "
-            "format was expected."
+            f"--name {request.name!r} asks for {asked} and --format for {request.format}. Choose "
+            "one format."
         )
     return Output(request.format or asked or "wav", request.bits, request.bitrate), name
 
 
 def _check_container(request: Request, output: Output, recording: Path) -> None:
-    """Refuse a name that ends like another container than the one which a video keeps."""
+    """Refuse a name whose suffix is not that of the video's container."""
     if request.name is None or output.format != "video":
         return
     asked, kept = Path(request.name).suffix.lower(), output.suffix(recording.suffix)
     if output.suffix(asked) == asked != kept:
         raise SoundsiftError(
-            f"--name {request.name!r} asks for {asked}, but the result of {recording} is {kept}; a "
-            "name without suffix was expected."
+            f"--name {request.name!r} asks for {asked}, but the result of {recording} is {kept}. "
+            "Leave the suffix out."
         )
 
 
@@ -202,8 +202,8 @@ def _from_list(
                 check_template(line.name)
                 if split_suffix(line.name)[1]:
                     raise SoundsiftError(
-                        f"name {line.name!r} ends like a format; --format, which all lines share, "
-                        "was expected instead."
+                        f"name {line.name!r} ends with the suffix of a format. Use --format, which "
+                        "all lines share."
                     )
         except SoundsiftError as error:
             raise SoundsiftError(f"{where}: {error}") from error
@@ -232,7 +232,7 @@ def _prompts_of(line: JobLine, otherwise: tuple[Prompt, ...]) -> tuple[Prompt, .
     if line.text is not None or line.spans or line.not_spans:
         spans = [_span(s, True) for s in line.spans] + [_span(s, False) for s in line.not_spans]
         texts = line.text if isinstance(line.text, list) else [line.text]
-        # A line cannot say where the object is seen: that is the command line's in any case.
+        # Lines have no visual prompt: that of the command line applies to all.
         prompts = tuple(Prompt(text, tuple(spans), otherwise[0].visual) for text in texts)
     for prompt in prompts:
         _refuse_empty(prompt)
@@ -249,7 +249,7 @@ def _span(given: str | Sequence[float], positive: bool) -> Span:
 def _jobs(
     first: int, total: int, asked: _Asked, request: Request, output: Output, identity: str
 ) -> tuple[Job, ...]:
-    """One for each sound, numbered from `first`, and one for the rest if it is asked for."""
+    """One job per sound, numbered from `first`, and one for the rest if requested."""
     from soundsift.batch.planner import Job
     from soundsift.batch.templates import fill
 

@@ -1,4 +1,4 @@
-"""A run of `separate` or `remove`: passes done, what became of them told."""
+"""Run the recordings of `separate` or `remove` and report each outcome."""
 
 from __future__ import annotations
 
@@ -11,63 +11,70 @@ from soundsift.batch.planner import RecordingJob, make_plan
 from soundsift.batch.pool import run
 from soundsift.batch.runner import Outcome
 from soundsift.cli import reports
+from soundsift.cli.console import say, warn
 from soundsift.cli.groups import BAD_REQUEST
 from soundsift.cli.outputs import check_folder
 from soundsift.cli.progress import files_progress
 from soundsift.errors import SoundsiftError
 
-#: Some recordings failed, others went through.
+#: Some recordings failed, the others are done.
 SOME_FAILED = 3
 
 
-def run_passes(passes: list[RecordingJob], workers: int, json_line: bool) -> None:
-    """Do what is not done yet, and tell of each sound on stdout, or on stderr what went wrong.
+def run_recordings(jobs: list[RecordingJob], workers: int, json_line: bool) -> None:
+    """Do what is not done yet; report each sound on stdout, and failures on stderr.
 
     Args:
-        passes: all of the run.
-        workers: processes that share them.
-        json_line: whether to tell in JSON.
+        jobs: all recordings of the run.
+        workers: number of processes that share them.
+        json_line: report in lines of JSON.
 
     Raises:
-        SoundsiftError: the run can't be, or the only sound asked for failed.
+        SoundsiftError: the run is refused, or its only sound failed.
         typer.Exit: some of several sounds failed.
     """
-    plan = make_plan(passes)
-    for folder in sorted({job.out for one in plan.to_do for job in one.jobs}):
+    plan = make_plan(jobs)
+    for folder in sorted({one.out for job in plan.to_do for one in job.jobs}):
         check_folder(folder)
-    single = sum(len(one.jobs) for one in passes) == 1
+    single = sum(len(job.jobs) for job in jobs) == 1
 
     def tell(outcome: Outcome) -> None:
         if json_line:
-            typer.echo(reports.as_json(outcome))
+            say(reports.as_json(outcome))
         if outcome.status == "failed":
             if not single:
-                typer.echo(reports.one_line(outcome.error), err=True)
+                warn(outcome.error)
         elif not json_line:
-            typer.echo(reports.in_words(outcome, single))
+            say(reports.in_words(outcome, single))
 
-    done = failed = 0
-    for job, settings in plan.finished:
-        tell(Outcome(job, "skipped", settings=settings))
+    counts = {"done": 0, "skipped": len(plan.finished), "failed": 0}
+    for one, settings in plan.finished:
+        tell(Outcome(one, "skipped", settings=settings))
     if plan.to_do:
-        numbers = {one.index: number for number, one in enumerate(plan.to_do)}
-        sizes = [_size(one.recording) for one in plan.to_do]
+        numbers = {job.index: number for number, job in enumerate(plan.to_do)}
+        sizes = [_size(job.recording) for job in plan.to_do]
         with files_progress(sizes) as bar:
 
-            def progress(one: RecordingJob, fraction: float) -> None:
-                bar.report(numbers[one.index], one.recording.name, fraction)
+            def progress(job: RecordingJob, fraction: float) -> None:
+                bar.report(numbers[job.index], job.recording.name, fraction)
 
             with closing(run(plan.to_do, workers, progress)) as outcomes:  # type: ignore[type-var]
                 for outcome in outcomes:
-                    failed += outcome.status == "failed"
-                    done += outcome.status == "done"
+                    counts[outcome.status] += 1
                     bar.past(lambda outcome=outcome: tell(outcome))  # type: ignore[misc]
-                    if single and failed:
-                        raise SoundsiftError(outcome.error)
+                    if single and outcome.status == "failed":
+                        raise _only_failure(outcome)
     if not single and not json_line:
-        typer.echo(reports.summary(done, len(plan.finished), failed))
-    if failed:
-        raise typer.Exit(SOME_FAILED if done or plan.finished else BAD_REQUEST)
+        say(reports.summary(counts["done"], counts["skipped"], counts["failed"]))
+    if counts["failed"]:
+        raise typer.Exit(SOME_FAILED if counts["done"] + counts["skipped"] else BAD_REQUEST)
+
+
+def _only_failure(outcome: Outcome) -> Exception:
+    """The sentence of a failure; a bug keeps its own type and traceback."""
+    if outcome.unexpected and outcome.cause is not None:
+        return outcome.cause
+    return SoundsiftError(outcome.error)
 
 
 def _size(path: Path) -> int:

@@ -113,7 +113,9 @@ class Levels:
 
     @property
     def target_level_db(self) -> float:
-        """Energy of the target against the mixture, in dB."""
+        """Energy of the target relative to the mixture, in dB; -200 for a silent target."""
+        if self._target < 1e-20:
+            return -200.0
         return 10 * math.log10(max(self._target, 1e-20) / max(self._mixture, 1e-20))
 
 
