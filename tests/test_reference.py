@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import soundsift
-from soundsift.checkpoints import sam_audio
+from soundsift.checkpoints import pe_vision
 from soundsift.checkpoints.load import open_model
 from soundsift.checkpoints.store import find_model
 from soundsift.models.velocity_field import VelocityField
@@ -93,7 +93,7 @@ def released(
     pytest.importorskip("transformers", reason="the released models need the extra `released`")
     folder = write_released(tmp_path_factory.mktemp("released") / "sam-audio-tiny")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sam_audio, "_VISION_ENCODERS", {"PE-Core-L14-336": TINY_VISION})
+        patch.setattr(pe_vision, "CONFIGS", {"PE-Core-L14-336": TINY_VISION})
         model = soundsift.load(folder, device="cpu", precision="float32")
         yield model, definition(folder)
 
