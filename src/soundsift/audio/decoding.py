@@ -38,8 +38,8 @@ LEAST_RATE, MOST_RATE = 1000, 768_000
 MOST_CHANNELS = 64
 LONGEST_SECONDS = 48 * 3600
 
-# NumPy's names of FFmpeg's samples, each channel on its own.
-_PLANAR = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "s64p": "i8", "fltp": "f4", "dblp": "f8"}
+# NumPy's names of FFmpeg's samples.
+_NUMPY_TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
 # Streams without a container, behind which other things may follow, such as tags.
 _BARE_STREAMS = {"mp3", "aac", "ac3", "eac3", "dts"}
@@ -258,8 +258,7 @@ class Decoding:
             )
         self._kind = (rate, channels, sample_format)
         self.sample_rate, self.layout = rate, self.layout or _layout(layout)
-        planar = sample_format if sample_format in _PLANAR else f"{sample_format}p"
-        self._dtype = np.dtype(_PLANAR[planar])
+        self._dtype = _numpy_type(sample_format)
 
     def _silence(self, count: int) -> Iterator[np.ndarray]:
         assert self._kind is not None
@@ -310,14 +309,19 @@ def _layout(layout: Any) -> str | None:
 
 def _planes(frame: Any) -> np.ndarray:
     """Samples `(channels, samples)` of a frame."""
-    channels = frame.layout.nb_channels
+    # Not PyAV's own conversion: of eight planes it takes what is behind them in memory for a ninth,
+    # and brings the program down; and it knows no integers of 64 bits.
+    channels, kind = frame.layout.nb_channels, _numpy_type(frame.format.name)
     if frame.format.is_planar:
-        # PyAV's own conversion of eight planes takes what is behind them in memory for a ninth, and
-        # brings the program down.
-        kind, planes = _PLANAR[frame.format.name], frame.planes[:channels]
+        planes = frame.planes[:channels]
         return np.stack([np.frombuffer(plane, kind, frame.samples) for plane in planes])
-    block: np.ndarray = frame.to_ndarray()
+    block = np.frombuffer(frame.planes[0], kind, frame.samples * channels)
     return block.reshape(-1, channels).T
+
+
+def _numpy_type(sample_format: str) -> np.dtype[Any]:
+    """NumPy's type of FFmpeg's samples."""
+    return np.dtype(_NUMPY_TYPES[sample_format.removesuffix("p")])
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:

@@ -47,7 +47,8 @@ def ogg_links(path: Path) -> list[tuple[int, int]]:
                 starts.append(position)
             in_header = begins
             position += _PAGE_HEADER + header[26] + sum(file.read(header[26]))
-    return list(zip(starts, [*starts[1:], size], strict=True)) or [(0, size)]
+    starts = starts or [0]
+    return list(zip(starts, [*starts[1:], size], strict=True))
 
 
 def _next_page(file: BinaryIO, position: int) -> int:

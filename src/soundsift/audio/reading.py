@@ -250,7 +250,9 @@ class _Reading:
         """Decoder's numbers as float32 of full scale ±1."""
         name = self._type
         if name not in _FULL_SCALE:
-            return np.ascontiguousarray(raw, dtype=np.float32)
+            # Doubles beyond float32 become infinite, which is refused.
+            with np.errstate(over="ignore"):
+                return np.ascontiguousarray(raw, dtype=np.float32)
         if name == "uint8":
             raw = raw.astype(np.int16) - 128
         elif name == "int32":

@@ -23,6 +23,12 @@ from soundsift.audio.tracks import moving_pictures, seconds
 #: a clock of their own jitter by some milliseconds, and each correction would be audible.
 TOLERANCE = Fraction(1, 25)
 
+# Containers with time stamps of their own. For others FFmpeg counts bytes or packets, which says
+# nothing that the samples do not say.
+_CLOCKED = {
+    *("asf", "flv", "gxf", "matroska", "mov", "mpeg", "mpegts", "mxf", "nut", "ogg", "rm", "wtv"),
+}
+
 # Track starts closer than this are equal: Matroska and FLV round to milliseconds.
 _SAME_START = Fraction(1, 1000)
 
@@ -53,7 +59,7 @@ class Timeline:
     """Places the decoded frames of one sound track on the recording clock.
 
     Args:
-        container: PyAV's, open for reading; None for sound without time stamps.
+        container: PyAV's, open for reading; None for sound without pictures.
 
     Attributes:
         position: end of what was placed, in seconds on the recording clock.
@@ -62,7 +68,8 @@ class Timeline:
 
     def __init__(self, container: Any) -> None:
         self._container = container
-        kinds = () if container is None else container.format.name.split(",")
+        kinds = set() if container is None else set(container.format.name.split(","))
+        self._clocked = container is None or not kinds.isdisjoint(_CLOCKED)
         self._broadcast = not _BROADCAST.isdisjoint(kinds)
         # From time stamps to the recording clock; known from the first frame on.
         self._shift: Fraction | None = None
@@ -93,7 +100,7 @@ class Timeline:
         return correction
 
     def _correction(self, time: Fraction | None) -> Fraction:
-        if time is None:
+        if time is None or not self._clocked:
             return Fraction(0)
         if self._shift is None:
             start = time if self._container is None else clock_start(self._container, time)
