@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from soundsift.allocator import keep_memory
 from soundsift.config import DacVaeConfig
 from soundsift.models.dac_vae import DacVae
-from soundsift.models.dac_vae_native import NativeBackend, possible_ways
+from soundsift.models.dac_vae_native import NativeBackend, supported_instructions
 from soundsift.models.dac_vae_tiled import TiledCodec
 from soundsift.models.watermark import draw_message
 
@@ -92,7 +92,7 @@ def run(variant: Variant, seconds: int, threads: int, folder: Path) -> None:
         backend = None
         if variant.way is not None:
             backend = NativeBackend.create([variant.way])
-            if variant.way not in possible_ways() or backend is None:
+            if variant.way not in supported_instructions() or backend is None:
                 raise SystemExit(f"no {variant.way} here, or no C compiler")
         tiled = TiledCodec(codec, backend)
         start_up = time.perf_counter() - begun

@@ -35,7 +35,8 @@ from soundsift.checkpoints.int8 import dequantised, quantise
 from soundsift.checkpoints.sam_audio import RELEASED
 from soundsift.checkpoints.state_dict import read_safetensors
 from soundsift.models import inference
-from soundsift.models.packed import Activation, PackedLinear
+from soundsift.models.onednn import Activation
+from soundsift.models.packed import PackedLinear
 
 EVALUATIONS = 5
 

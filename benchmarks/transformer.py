@@ -33,7 +33,7 @@ from soundsift.checkpoints.int8 import dequantised, quantise
 from soundsift.checkpoints.sam_audio import RELEASED
 from soundsift.checkpoints.state_dict import read_safetensors
 from soundsift.config import VelocityFieldConfig
-from soundsift.models import packed
+from soundsift.models import onednn
 from soundsift.models.inference import InferenceField
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.sampling.solvers import solve
@@ -157,7 +157,7 @@ def make_field(
 
         return field
     if variant == "unpacked":
-        packed.can_pack = lambda _: False  # type: ignore[assignment]
+        onednn.is_available = lambda _: False  # type: ignore[assignment]
     dtype = torch.float32 if variant == "float32" else torch.bfloat16
     file = folder / ("int8" if variant == "int8" else "weights.safetensors")
     fast = InferenceField(config, dequantised(read_safetensors(file), file), dtype)

@@ -11,17 +11,14 @@ from torch import Tensor
 from soundsift.checkpoints import dac_vae
 from soundsift.config import DacVaeConfig
 from soundsift.models.dac_vae import DacVae
-from soundsift.models.dac_vae_native import WAYS, NativeBackend, possible_ways
+from soundsift.models.dac_vae_chain import Stretch, decoder_chain, encoder_chain, trace_back
+from soundsift.models.dac_vae_native import INSTRUCTIONS, NativeBackend, supported_instructions
 from soundsift.models.dac_vae_tiled import (
-    Stretch,
     TiledCodec,
     decode_blocks,
     decode_tiled,
-    decoder_chain,
     encode_tiled,
-    encoder_chain,
     optimise_for_inference,
-    trace_back,
 )
 from soundsift.models.watermark import draw_message
 
@@ -240,7 +237,7 @@ def test_optimised_codec_gives_the_same() -> None:
 
 
 def compiled_by(way: str) -> NativeBackend:
-    backend = NativeBackend.create([way]) if way in possible_ways() else None
+    backend = NativeBackend.create([way]) if way in supported_instructions() else None
     if backend is None:
         pytest.skip(f"needs a processor with {way} and a C compiler")
     return backend
@@ -257,7 +254,7 @@ def test_compiled_code_gives_the_same(way: str, error: float) -> None:
         assert distance(compiled.decode(latents, tile), portable.decode(latents, tile)) < error
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", INSTRUCTIONS)
 def test_compiled_code_leaves_other_sizes_alone(way: str) -> None:
     backend = compiled_by(way)
     codec = fresh(TINY)
@@ -269,7 +266,7 @@ def test_ways_of_lesser_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cpu.get_capabilities", dict, raising=False)
     for level, ways in (("AVX512", ["avx512", "avx2"]), ("AVX2", ["avx2"]), ("DEFAULT", [])):
         monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda level=level: level)
-        assert possible_ways() == ways
+        assert supported_instructions() == ways
 
 
 def test_no_compiler_no_compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:

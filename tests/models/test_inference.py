@@ -18,7 +18,7 @@ from soundsift.checkpoints.sam_audio import convert
 from soundsift.checkpoints.state_dict import read_safetensors
 from soundsift.config import TransformerConfig, VelocityFieldConfig
 from soundsift.devices import pick_device, pick_dtype
-from soundsift.models import packed
+from soundsift.models import onednn
 from soundsift.models.inference import InferenceField
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.sampling.solvers import Solver, schedule, solve
@@ -72,7 +72,7 @@ def weights(forward: dict[str, Tensor]) -> dict[str, Tensor]:
 @pytest.fixture(params=[True, False], ids=["packed", "plain"])
 def packing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if not request.param:
-        monkeypatch.setattr(packed, "can_pack", lambda _: False)
+        monkeypatch.setattr(onednn, "is_available", lambda _: False)
 
 
 @BOTH

@@ -2,8 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from soundsift.models import packed
-from soundsift.models.packed import PackedLinear, can_pack
+from soundsift.models import onednn
+from soundsift.models.packed import PackedLinear
 
 
 @pytest.mark.parametrize("packing", [True, False], ids=["packed", "plain"])
@@ -15,7 +15,7 @@ def test_products(
     rows: int, dtype: torch.dtype, bound: float, packing: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not packing:
-        monkeypatch.setattr(packed, "can_pack", lambda _: False)
+        monkeypatch.setattr(onednn, "is_available", lambda _: False)
     torch.manual_seed(0)
     weight, bias = torch.randn(48, 80).to(dtype), torch.randn(48)
     x, factor = torch.randn(2, rows, 80), torch.randn(2, rows, 48)
@@ -37,9 +37,9 @@ def test_operators_that_fail_are_not_used(monkeypatch: pytest.MonkeyPatch) -> No
     def missing() -> None:
         raise AttributeError("_linear_pointwise")
 
-    monkeypatch.setattr(packed, "_operators", missing)
-    can_pack.cache_clear()
-    assert not can_pack(torch.float32)
+    monkeypatch.setattr(onednn, "_operators", missing)
+    onednn.is_available.cache_clear()
+    assert not onednn.is_available(torch.float32)
     layer = PackedLinear(torch.eye(3))
     assert not layer.packed and torch.equal(layer(torch.ones(2, 3)), torch.ones(2, 3))
-    can_pack.cache_clear()
+    onednn.is_available.cache_clear()

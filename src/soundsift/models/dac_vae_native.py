@@ -1,9 +1,10 @@
-"""The DAC-VAE codec in compiled C: what `dac_vae_kernels.c` computes, from Python.
+"""A backend for the DAC-VAE codec in compiled C (`dac_vae_kernels.c`).
 
-PyTorch's convolutions leave a third of what vectors can do unused, and write every Snake, bias and
-residual sum to memory. oneDNN offers Intel's AMX units to PyTorch in bfloat16, whose 8 bits are too
-few for the codec. The C file does better in both ways: in float32 vectors, and on the AMX units by
-adding up three products of bfloat16 halves in float32.
+It computes what `soundsift.models.dac_vae_chain.PortableBackend` computes, and is the only module
+that calls the C file. PyTorch's convolutions leave a third of the vector units' throughput unused,
+and write every Snake, bias and residual sum to memory. On Intel's AMX units, PyTorch offers
+bfloat16, whose 8 bits of mantissa are too few for the codec. The C file uses float32 vectors, or
+AMX with three products of bfloat16 halves that are added up in float32.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from soundsift.models.dac_vae import Snake
-from soundsift.models.dac_vae_tiled import Layer, PortableBackend, Stretch
+from soundsift.models.dac_vae_chain import Layer, PortableBackend, Stretch
 from soundsift.native import compile_library
 
 _SOURCE = Path(__file__).with_name("dac_vae_kernels.c")
@@ -47,7 +48,7 @@ class _Packed:
 
     def __init__(
         self,
-        way: Way,
+        instructions: Instructions,
         weight: Tensor,
         bias: Tensor,
         snake: Snake | None,
@@ -58,7 +59,7 @@ class _Packed:
         missing = -outputs % _BLOCK
         if missing:
             weight = nn.functional.pad(weight, (0, 0, 0, 0, 0, missing))
-        self.weights = way.pack(weight.detach().float())
+        self.weights = instructions.pack(weight.detach().float())
         self.bias = nn.functional.pad(bias.detach().float(), (0, missing)).contiguous()
         self.alpha = self.inverse = None
         if snake is not None:
@@ -87,21 +88,23 @@ class _Spread:
 
 @dataclass(frozen=True)
 class _Links:
-    """The one or two convolutions of a layer."""
+    """The one or two convolutions of a layer, packed."""
 
     first: _Packed | _Spread
     second: _Packed | None
 
     @classmethod
-    def of(cls, layer: Layer, way: Way) -> _Links:
+    def of(cls, layer: Layer, instructions: Instructions) -> _Links:
         if layer.channels_in == 1:
             return cls(_Spread(layer.weight, layer.bias), None)
-        first = _Packed(way, layer.weight, layer.bias, layer.snake, layer.stride, layer.dilation)
+        first = _Packed(
+            instructions, layer.weight, layer.bias, layer.snake, layer.stride, layer.dilation
+        )
         if layer.second is None:
             return cls(first, None)
         snake, conv = layer.second
         assert conv.bias is not None
-        return cls(first, _Packed(way, conv.weight, conv.bias, snake))
+        return cls(first, _Packed(instructions, conv.weight, conv.bias, snake))
 
 
 def _tiles(weight: Tensor) -> Tensor:
@@ -125,12 +128,12 @@ def _rows(weight: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Way:
-    """What the C file can be compiled for.
+class Instructions:
+    """An instruction set that the C file can be compiled for.
 
     Attributes:
-        flags: the compiler's.
-        pack: from a weight `(out, in, taps)`, in whole blocks of outputs, to what the C file reads.
+        flags: compiler flags.
+        pack: lays a weight `(out, in, taps)`, in whole blocks of outputs, out as the C file reads.
     """
 
     flags: tuple[str, ...]
@@ -138,15 +141,15 @@ class Way:
 
 
 #: The fastest first.
-WAYS = {
-    "amx": Way(("-march=x86-64-v4", "-mavx512bf16", "-mamx-tile", "-mamx-bf16"), _tiles),
-    "avx512": Way(("-mavx512f", "-mfma"), _rows),
-    "avx2": Way(("-mavx2", "-mfma"), _rows),
+INSTRUCTIONS = {
+    "amx": Instructions(("-march=x86-64-v4", "-mavx512bf16", "-mamx-tile", "-mamx-bf16"), _tiles),
+    "avx512": Instructions(("-mavx512f", "-mfma"), _rows),
+    "avx2": Instructions(("-mavx2", "-mfma"), _rows),
 }
 
 
-def possible_ways() -> list[str]:
-    """Which of `WAYS` this processor can go."""
+def supported_instructions() -> list[str]:
+    """Which of `INSTRUCTIONS` this processor has."""
     known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     level = torch.backends.cpu.get_cpu_capability()
     possible = {
@@ -154,19 +157,19 @@ def possible_ways() -> list[str]:
         "avx512": level == "AVX512",
         "avx2": level in ("AVX512", "AVX2"),
     }
-    return [name for name in WAYS if possible[name]]
+    return [name for name in INSTRUCTIONS if possible[name]]
 
 
 class NativeBackend:
-    """Runs chains of layers by the compiled C file; make one with `create`.
+    """Runs chains of layers in the compiled C file; `create` makes one.
 
     Args:
         library: the C file, compiled.
-        way: what for.
+        instructions: what it was compiled for.
     """
 
-    def __init__(self, library: ctypes.CDLL, way: Way) -> None:
-        self._library, self._way = library, way
+    def __init__(self, library: ctypes.CDLL, instructions: Instructions) -> None:
+        self._library, self._instructions = library, instructions
         library.scratch_bytes.restype = ctypes.c_int64
         self._threads = torch.get_num_threads()
         self._pool = ThreadPoolExecutor(self._threads)
@@ -174,16 +177,19 @@ class NativeBackend:
 
     @classmethod
     def create(cls, names: Sequence[str] | None = None) -> NativeBackend | None:
-        """One for this machine, or None if it lacks the units, the kernel's leave or a compiler.
+        """A backend for this machine.
 
         Args:
-            names: ways to try, one after the other; those that the processor can go unless given.
+            names: instruction sets to try in turn; unless given, those that the processor has.
+
+        Returns:
+            None without a compiler, or if the processor or the kernel does not allow the units.
         """
-        for name in possible_ways() if names is None else names:
-            way = WAYS[name]
-            library = compile_library(_SOURCE, ("-O3", "-ffp-contract=fast", *way.flags))
+        for name in supported_instructions() if names is None else names:
+            instructions = INSTRUCTIONS[name]
+            library = compile_library(_SOURCE, ("-O3", "-ffp-contract=fast", *instructions.flags))
             if library is not None and library.request_units() == 0:
-                return cls(library, way)
+                return cls(library, instructions)
         return None
 
     def prepare(self, layers: list[Layer]) -> list[Layer]:
@@ -194,7 +200,9 @@ class NativeBackend:
         while layers:  # so that what is packed can be freed
             layer = layers.pop(0)
             weight = layer.weight.to("meta")
-            prepared.append(replace(layer, weight=weight, packed=_Links.of(layer, self._way)))
+            prepared.append(
+                replace(layer, weight=weight, packed=_Links.of(layer, self._instructions))
+            )
         return prepared
 
     def run(self, layers: Sequence[Layer], x: Tensor, stretches: Sequence[Stretch]) -> Tensor:

@@ -12,6 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from soundsift.config import AudioTransformerConfig
+from soundsift.models.attention import attend
 from soundsift.models.layers import SwiGLU, TemporalResidual
 from soundsift.models.rope import rotary_table, rotate
 
@@ -76,11 +77,9 @@ class SelfAttention(nn.Module):
         batch, frames, dim = x.shape
         qkv = self.qkv(x).view(batch, frames, 3, self.heads, dim // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        query = rotate(self.query_norm(query), rotary).to(value.dtype)
-        key = rotate(self.key_norm(key), rotary).to(value.dtype)
-        keys = None if mask is None else mask[:, None, None]
-        y = F.scaled_dot_product_attention(query, key, value, attn_mask=keys)
-        out: Tensor = self.out(y.transpose(1, 2).flatten(2))
+        query = rotate(self.query_norm(query), rotary)
+        key = rotate(self.key_norm(key), rotary)
+        out: Tensor = self.out(attend(query, key, value, mask))
         return out
 
 

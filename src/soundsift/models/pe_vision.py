@@ -12,6 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from soundsift.config import PeVisionConfig
+from soundsift.models.attention import attend, split_heads
 from soundsift.models.rope import rotate
 
 
@@ -124,8 +125,8 @@ class _Block(nn.Module):
     def forward(self, x: Tensor, rotary: Tensor) -> Tensor:
         """Map `(batch, tokens, width)` to the same shape."""
         qkv = self.qkv(self.attention_norm(x)).chunk(3, dim=-1)
-        query, key, value = (_split(part, self.heads) for part in qkv)
-        x = x + self.out(_attend(rotate(query, rotary), rotate(key, rotary), value))
+        query, key, value = (split_heads(part, self.heads) for part in qkv)
+        x = x + self.out(attend(rotate(query, rotary), rotate(key, rotary), value))
         y: Tensor = x + self.feed_forward(self.feed_forward_norm(x))
         return y
 
@@ -145,9 +146,9 @@ class _AttentionPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(batch, tokens, width)` to `(batch, width)`."""
-        key, value = (_split(part, self.heads) for part in self.key_value(x).chunk(2, dim=-1))
-        query = _split(self.query(self.probe.expand(len(x), -1, -1)), self.heads)
-        y = self.out(_attend(query, key, value))
+        key, value = (split_heads(part, self.heads) for part in self.key_value(x).chunk(2, dim=-1))
+        query = split_heads(self.query(self.probe.expand(len(x), -1, -1)), self.heads)
+        y = self.out(attend(query, key, value))
         y = y + self.feed_forward(self.feed_forward_norm(y))
         pooled: Tensor = y[:, 0]
         return pooled
@@ -165,18 +166,6 @@ class _FeedForward(nn.Module):
         """Map `(..., width)` to the same shape."""
         y: Tensor = self.down(F.gelu(self.up(x)))
         return y
-
-
-def _split(x: Tensor, heads: int) -> Tensor:
-    """`(batch, tokens, width)` to `(batch, heads, tokens, head_dim)`."""
-    return x.reshape(*x.shape[:-1], heads, -1).transpose(1, 2)
-
-
-def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attention on `(batch, heads, tokens, head_dim)`, heads merged: `(batch, tokens, width)`."""
-    # Rotation leaves float32; the product wants one type.
-    query, key = query.to(value.dtype), key.to(value.dtype)
-    return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
 
 def _rotary_table(rows: int, columns: int, config: PeVisionConfig, device: torch.device) -> Tensor:

@@ -22,6 +22,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from soundsift.config import TransformerConfig
+from soundsift.models.attention import attend, split_heads
 from soundsift.models.layers import SwiGLU, TemporalResidual, scaled_normal_, sinusoid
 from soundsift.models.rope import rotary_table, rotate
 
@@ -39,29 +40,6 @@ class Modulation:
         return x * (1 + self.scale) + self.shift
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    """Attention on `(batch, heads, positions, head_dim)`, heads merged: `(batch, frames, dim)`."""
-    # Norms and rotation leave float32 even under autocast; the product wants one type.
-    query, key = query.to(value.dtype), key.to(value.dtype)
-    keys = None if mask is None else mask[:, None, None, :]
-    if query.requires_grad and query.device.type == "cpu":
-        out = _attend_plainly(query, key, value, keys)
-    else:
-        out = F.scaled_dot_product_attention(query, key, value, attn_mask=keys)
-    return out.transpose(1, 2).flatten(2)
-
-
-def _attend_plainly(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    """The same by two products.
-
-    On a CPU the backward pass of the fused kernel takes 3 to 7 times longer in bfloat16.
-    """
-    scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    return torch.softmax(scores, dim=-1, dtype=torch.float32).to(value.dtype) @ value
-
-
 class _HeadNorms(nn.Module):
     """RMS norms of queries and keys, or none."""
 
@@ -75,8 +53,7 @@ class _HeadNorms(nn.Module):
             self.key_norm = nn.RMSNorm(config.head_dim, eps=config.norm_eps)
 
     def _split(self, x: Tensor) -> Tensor:
-        """`(batch, positions, dim)` to `(batch, heads, positions, head_dim)`."""
-        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(1, 2)
+        return split_heads(x, self.heads)
 
     def _norm_query(self, query: Tensor) -> Tensor:
         return query if self.query_norm is None else _norm(self.query_norm, query)
@@ -122,7 +99,7 @@ class SelfAttention(_HeadNorms):
         query, key, value = (self._split(part) for part in self.qkv(x).chunk(3, dim=-1))
         query = rotate(self._norm_query(query), rotary)
         key = rotate(self._norm_key(key), rotary)
-        y: Tensor = self.out(_attend(query, key, value, mask))
+        y: Tensor = self.out(attend(query, key, value, mask))
         return y
 
 
@@ -158,7 +135,7 @@ class CrossAttention(_HeadNorms):
         """
         query = self._norm_query(self._split(self.query(x)))
         key, value = (self._split(part) for part in self.key_value(memory).chunk(2, dim=-1))
-        y: Tensor = self.out(_attend(query, self._norm_key(key), value, mask))
+        y: Tensor = self.out(attend(query, self._norm_key(key), value, mask))
         return y
 
 

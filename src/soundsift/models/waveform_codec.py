@@ -11,7 +11,7 @@ from torch import Tensor
 
 from soundsift.models.codec import Codec
 from soundsift.models.dac_vae import DacVae
-from soundsift.models.dac_vae_tiled import Layer, Stretch, decoder_chain, encoder_chain
+from soundsift.models.dac_vae_chain import Layer, Stretch, decoder_chain, encoder_chain
 
 
 class WaveformCodec:
