@@ -20,19 +20,20 @@ def config(tmp_path, tiny_config):
 def test_train(run, config, monkeypatch):
     called = []
     monkeypatch.setattr(
-        trainer, "train", lambda config, until: called.append((config.steps, until))
+        trainer, "train", lambda config, *limits: called.append((config.steps, *limits))
     )
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     monkeypatch.setenv("GOMP_SPINCOUNT", "5")
     assert run("train", config).exit_code == 0
     assert run("train", config, "--until", 2).exit_code == 0
-    assert called == [(3, None), (3, 2)]
+    assert run("train", config, "--minutes", 9).exit_code == 0
+    assert called == [(3, None, None), (3, 2, None), (3, None, 9.0)]
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
     assert os.environ["GOMP_SPINCOUNT"] == "5"  # as the user wants it
 
 
 def test_interruption(run, config, monkeypatch):
-    def train(config, until):
+    def train(config, until, minutes):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(trainer, "train", train)

@@ -44,6 +44,7 @@ def make_config(
             "run": tmp_path_factory.mktemp("runs") / "run",
             "steps": 45,
             "seed": 3,
+            "device": "cpu",
             "workers": 0,
             "threads": 1,
             "compile": False,

@@ -27,6 +27,9 @@ from soundsift.training.config import TrainingConfig, load_training_config
 class SmallEncoder:
     """Stands in for the text encoder: a few numbers per phrase."""
 
+    def __init__(self, device: object = "cpu") -> None:
+        self.device = device
+
     def encode(self, phrase: str) -> torch.Tensor:
         states = torch.zeros(2, 384)
         for k, letter in enumerate(phrase.encode()):

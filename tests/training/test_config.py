@@ -9,6 +9,8 @@ import yaml
 from soundsift.errors import SoundsiftError
 from soundsift.training.config import TrainingConfig, load_training_config
 
+RECIPES = Path(__file__).parents[2] / "configs"
+
 MINIMAL = """
 bank: some/bank
 run: some/run
@@ -96,3 +98,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00bank")
     with pytest.raises(SoundsiftError, match=r"run\.yaml"):
         load_training_config(file)
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_recipes_of_the_repository_are_valid(recipe: Path) -> None:
+    assert load_training_config(recipe).steps > 0

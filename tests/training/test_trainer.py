@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from tests.training.lives import SmallEncoder
 from torch import nn
 
 from soundsift.checkpoints.store import load_config, load_weights, save_model
 from soundsift.errors import SoundsiftError
 from soundsift.models.velocity_field import VelocityField
+from soundsift.training import trainer
 from soundsift.training.checkpoint import load_checkpoint
 from soundsift.training.config import OptimiserConfig, TrainingConfig
 from soundsift.training.trainer import Trainer, learning_rate, make_optimiser
@@ -194,3 +196,21 @@ def test_a_deeper_network_starts_from_a_shallower_one(make_config: Make, tmp_pat
     settings["model"]["field"]["transformer"]["ffn_hidden"] = 32
     with pytest.raises(SoundsiftError, match=r"small: a network grows by blocks"):
         Trainer(TrainingConfig.model_validate(settings))
+
+
+def test_pieces_by_time_continue_each_other(
+    make_config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run stopped after every step ends like one that was not."""
+    monkeypatch.setattr(trainer, "TextEncoder", SmallEncoder)
+    whole, pieces = (make_config(run=tmp_path / name) for name in ("whole", "pieces"))
+    threads = torch.get_num_threads()
+    try:
+        for expected in (1, 2, 3):
+            trainer.train(pieces, minutes=0.0)
+            assert state(pieces)["step"] == expected
+        for config in (pieces, whole):
+            trainer.train(config, until=6)
+    finally:
+        torch.set_num_threads(threads)
+    assert differences(state(pieces), state(whole)) == []

@@ -15,6 +15,7 @@ EXAMPLES = """Examples:
 \b
 soundsift train configs/default.yaml
 soundsift train configs/default.yaml --until 500
+soundsift train configs/gpu.yaml --minutes 9
 torchrun --nproc-per-node 2 -m soundsift.cli train configs/default.yaml
 """
 
@@ -33,10 +34,18 @@ def train(
             min=1, help="Stop after this step, with a checkpoint.", show_default="the config's last"
         ),
     ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            help="Stop after so many minutes, with a checkpoint; the same command continues.",
+            show_default="no limit",
+        ),
+    ] = None,
 ) -> None:
-    """Train a model, or go on with a run.
+    """Train a model, or continue a run.
 
-    A run that was stopped, even by kill -9, goes on from its last checkpoint.
+    A run that was stopped, even by kill -9, continues from its last checkpoint.
     """
     for name, value in _QUIET_THREADS.items():
         os.environ.setdefault(name, value)
@@ -49,4 +58,4 @@ def train(
     # OpenMP reads the environment when PyTorch loads it, so nothing above may import PyTorch.
     from soundsift.training.trainer import train as start
 
-    start(run, until)
+    start(run, until, minutes)

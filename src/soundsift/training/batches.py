@@ -9,8 +9,9 @@ Shapes: B queries, T latent frames, S = T * subframes columns, N samples.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import cycle, islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,6 +72,15 @@ class Batch:
     noise: Tensor
     share: float = 1.0
     sounds: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch with its tensors on a device."""
+        moved: dict[str, Any] = {
+            field.name: value.to(device)
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), Tensor)
+        }
+        return replace(self, **moved)
 
 
 def encode_queries(

@@ -82,6 +82,7 @@ class TrainingConfig(_Strict):
         run: folder for checkpoints, metrics and the plot.
         steps: optimiser steps in all.
         seed: of scenes, noise and initial weights.
+        device: where to train, as cpu, cuda or cuda:1; the best one there is if None.
         workers: processes that make scenes.
         threads: processor threads per training process; 0 leaves it to PyTorch.
         compile: whether to compile the transformer's blocks: a minute at the start, then nearly
@@ -99,6 +100,7 @@ class TrainingConfig(_Strict):
     run: Path
     steps: int = Field(gt=0)
     seed: int = 0
+    device: str | None = None
     workers: int = Field(default=1, ge=0)
     threads: int = Field(default=0, ge=0)
     compile: bool = True

@@ -19,6 +19,7 @@ from soundsift.checkpoints.minilm import TextEncoder
 from soundsift.checkpoints.store import load_config, load_weights, save_model
 from soundsift.config import VelocityFieldConfig
 from soundsift.data.bank import Bank
+from soundsift.devices import pick_device
 from soundsift.errors import SoundsiftError
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
@@ -35,7 +36,7 @@ from soundsift.training.validation import Validation, noisy_latents, predict
 _LOG_EVERY = 20
 
 
-def train(config: TrainingConfig, until: int | None = None) -> None:
+def train(config: TrainingConfig, until: int | None = None, minutes: float | None = None) -> None:
     """Train, from the run's checkpoint if there is one, to the last step (or to step `until`).
 
     Under `torchrun` the processes share every batch; the loss curve is that of one process.
@@ -43,6 +44,7 @@ def train(config: TrainingConfig, until: int | None = None) -> None:
     Args:
         config: the run.
         until: stop after this step, with a checkpoint, as if interrupted.
+        minutes: stop after so many minutes in the same way; the next call continues.
     """
     keep_memory()
     rank, world = _join()
@@ -50,7 +52,7 @@ def train(config: TrainingConfig, until: int | None = None) -> None:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     trainer = Trainer(config, rank, world)
-    trainer.run(min(config.steps, until or config.steps))
+    trainer.run(min(config.steps, until or config.steps), minutes)
     if world > 1:
         distributed.destroy_process_group()
 
@@ -67,7 +69,8 @@ class Trainer:
         self.config, self.rank, self.world = config, rank, world
         config.run.mkdir(parents=True, exist_ok=True)
         self.codec = MelCodec(config.model.codec)
-        self.text = TextEncoder()
+        self.device = _device(config.device, rank, world)
+        self.text = TextEncoder(self.device)
         self.field = VelocityField(config.model.field)
         if config.start_from is not None:
             self.field.load_state_dict(_beginning(config.start_from, config.model.field))
@@ -76,6 +79,7 @@ class Trainer:
             embeddings = concept_embeddings(Bank(config.bank), self.text)
             tagger = Tagger(config.model.field.transformer.dim, embeddings)
         self.model = TaggedField(self.field, tagger, config.loss.alignment_block)
+        self.model.to(self.device)
         self.average = RunningAverage(self.field, config.optimiser.ema)
         self.optimiser = make_optimiser(self.model, config.optimiser)
         self.step, self.seconds, self.sound_seconds = 0, 0.0, 0.0
@@ -91,8 +95,8 @@ class Trainer:
             else self.model
         )
 
-    def run(self, until: int) -> None:
-        """Take steps up to number `until`, then save."""
+    def run(self, until: int, minutes: float | None = None) -> None:
+        """Take steps up to number `until`, or for so many minutes, then save."""
         config = self.config
         batches = Batches(config, "train", self.rank, self.world)
         validation = Validation(config, self.codec, self.text) if self.rank == 0 else None
@@ -120,11 +124,22 @@ class Trainer:
             if time.monotonic() - saved > 60 * config.checkpoint_minutes:
                 self.save()
                 saved = time.monotonic()
+            if minutes is not None and self._all_agree(time.monotonic() - began > 60 * minutes):
+                break
         progress.close()
         self.save()
 
+    def _all_agree(self, late: bool) -> bool:
+        """Whether the first process is late: all processes stop after the same step."""
+        if self.world == 1:
+            return late
+        decision = torch.tensor([float(late)], device=self.device)
+        distributed.broadcast(decision, 0)
+        return bool(decision.item())
+
     def _take_step(self, batch: Batch) -> dict[str, float]:
         config = self.config
+        batch = batch.to(self.device)
         rate = learning_rate(self.step, config.steps, config.optimiser)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -155,7 +170,7 @@ class Trainer:
         return dict(zip(names, terms.tolist(), strict=True)) | {"rate": rate}
 
     def _averaged(self) -> VelocityField:
-        field = VelocityField(self.config.model.field)
+        field = VelocityField(self.config.model.field).to(self.device)
         field.load_state_dict(self.average.weights)
         return field
 
@@ -183,7 +198,8 @@ class Trainer:
             "random": torch.get_rng_state(),
         }
         save_checkpoint(self.config.run / "checkpoint.pt", state)
-        save_model(self.config.run / "model", self.config.model, self.average.weights)
+        weights = {name: tensor.cpu() for name, tensor in self.average.weights.items()}
+        save_model(self.config.run / "model", self.config.model, weights)
 
     def _resume(self) -> None:
         state = load_checkpoint(self.config.run / "checkpoint.pt")
@@ -224,6 +240,14 @@ def make_optimiser(field: nn.Module, config: OptimiserConfig) -> torch.optim.Ada
         {"params": vectors, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=config.rate, betas=config.betas, fused=True)
+
+
+def _device(wanted: str | None, rank: int, world: int) -> torch.device:
+    """A process's device: with several processes and GPUs, each has its own."""
+    device = pick_device(wanted)
+    if device.type == "cuda" and device.index is None and world > 1:
+        return torch.device("cuda", rank % torch.cuda.device_count())
+    return device
 
 
 def _join() -> tuple[int, int]:

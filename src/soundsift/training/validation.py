@@ -81,6 +81,7 @@ class Validation:
         """
         found: dict[str, list[float]] = {}
         field.eval()
+        device = next(field.parameters()).device
         with torch.no_grad():
             for start in range(0, len(self.rows), _AT_A_TIME):
                 part = self.rows[start : start + _AT_A_TIME]
@@ -91,7 +92,7 @@ class Validation:
                     noise=torch.zeros_like(joined["latents"]),
                     share=1.0,
                     **joined,
-                )
+                ).to(device)
                 mask = self.codec.cell_mask(predict(field, batch, self.text).float())
                 everything = torch.ones_like(mask)
                 sdr = mask_sdr_db(mask, batch)
