@@ -152,7 +152,7 @@ def test_a_higher_bit_rate_is_a_larger_file(tmp_path):
     [
         (("wma",), "'wma'"),
         (("flac", "32f"), "32f"),
-        (("mp3", "16"), "lossy"),
+        (("mp3", "16"), "Lossy formats"),
         (("wav", None, 128), "no bit rate"),
         (("mp3", None, 999), "320"),
         (("opus", None, 2), "510"),

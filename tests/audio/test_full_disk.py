@@ -111,7 +111,7 @@ def test_a_full_disk(small_disk: Path, video: Path, output: str) -> None:
     "code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EINVAL]
 )
 def test_only_other_errors_are_about_the_format(code: int) -> None:
-    refusals = refusing(lambda error: f"MP3 can't be written ({error}); ")
+    refusals = refusing(lambda cause: f"MP3 can't be written ({cause}).")
     expected = SoundsiftError if code == errno.EINVAL else OSError
     with pytest.raises(expected) as caught, refusals():
         raise av.error.FFmpegError(code, os.strerror(code))

@@ -1,4 +1,4 @@
-"""FLAC, MP3, Opus and AAC files, through PyAV."""
+"""FLAC, MP3, Opus and AAC encoding through PyAV."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ _AAC = (*_FEW, "2.1", "3.0", "4.0", "quad", "5.0", "5.1")
 
 @dataclass(frozen=True)
 class Coder:
-    """How FFmpeg codes one format.
+    """FFmpeg's encoder of one format, and its limits.
 
     Attributes:
-        name: for messages.
-        container: FFmpeg's name of the kind of file.
+        name: Name for messages.
+        container: FFmpeg's name of the container.
         codec: FFmpeg's name of the encoder.
-        samples: FFmpeg's name of the samples that it takes.
-        rates: sample rates that it takes, rising; empty for all.
-        layouts: arrangements of channels that it takes; empty for all of `channels`.
-        channels: how many at most.
-        kilobits: per second and channel at most; beyond that the encoder takes nothing, where
-            others take the most that they have. None for no limit of that kind.
+        samples: FFmpeg's name of the encoder's sample format.
+        rates: Sample rates that the encoder takes, rising; empty for all.
+        layouts: Channel layouts that the encoder takes; empty for all with up to `channels`.
+        channels: Maximum number of channels.
+        kilobits: Maximum kilobits per second and channel of encoders that refuse higher bit rates;
+            None for encoders that lower them on their own.
     """
 
     name: str
@@ -57,28 +57,32 @@ class Coder:
     kilobits: int | None = None
 
     def bits_per_second(self, output: Output, channels: int) -> int:
-        """What is asked for, or the most that the encoder takes."""
+        """The bit rate asked for, at most the encoder's maximum."""
         asked = output.bits_per_second(channels)
         return asked if self.kilobits is None else min(asked, 1000 * self.kilobits * channels)
 
     def rate(self, wanted: int) -> int:
-        """The sample rate to write: the same, or the next higher, or the highest that there is."""
+        """The sample rate to write: `wanted`, or the next higher one, or the highest."""
         return next((r for r in self.rates if r >= wanted), max(self.rates, default=wanted))
 
     def layout(self, own: str | None, channels: int) -> str:
-        """The arrangement of channels to write.
+        """The channel layout to write.
+
+        Args:
+            own: Layout of the recording, None where unknown.
+            channels: Number of channels.
 
         Raises:
-            SoundsiftError: this format can't hold that many, or not so arranged.
+            SoundsiftError: The format has no such layout.
         """
         possible = self.layouts or tuple({*USUAL.values(), *([own] if own else [])})
         found = fitting(own, channels, possible) if channels <= self.channels else None
         if found is None:
-            arranged = f" ({own})" if own else ""
-            expected = ", ".join(self.layouts) or f"at most {self.channels} channels"
+            layout = f" ({own})" if own else ""
+            choices = ", ".join(self.layouts) or f"at most {self.channels} channels"
             raise SoundsiftError(
-                f"{self.name} can't hold {channels} channels{arranged}; expected {expected}, "
-                "or another --format, such as wav."
+                f"{self.name} can't hold {channels} channels{layout}, only {choices}. Use another "
+                "--format, such as wav."
             )
         return found
 
@@ -94,11 +98,11 @@ _CODERS: dict[FormatName, Coder] = {
 
 
 def coder(output: Output, suffix: str) -> Coder | None:
-    """How a format is coded; None for WAV, which is written as it is.
+    """Encoder of a format; None for WAV.
 
     Args:
-        output: the format.
-        suffix: of the file, which decides for videos.
+        output: The format.
+        suffix: Suffix of the file; it decides for videos.
     """
     if output.format == "video":
         return OPUS if suffix == ".webm" else AAC
@@ -106,29 +110,29 @@ def coder(output: Output, suffix: str) -> Coder | None:
 
 
 Refusals = Callable[[], AbstractContextManager[None]]
-"""Makes a context in which errors of FFmpeg become a `SoundsiftError`."""
+"""Creates a context that turns FFmpeg's errors into a `SoundsiftError`."""
 
 
 class SoundTrack:
-    """A sound track in a file that is being written, block by block.
+    """Sound track of a file, written block by block.
 
-    The length is kept to the sample where the rate is. Rates that the format does not have are
-    resampled to the next one that it has; Opus always to 48 kHz.
+    The number of samples is exact if the sample rate is kept. A rate that the format does not have
+    is resampled to the next higher one; Opus always has 48 kHz.
 
     Args:
-        container: PyAV's, open for writing; nothing written yet.
-        how: the coder.
-        facts: of the sound.
-        sample_format: of FLAC: "s16" or "s24".
-        output: the format, and its bit rate.
-        refusals: turns what FFmpeg complains about into what users are told.
-        begin: when the sound begins, in seconds.
+        container: PyAV's output container, without any packets yet.
+        how: The encoder.
+        facts: Properties of the sound.
+        sample_format: Sample format of FLAC, "s16" or "s24".
+        output: The format with its bit rate.
+        refusals: Context that turns FFmpeg's errors into messages for users.
+        begin: Start time of the sound in seconds.
 
     Attributes:
-        clipped: how many samples were clipped so far, in FLAC.
+        clipped: Number of samples clipped so far, in FLAC.
 
     Raises:
-        SoundsiftError: the format can't hold so many channels, or not so arranged.
+        SoundsiftError: The format has no such channel layout.
     """
 
     def __init__(
@@ -157,21 +161,21 @@ class SoundTrack:
             stream.bit_rate = how.bits_per_second(output, facts.channels)
 
     def describe(self, tags: Mapping[str, str]) -> None:
-        """Set language, title and other tags of the track; before anything is written."""
+        """Set language, title and other tags of the track; to be called before `write`."""
         self._stream.metadata.update(tags)
 
     def write(self, block: np.ndarray, before: Callable[[Fraction], None] | None = None) -> None:
         """Encode samples `(channels, samples)`, full scale ±1.
 
         Args:
-            block: the samples.
-            before: called with the time at which each piece of sound begins, before it is encoded.
+            block: The samples.
+            before: Called with the start time of each piece in seconds before it is encoded.
         """
         with self._refusals():
             self._encode(self._resampler.convert(block), before)
 
     def finish(self, before: Callable[[Fraction], None] | None = None) -> None:
-        """End the track; `before` as in `write`."""
+        """Flush the encoder; `before` as in `write`."""
         with self._refusals():
             self._encode(self._resampler.finish(), before)
             self._container.mux(self._stream.encode(None))
@@ -198,11 +202,11 @@ class SoundTrack:
         return frame
 
 
-def refusing(reason: Callable[[Exception], str]) -> Refusals:
-    """What turns FFmpeg's refusals to write a file into ours.
+def refusing(reason: Callable[[str], str]) -> Refusals:
+    """Context that turns FFmpeg's errors of writing into messages for users.
 
     Args:
-        reason: what can't be done, from FFmpeg's error; ends where what was expected begins.
+        reason: Returns a sentence that names the problem, from FFmpeg's message.
     """
 
     @contextmanager
@@ -214,9 +218,9 @@ def refusing(reason: Callable[[Exception], str]) -> Refusals:
             if number in _DISK_ERRORS:
                 # No other format would help.
                 raise OSError(number, os.strerror(number)) from error
-            raise SoundsiftError(
-                f"{reason(error)}another --format, such as wav, was expected."
-            ) from error
+            # The whole message would show the staging folder.
+            cause = getattr(error, "strerror", None) or str(error)
+            raise SoundsiftError(f"{reason(cause)} Use another --format, such as wav.") from error
 
     return refusals
 
@@ -225,28 +229,29 @@ def refusing(reason: Callable[[Exception], str]) -> Refusals:
 def coded_file(
     path: Path, facts: SoundFacts, sample_format: str, output: Output
 ) -> Iterator[SoundTrack]:
-    """Write a coded audio file, block by block.
+    """Write an encoded audio file, block by block.
 
     Args:
-        path: where to, hidden from others until it is complete.
-        facts: of the sound.
-        sample_format: of FLAC: "s16" or "s24".
-        output: the format, and its bit rate.
+        path: The file, in a staging folder.
+        facts: Properties of the sound.
+        sample_format: Sample format of FLAC, "s16" or "s24".
+        output: The format with its bit rate.
 
     Yields:
-        Takes the samples.
+        The writer.
 
     Raises:
-        SoundsiftError: the format can't hold the sound, or the file can't be written.
+        SoundsiftError: The format can't hold the sound, or FFmpeg can't write the file.
+        OSError: The disk is full or fails.
     """
     how = coder(output, path.suffix)
     if how is None:
-        raise ValueError(f"{output.format} is not coded")
+        raise ValueError(f"{output.format} has no encoder")
     rate = how.rate(facts.sample_rate)
 
     refusals = refusing(
-        lambda error: (
-            f"{how.name} can't be written ({facts.channels} channels at {rate} Hz: {error}); "
+        lambda cause: (
+            f"{how.name} can't be written ({facts.channels} channels at {rate} Hz: {cause})."
         )
     )
     with refusals():
@@ -260,14 +265,19 @@ def coded_file(
 
 
 def open_to_write(path: Path, kind: str) -> Any:
-    """A file to put tracks into, FFmpeg's name of its kind given."""
+    """PyAV's output container.
+
+    Args:
+        path: The file.
+        kind: FFmpeg's name of the container.
+    """
     # Bit exact: no version and no random serial number, so the same sound is the same file.
     return av.open(str(path), "w", format=kind, options={"fflags": "bitexact"})
 
 
 @contextmanager
 def closed_at_the_end(container: Any, refusals: Refusals) -> Iterator[None]:
-    """Close a file that was written; after an error, whatever else is wrong with it then."""
+    """Close an output container; after an error, errors of closing are ignored."""
     try:
         yield
     except BaseException:

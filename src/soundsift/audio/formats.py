@@ -1,4 +1,4 @@
-"""The formats that results are written in, and what each of them can hold."""
+"""Output formats: sample formats, bit rates and suffixes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOSSLESS: tuple[FormatName, ...] = ("wav", "flac")
 _SAMPLE_FORMATS = {"16": "s16", "24": "s24", "32f": "f32"}
 _FINENESS = ("s16", "s24", "f32")
 
-# Kilobits per second: the least and the most that the encoders take, and the default per channel.
+# Kilobits per second: minimum and maximum of the encoder, and the default per channel.
 _BITRATES = {
     "mp3": (8, 320, 96),
     "opus": (6, 510, 64),
@@ -24,21 +24,21 @@ _BITRATES = {
     "video": (6, 1024, 96),
 }
 
-#: Containers that a video is kept in; other videos go into Matroska, which takes nearly all.
+#: Containers of which a video keeps its own; other videos become Matroska, which holds nearly all.
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 
 
 @dataclass(frozen=True)
 class Output:
-    """How a result is written.
+    """Format of a result.
 
     Attributes:
-        format: name of the format; "video" is the recording's picture with a new sound track.
-        bits: per sample, for WAV (16, 24, 32f) and FLAC (16, 24); None for those of the recording.
-        bitrate: kilobits per second of a lossy format; None for 96 per channel (Opus: 64).
+        format: Name of the format; "video" is the recording's picture with a new sound track.
+        bits: Bits per sample of WAV (16, 24, 32f) and FLAC (16, 24); None for the recording's.
+        bitrate: Kilobits per second of a lossy format; None for 96 per channel (Opus: 64).
 
     Raises:
-        SoundsiftError: a value that the format does not have.
+        SoundsiftError: The format does not have the bits or the bit rate.
     """
 
     format: FormatName = "wav"
@@ -48,27 +48,27 @@ class Output:
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
             raise SoundsiftError(
-                f"format {self.format!r} is unknown; expected one of {', '.join(FORMATS)}."
+                f"Unknown format {self.format!r}. Use one of {', '.join(FORMATS)}."
             )
         if self.bits is not None and self.bits not in self._possible_bits():
             possible = ", ".join(self._possible_bits())
-            expected = f"expected one of {possible}" if possible else "lossy formats have no bits"
-            raise SoundsiftError(
-                f"{self.format} can't be written with {self.bits} bits; {expected}."
+            remedy = (
+                f"Use one of {possible}." if possible else "Lossy formats have none: leave it out."
             )
+            raise SoundsiftError(f"{self.format} can't be written with {self.bits} bits. {remedy}")
         if self.bitrate is not None:
             self._check_bitrate(self.bitrate)
 
     @property
     def lossless(self) -> bool:
-        """Whether what is read back is what was written, to the last bit."""
+        """Whether reading the file gives the written samples, bit for bit."""
         return self.format in LOSSLESS
 
     def suffix(self, source_suffix: str = "") -> str:
-        """Of the file's name, such as ".flac".
+        """Suffix of the file's name, such as ".flac".
 
         Args:
-            source_suffix: that of the recording, whose container a video keeps.
+            source_suffix: Suffix of the recording; a video keeps its container.
         """
         if self.format != "video":
             return f".{self.format}"
@@ -76,10 +76,10 @@ class Output:
         return own if own in VIDEO_SUFFIXES else ".mkv"
 
     def sample_format(self, of_recording: str) -> str:
-        """The sample format of a lossless file; of a lossy one, that of what is encoded.
+        """Sample format of a lossless file, or of the samples given to a lossy encoder.
 
         Args:
-            of_recording: "s16", "s24" or "f32".
+            of_recording: The recording's sample format, "s16", "s24" or "f32".
         """
         if not self.lossless:
             return of_recording
@@ -89,7 +89,7 @@ class Output:
         return "s24" if self.format == "flac" and of_recording == "f32" else of_recording
 
     def bits_per_second(self, channels: int) -> int:
-        """Of a lossy format."""
+        """Bit rate of a lossy format."""
         least, most, usual = _BITRATES[self.format]
         return 1000 * (self.bitrate or min(max(least, usual * channels), most))
 
@@ -99,24 +99,23 @@ class Output:
     def _check_bitrate(self, bitrate: int) -> None:
         if self.format not in _BITRATES:
             raise SoundsiftError(
-                f"{self.format} has no bit rate, and {bitrate} was given; it goes with "
-                f"{', '.join(_BITRATES)}."
+                f"{self.format} has no bit rate, but {bitrate} was given. Leave it out, or use one "
+                f"of {', '.join(_BITRATES)}."
             )
         least, most, _ = _BITRATES[self.format]
         if not least <= bitrate <= most:
             raise SoundsiftError(
-                f"{self.format} can't be written at {bitrate} kbit/s; {least} to {most} was "
-                "expected."
+                f"{self.format} can't be written at {bitrate} kbit/s. Use {least} to {most}."
             )
 
 
 def coarser(sample_format: str, than: str) -> bool:
-    """Whether a sample format holds less than another."""
+    """Whether a sample format has less resolution than another."""
     return _FINENESS.index(sample_format) < _FINENESS.index(than)
 
 
 def format_of_suffix(suffix: str) -> FormatName | None:
-    """The format that a file's name asks for by its end, None if by none."""
+    """The format that a suffix such as ".mp3" stands for; None if there is none."""
     low = suffix.lower()
     if low in VIDEO_SUFFIXES:
         return "video"

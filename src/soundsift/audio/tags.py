@@ -1,4 +1,4 @@
-"""Title, artist and other tags, from the recording to the results."""
+"""Tags (title, artist, ...) of recordings, for the results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import av
 
 from soundsift.audio.containers import open_media
 
-# Not about the music but about the file that it was in, or about its loudness, which has changed.
+# Tags about the file that the sound was in, or about its loudness, which has changed.
 _OF_THE_FILE = re.compile(
     r"encoder|encoded_by|encoding_tool|software|major_brand|minor_version|compatible_brands|"
     r"duration.*|creation_time|handler_name|vendor_id|language|timecode|time_reference|umid|"
@@ -36,32 +36,32 @@ _INFO = {
 
 
 def read_tags(path: Path) -> dict[str, str]:
-    """The tags of an audio or video file, by FFmpeg's names in lower case.
+    """Tags of an audio or video file, without those about the file itself.
 
     Args:
-        path: a file.
+        path: The file.
 
     Returns:
-        Title, artist and the like; nothing about the file itself. Empty where there is nothing to
-        read: a recording is not refused for its tags.
+        Values by FFmpeg's names in lower case. Empty for files that can't be read: a recording is
+        not refused for its tags.
     """
     try:
         with open_media(path) as container:
             stream = container.streams.best("audio")
-            # Ogg has them at the stream, all others at the file.
+            # Ogg has tags on the stream, other containers on the file.
             return clean_tags({**(stream.metadata if stream else {}), **container.metadata})
     except (av.FFmpegError, ValueError, OSError):
         return {}
 
 
 def clean_tags(found: Mapping[str, Any]) -> dict[str, str]:
-    """Tags without those of the file itself.
+    """Tags without those about the file itself.
 
     Args:
-        found: as FFmpeg has them.
+        found: Tags as FFmpeg returns them.
 
     Returns:
-        Names in lower case, sorted.
+        Tags with names in lower case, sorted by name.
     """
     tags = {
         str(name).lower(): str(value).replace("\0", "")
@@ -72,13 +72,13 @@ def clean_tags(found: Mapping[str, Any]) -> dict[str, str]:
 
 
 def info_chunk(tags: Mapping[str, str]) -> bytes:
-    """Tags as a WAV file's LIST chunk.
+    """LIST chunk of a WAV file with tags.
 
     Args:
-        tags: by FFmpeg's names.
+        tags: Values by FFmpeg's names.
 
     Returns:
-        The chunk, its header included; empty if no tag has a place in it.
+        The chunk with its header; empty if it can hold none of the tags.
     """
     body = b""
     for name, chunk in _INFO.items():

@@ -70,7 +70,7 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
     begin = file_clock_start(source)
 
     refusals = refusing(
-        lambda error: f"the picture of {source} can't be put into a {path.suffix} file ({error}); "
+        lambda cause: f"The picture of {source} can't be put into a {path.suffix} file ({cause})."
     )
     with refusals():
         old = open_media(source)

@@ -1,7 +1,7 @@
-"""WAV files, written whole or not at all.
+"""WAV writer.
 
 The header is written here rather than by a library: libsndfile puts the time of day into float
-WAVs, and the same separation should give the same bytes.
+WAVs, and equal separations must give equal bytes.
 """
 
 import struct
@@ -29,14 +29,14 @@ _BLOCK = 2**18
 
 @dataclass(frozen=True)
 class SoundFacts:
-    """What has to be known of a sound before the first of it is written.
+    """Properties of a sound that headers need.
 
     Attributes:
-        channels: how many.
-        sample_rate: samples per second.
-        length: samples per channel; None where nobody knows yet.
-        layout: FFmpeg's name of the channels' arrangement, None where unknown.
-        tags: title, artist and so on.
+        channels: Number of channels.
+        sample_rate: Samples per second.
+        length: Samples per channel; None while unknown.
+        layout: FFmpeg's name of the channel layout, None where unknown.
+        tags: Title, artist and other tags.
     """
 
     channels: int
@@ -47,19 +47,19 @@ class SoundFacts:
 
 
 class WavFile:
-    """A WAV file as it is being written, block by block.
+    """WAV file, written block by block.
 
     Args:
-        file: where to; the header is written at once.
-        facts: of the sound. Without a length the header says what programs take for "until it
-            ends", as in a pipe.
+        file: The file or pipe; the header is written at once.
+        facts: Properties of the sound. Without a length, the header has the size that programs
+            take for "until the end of the pipe".
         sample_format: "s16", "s24" or "f32".
 
     Attributes:
-        clipped: how many samples were clipped so far.
+        clipped: Number of samples clipped so far.
 
     Raises:
-        ValueError: an unknown format.
+        ValueError: Unknown sample format.
     """
 
     def __init__(self, file: BinaryIO, facts: SoundFacts, sample_format: str) -> None:
@@ -78,7 +78,7 @@ class WavFile:
         """Write samples `(channels, samples)`, full scale ±1.
 
         Raises:
-            ValueError: NaN or infinite values, or another number of channels.
+            ValueError: NaN or infinite values, or a wrong number of channels.
         """
         if block.ndim != 2 or block.shape[0] != self._facts.channels:
             raise ValueError(f"expected {self._facts.channels} channels, not {block.shape}")
@@ -88,13 +88,13 @@ class WavFile:
         self._count += block.shape[1]
 
     def finish(self) -> None:
-        """End the file.
+        """Write the padding at the end.
 
         Raises:
-            ValueError: it has not become as long as its header says.
+            ValueError: The length differs from that in the header.
         """
         if self._facts.length not in (None, self._count):
-            raise ValueError(f"{self._facts.length} samples were announced, not {self._count}")
+            raise ValueError(f"expected {self._facts.length} samples, not {self._count}")
         size = self._count * self._facts.channels * _BYTES[self._format]
         # Chunks are padded to an even number of bytes.
         self._file.write(b"\0" * (size % 2))
@@ -112,26 +112,25 @@ def write(
 ) -> int:
     """Write a WAV file atomically: other programs see the whole file or none.
 
-    Missing folders are made. Integer formats round to the nearest step, without dither (target and
-    residual must add up), and clip at full scale; float32 keeps whatever lies beyond.
+    Missing folders are made. Integer formats round to the nearest step without dither, so that
+    target and residual still sum to the mixture, and clip at full scale. float32 does not clip.
 
     Args:
-        path: where to.
-        samples: (channels, samples), full scale ±1.
-        sample_rate: samples per second.
+        path: The file.
+        samples: `(channels, samples)`, full scale ±1.
+        sample_rate: Samples per second.
         sample_format: "s16", "s24" or "f32".
-        overwrite: replace an existing file.
-        layout: FFmpeg's name of the channels' arrangement; noted in files of over two channels.
-        tags: title, artist and so on; those that WAV has a place for are written.
+        overwrite: Whether to replace an existing file.
+        layout: FFmpeg's name of the channel layout; mono and stereo need none.
+        tags: Title, artist and other tags; WAV has a place for some of them.
 
     Returns:
-        How many samples were clipped; 0 for "f32".
+        Number of samples clipped; 0 for "f32".
 
     Raises:
-        SoundsiftError: the file exists and `overwrite` is off, the folder can't be written, or the
+        SoundsiftError: The file exists and `overwrite` is off, the folder can't be written, or the
             disk is full.
-        ValueError: samples of another shape than (channels, samples), NaN among them, or an unknown
-            format.
+        ValueError: Samples of another shape, NaN among them, or an unknown sample format.
     """
     if samples.ndim != 2 or samples.shape[0] == 0:
         raise ValueError(f"expected samples of shape (channels, samples), not {samples.shape}")
@@ -146,14 +145,14 @@ def write(
 
 
 def encode_samples(samples: np.ndarray, sample_format: str) -> tuple[bytes, int]:
-    """Interleaved little-endian bytes, and how many samples were clipped.
+    """Interleaved little-endian bytes, and the number of samples clipped.
 
     Args:
         samples: `(channels, samples)`, full scale ±1.
         sample_format: "s16", "s24" or "f32".
 
     Raises:
-        ValueError: NaN or infinite values.
+        ValueError: NaN or infinite samples.
     """
     if not np.isfinite(samples).all():
         raise ValueError("NaN or infinite values among the samples to be written")
@@ -175,7 +174,7 @@ def _header(
     mask: int = 0,
     info: bytes = b"",
 ) -> bytes:
-    """Everything before the samples: RIFF, or RF64 where the sizes pass four gigabytes."""
+    """Header of a WAV file; RF64 if it is larger than four gigabytes."""
     unknown = 0xFFFFFFFF
     width = _BYTES[sample_format]
     tag = _FLOAT if sample_format == "f32" else _PCM
