@@ -1,5 +1,6 @@
 """A server in processes of its own, which is asked over loopback and may write nowhere else."""
 
+import json
 import os
 import subprocess
 import sys
@@ -25,17 +26,19 @@ def watched(may: Path, notes: Path) -> dict[str, str]:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[tuple[Client, "subprocess.Popen[str]"]]:
-    """`serving.py`, whose data is in `folder / "data"`.
+def server(folder: Path, **limits: float) -> Iterator[tuple[Client, "subprocess.Popen[str]"]]:
+    """`serving.py`, whose data is in `folder / "data"`, and its log in `folder / "log"`.
 
     Afterwards, that none of its processes wrote anywhere else.
     """
     elsewhere, notes = folder / "elsewhere", folder / "notes"
     elsewhere.mkdir(exist_ok=True)
     own = watched(folder / "data", notes) | {"HOME": str(elsewhere), "TMPDIR": str(elsewhere)}
+    log = (folder / "log").open("a")
     process = subprocess.Popen(
-        [sys.executable, "-B", str(HERE / "serving.py"), str(folder)],
+        [sys.executable, "-B", str(HERE / "serving.py"), str(folder), json.dumps(limits)],
         stdout=subprocess.PIPE,
+        stderr=log,
         text=True,
         cwd=elsewhere,
         env=os.environ | own,
@@ -49,9 +52,10 @@ def server(folder: Path) -> Iterator[tuple[Client, "subprocess.Popen[str]"]]:
         process.terminate()
         process.wait(30)
         process.stdout.close()
+        log.close()
     assert notes.read_text() == ""
     assert not list(elsewhere.iterdir())
-    assert {path.name for path in folder.iterdir()} <= {"data", "elsewhere", "notes"}
+    assert {path.name for path in folder.iterdir()} <= {"data", "elsewhere", "log", "notes"}
 
 
 def memory(process: int, line: str = "VmRSS") -> float:

@@ -2,15 +2,18 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 
-from clients import Client, Opens
+from clients import Client, Opens, sound
 
 
 @pytest.fixture(scope="module")
@@ -213,3 +216,54 @@ def test_a_damaged_record_breaks_nothing_else(opens: Opens, tmp_path: Path, requ
         assert client.studio.database.count("failed") == 1
         assert client.http.delete(f"/api/jobs/{odd}").status_code == 204
         assert client.http.delete(f"/api/recordings/{recording}").status_code == 204
+
+
+def test_slow_decoding_keeps_no_other_request_waiting(
+    own: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from soundsift.studio.decoders import Decoders
+
+    take, going = Decoders.take, threading.Event()
+
+    def slow(*arguments: Any) -> dict[str, Any]:
+        going.wait(60)
+        return take(*arguments)
+
+    recording = own.recording()
+    monkeypatch.setattr(Decoders, "take", slow)
+    with ThreadPoolExecutor(60) as pool:
+        uploads = [pool.submit(own.upload, sound(0.5 + n / 1000)) for n in range(60)]
+        time.sleep(0.5)
+        for path in ("/health", "/api/info", f"/api/recordings/{recording}/audio"):
+            assert own.http.get(path).status_code == 200
+        assert own.do(recording)["status"] == "done"
+        assert not any(upload.done() for upload in uploads)
+        going.set()
+        assert {upload.result().status_code for upload in uploads} == {201}
+
+
+def test_clients_that_upload_copy_and_delete_one_file(own: Client) -> None:
+    data, allowed = sound(0.9), {200, 201, 202, 204, 404, 409, 503}
+
+    def use(number: int) -> set[int]:
+        statuses = set()
+        for turn in range(5):
+            uploaded = own.upload(data, f"{number}.wav")
+            statuses.add(uploaded.status_code)
+            path = f"/api/recordings/{uploaded.json().get('id')}"
+            for more in ("/audio?format=flac", "/peaks", "/audio?format=mp3"):
+                statuses.add(own.http.get(path + more).status_code)
+            if (number + turn) % 2:
+                statuses.add(own.http.delete(path).status_code)
+        return statuses
+
+    with ThreadPoolExecutor(20) as pool:
+        assert set().union(*pool.map(use, range(20))) <= allowed
+    assert own.do(own.upload(data).json()["id"])["status"] == "done"
+
+
+def test_more_uploads_than_are_taken_at_once(opens: Opens, tmp_path: Path) -> None:
+    with opens(tmp_path, uploads=0) as client:
+        refused = client.upload(sound(0.5))
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "5"

@@ -162,7 +162,7 @@ def test_every_answer_has_the_headers(path: str) -> None:
     assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cross-origin-resource-policy"] == "same-origin"
-    assert headers["cache-control"] == "no-database"
+    assert headers["cache-control"] == "no-store"
 
 
 def test_refusals_have_the_headers_too() -> None:

@@ -190,6 +190,9 @@ def _add_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, RequestError):
+            # Raised while the body was read.
+            return await on_problem(request, error.__cause__)
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             allowed = _methods(app, request.url.path) or "GET"
             sentence = f"{request.method[:20]} can't be done here; {allowed} can."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from fastapi.responses import FileResponse
+from starlette.types import Receive, Scope, Send
 
 from soundsift.studio.errors import not_found
 
@@ -47,6 +49,21 @@ RANGE = {
 }
 
 
+class _OpenFileResponse(FileResponse):
+    """A file that may be deleted while it is sent: it stays open where the system offers that."""
+
+    def __init__(self, file: BinaryIO, **options: Any) -> None:
+        self._file = file
+        again = Path(f"/proc/self/fd/{file.fileno()}")
+        path = again if again.exists() else Path(file.name)
+        super().__init__(path, stat_result=os.fstat(file.fileno()), **options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        with self._file:
+            await super().__call__(scope, receive, send)
+
+
 def sound_response(
     path: Path, name: str, stem: str, download: bool, suffix: str | None = None
 ) -> FileResponse:
@@ -65,12 +82,11 @@ def sound_response(
     suffix = path.suffix if suffix is None else suffix
     base = PurePosixPath(name).stem or "recording"
     try:
-        facts = path.stat()
+        file = path.open("rb")
     except OSError as error:
         raise not_found("sound of", name) from error
-    return FileResponse(
-        path,
-        stat_result=facts,
+    return _OpenFileResponse(
+        file,
         media_type=_TYPES.get(suffix, "application/octet-stream"),
         filename=f"{base}.{stem}{suffix}" if stem else f"{base}{suffix}",
         content_disposition_type="attachment" if download else "inline",

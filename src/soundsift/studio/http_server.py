@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 
 from soundsift.errors import SoundsiftError
 from soundsift.studio.app import make_app
+from soundsift.studio.connections import Connections, LimitedProtocol
+from soundsift.studio.logs import set_up_logging
 from soundsift.studio.server import Studio
 
-_MOST_CONNECTIONS = 512
+_BACKLOG = 128
 _GRACE_SECONDS = 3
 
 
@@ -33,7 +36,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(_MOST_CONNECTIONS)
+        listener.listen(_BACKLOG)
     except OSError as error:
         raise SoundsiftError(
             f"{host}:{port} can't be listened at ({error.strerror or error}); a free port of this "
@@ -57,17 +60,21 @@ def serve(studio: Studio, listener: socket.socket, ready: Callable[[], None]) ->
         listener: from `listen`.
         ready: called once requests are answered.
     """
-    # What is wrong with a form is told to its sender; a log that strangers fill helps nobody.
-    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    set_up_logging()
+    limits = studio.settings.limits
+    connections = Connections(limits.connections, limits.header_seconds)
     config = uvicorn.Config(
         make_app(studio),
+        http=cast(Any, partial(LimitedProtocol, connections=connections)),
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
         # Uvicorn's default trusts every program of this machine.
         proxy_headers=bool(studio.settings.proxies),
         forwarded_allow_ips=list(studio.settings.proxies),
-        limit_concurrency=_MOST_CONNECTIONS,
+        # Connections are accepted in batches of this size, before they are counted.
+        backlog=_BACKLOG,
         timeout_keep_alive=20,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         ws="none",

@@ -114,7 +114,7 @@ def job_routes(studio: Studio) -> APIRouter:
         responses=refusals(404, 409, 507) | SOUND_ANSWERS,
         openapi_extra=RANGE,
     )
-    def stem_file(
+    async def stem_file(
         job_id: JobId,
         stem: Stem,
         format: StemFormat = "wav",  # noqa: A002
@@ -124,12 +124,12 @@ def job_routes(studio: Studio) -> APIRouter:
 
         `format=video` is the recording's picture with this stem for its sound.
         """
-        row = jobs.find(job_id)
-        source = jobs.stem(row, stem)
-        recording = studio.database.recording(row.recording)
+        row = await run_in_threadpool(jobs.find, job_id)
+        source = await run_in_threadpool(jobs.stem, row, stem)
+        recording = await run_in_threadpool(studio.database.recording, row.recording)
         picture = _picture(recording) if format == "video" else None
         name = "recording" if recording is None else recording.name
-        path = studio.recordings.copy(source, format, f"{row.id}.{stem}", name, picture)
+        path = await studio.recordings.copy(source, format, f"{row.id}.{stem}", name, picture)
         return sound_response(path, name, _called(row, stem), download)
 
     @router.get(
@@ -137,11 +137,12 @@ def job_routes(studio: Studio) -> APIRouter:
         response_model=Peaks,
         responses=refusals(404, 409, 507),
     )
-    def peaks(job_id: JobId, stem: Stem, points: Points = 1000) -> dict[str, Any]:
+    async def peaks(job_id: JobId, stem: Stem, points: Points = 1000) -> dict[str, Any]:
         """Least and greatest samples of a stem, for drawing."""
-        row = jobs.find(job_id)
-        found = studio.recordings.drawn(jobs.stem(row, stem), f"{row.id}.{stem}", points)
-        recording = studio.database.recording(row.recording)
+        row = await run_in_threadpool(jobs.find, job_id)
+        source = await run_in_threadpool(jobs.stem, row, stem)
+        found = await studio.recordings.drawn(source, f"{row.id}.{stem}", points)
+        recording = await run_in_threadpool(studio.database.recording, row.recording)
         return found | {"seconds": 0.0 if recording is None else recording.seconds}
 
     @router.get("/{job_id}/settings", response_class=JSONResponse, responses=refusals(404, 409))

@@ -30,7 +30,12 @@ class Limits:
         requests_per_second: of one client, in the long run.
         burst: requests of one client at once.
         wrong_tokens: of one client at once; another one each ten seconds.
-        silence_seconds: an upload that sends nothing for so long has ended.
+        connections: connections at once.
+        header_seconds: time for a connection to send a request's headers.
+        silence_seconds: longest pause within a request's body.
+        body_bytes_per_second: least average rate of a request's body, after the first
+            `silence_seconds`.
+        uploads: uploads received or decoded at once.
     """
 
     upload_bytes: int = 2 << 30
@@ -50,7 +55,11 @@ class Limits:
     requests_per_second: float = 200.0
     burst: int = 1000
     wrong_tokens: int = 10
+    connections: int = 512
+    header_seconds: float = 20.0
     silence_seconds: float = 60.0
+    body_bytes_per_second: float = 1024.0
+    uploads: int = 64
 
     @property
     def longest_decoding(self) -> float:

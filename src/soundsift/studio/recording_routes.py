@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
 
 from soundsift.studio.downloads import RANGE, SOUND_ANSWERS, sound_response
 from soundsift.studio.errors import refusals
@@ -74,14 +75,14 @@ def recording_routes(studio: Studio) -> APIRouter:
         responses=refusals(404, 507) | SOUND_ANSWERS,
         openapi_extra=RANGE,
     )
-    def audio(
+    async def audio(
         recording_id: RecordingId,
         format: SoundFormat = "wav",  # noqa: A002
         download: Download = False,
     ) -> FileResponse:
         """Its sound; parts of it by `Range`."""
-        row = recordings.find(recording_id)
-        return sound_response(recordings.audio(row, format), row.name, "", download)
+        row = await run_in_threadpool(recordings.find, recording_id)
+        return sound_response(await recordings.audio(row, format), row.name, "", download)
 
     @router.get(
         "/{recording_id}/video",

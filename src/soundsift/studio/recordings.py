@@ -7,20 +7,23 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 
 from soundsift.fingerprint import file_digest
 from soundsift.studio.database import Database
 from soundsift.studio.decoders import Decoders
 from soundsift.studio.disk import DiskSpace, disk_is_full
-from soundsift.studio.errors import in_use, no_room, not_found, too_large, unusable
+from soundsift.studio.errors import busy, in_use, no_room, not_found, too_large, unusable
 from soundsift.studio.limits import Limits
 from soundsift.studio.peaks import read_peaks
 from soundsift.studio.records import AUDIO, ORIGINAL, PEAKS, RecordingRow
 from soundsift.studio.storage import Storage
 from soundsift.studio.uploads import Upload, clean_name, receive
+
+_T = TypeVar("_T")
 
 
 class Recordings:
@@ -45,6 +48,9 @@ class Recordings:
         self._storage, self._database = storage, database
         self._decoders, self._space, self._limits = decoders, space, limits
         self._locks = _Locks()
+        # Decoding has threads of its own: requests that wait for it must not keep others waiting.
+        self._threads = CapacityLimiter(limits.decoders)
+        self._receiving = 0
 
     def find(self, identity: str) -> RecordingRow:
         """A recording, which counts as used.
@@ -76,18 +82,28 @@ class Recordings:
             raise too_large(
                 f"The upload has {announced} bytes; at most {limits.upload_bytes} were expected."
             )
+        if self._receiving >= limits.uploads:
+            raise busy(f"{self._receiving} files are being uploaded.", 5)
+        self._receiving += 1
+        try:
+            return await self._receive(chunks, content_type, announced)
+        finally:
+            self._receiving -= 1
+
+    async def _receive(
+        self, chunks: AsyncIterator[bytes], content_type: str, announced: int | None
+    ) -> RecordingRow:
+        limits = self._limits
         # Without a size announced, the whole of what is allowed may come.
         size = limits.upload_bytes if announced is None else announced
-        with self._space.promise(size), self._storage.partial_folder() as partial:
+        with self._space.promise(size), self._storage.partial_folder() as folder:
             try:
-                upload = await receive(
-                    chunks, content_type, partial / ORIGINAL, limits.upload_bytes
-                )
+                upload = await receive(chunks, content_type, folder / ORIGINAL, limits.upload_bytes)
             except OSError as error:
                 if disk_is_full(error):
                     raise no_room() from error
                 raise
-            return await run_in_threadpool(self._keep, partial, upload)
+            return await self._decoding(lambda: self._keep(folder, upload))
 
     def take(self, path: Path) -> RecordingRow:
         """Take in a file of the one who started the server.
@@ -100,19 +116,19 @@ class Recordings:
         if size > self._limits.upload_bytes:
             most = self._limits.upload_bytes / (1 << 20)
             raise too_large(f"{path} is too large; at most {most:g} MiB were expected.")
-        with self._storage.partial_folder() as partial:
-            shutil.copyfile(path, partial / ORIGINAL)
-            digest = file_digest(partial / ORIGINAL)
-            return self._keep(partial, Upload(clean_name(path.name), digest, size))
+        with self._storage.partial_folder() as folder:
+            shutil.copyfile(path, folder / ORIGINAL)
+            digest = file_digest(folder / ORIGINAL)
+            return self._keep(folder, Upload(clean_name(path.name), digest, size))
 
-    def audio(self, row: RecordingRow, kind: str) -> Path:
+    async def audio(self, row: RecordingRow, kind: str) -> Path:
         """The sound of a recording as a file.
 
         Raises:
             RequestError: the format can't hold it.
         """
         source = self._file(row.id, AUDIO)
-        return self.copy(source, kind, f"{row.id}", row.name, None)
+        return await self.copy(source, kind, f"{row.id}", row.name, None)
 
     def video(self, row: RecordingRow) -> Path:
         """The file as it was uploaded.
@@ -129,7 +145,7 @@ class Recordings:
         found = read_peaks(self._file(row.id, PEAKS), points)
         return found | {"seconds": row.seconds}
 
-    def copy(
+    async def copy(
         self, source: Path, kind: str, key: str, name: str, picture: RecordingRow | None
     ) -> Path:
         """A sound in some format; made when it is first asked for.
@@ -155,12 +171,13 @@ class Recordings:
             with self._space.promise(size):
                 self._decoders.copy(source, into, kind, video, name)
 
-        return self._once(place, write)
+        return await self._once(place, write)
 
-    def drawn(self, source: Path, key: str, points: int) -> dict[str, Any]:
+    async def drawn(self, source: Path, key: str, points: int) -> dict[str, Any]:
         """Peaks of a sound of ours, `key` as for `copy`."""
         place = self._storage.copies / f"{key}.npy"
-        return read_peaks(self._once(place, lambda into: self._decoders.draw(source, into)), points)
+        await self._once(place, lambda into: self._decoders.draw(source, into))
+        return await run_in_threadpool(read_peaks, place, points)
 
     def remove(self, identity: str) -> None:
         """Remove a recording and its copies.
@@ -193,15 +210,15 @@ class Recordings:
         self._storage.remove(self._storage.recording(identity))
         self.forget_copies(identity)
 
-    def _keep(self, partial: Path, upload: Upload) -> RecordingRow:
+    def _keep(self, folder: Path, upload: Upload) -> RecordingRow:
         """Decode what has come in, and give it its place."""
         identity = upload.sha256
         place = self._storage.recording(identity)
         with self._locks.of(identity), self._storage.writing(place):
             known = self._database.recording(identity)
             if known is None or not (place / AUDIO).exists():
-                facts = self._decoders.take(partial, upload.name, self._space.free())
-                self._storage.move(partial, place)
+                facts = self._decoders.take(folder, upload.name, self._space.free())
+                self._storage.move(folder, place)
             else:
                 names = ("seconds", "sample_rate", "channels", "has_video", "suffix")
                 facts = {field: getattr(known, field) for field in names}
@@ -221,17 +238,25 @@ class Recordings:
             raise not_found("recording", identity)
         return path
 
-    def _once(self, place: Path, write: Callable[[Path], None]) -> Path:
+    async def _decoding(self, function: Callable[[], _T]) -> _T:
+        """Call a function that decodes or encodes, when it is its turn."""
+        return await to_thread.run_sync(function, limiter=self._threads)
+
+    async def _once(self, place: Path, write: Callable[[Path], None]) -> Path:
         """A file that is written when it is first asked for, and then kept for a while."""
+        if not await run_in_threadpool(place.exists):
+            await self._decoding(lambda: self._write_once(place, write))
+        await run_in_threadpool(self._storage.use, place)
+        return place
+
+    def _write_once(self, place: Path, write: Callable[[Path], None]) -> None:
         with self._locks.of(place.name):
             if place.exists():
-                self._storage.use(place)
-                return place
-            with self._storage.partial_folder() as partial:
-                into = partial / place.name
+                return
+            with self._storage.partial_folder() as folder:
+                into = folder / place.name
                 write(into)
                 self._storage.move(into, place)
-        return place
 
 
 class _Locks:

@@ -8,6 +8,7 @@ import logging
 import re
 import secrets
 import sqlite3
+import time
 from html import escape
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -36,7 +37,7 @@ _HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), payment=(), usb=(), microphone=(self)",
-    "cache-control": "no-database",
+    "cache-control": "no-store",
 }
 
 
@@ -126,15 +127,25 @@ class Guard:
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         client = scope["client"][0] if scope.get("client") else ""
+        try:
+            self._check_host(headers)
+            self._check_origin(scope, headers)
+            self._check_access(scope["path"], client, headers)
+        except RequestError:
+            self._count(f"stranger {client}")
+            raise
+        # Strangers at the same address, say other users of this machine, have their own count.
+        self._count(client)
+
+    def _count(self, client: str) -> None:
         if wait := self._rate.wait(client):
             raise RequestError(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                "Too many requests; try again a little later.",
+                "Too many requests; try again later.",
                 {"Retry-After": str(max(1, round(wait)))},
             )
-        self._check_host(headers)
-        self._check_origin(scope, headers)
-        path = scope["path"]
+
+    def _check_access(self, path: str, client: str, headers: Headers) -> None:
         if not self._access.required or path in _OPEN_TO_ALL or path.startswith("/open/"):
             return
         token = _bearer(headers)
@@ -192,7 +203,7 @@ class Guard:
         kind = Headers(scope=scope).get("content-type", "")
         is_upload = kind.startswith("multipart/form-data")
         most = limits.upload_bytes + (1 << 17) if is_upload else _MOST_JSON
-        size, ended = 0, False
+        size, ended, start = 0, False, time.monotonic()
 
         async def measured() -> Message:
             nonlocal size, ended
@@ -208,6 +219,9 @@ class Guard:
                 ended = True
                 return message
             size += len(message.get("body", b""))
+            late = time.monotonic() - start - limits.silence_seconds
+            if late * limits.body_bytes_per_second > size:
+                raise RequestError(HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly.")
             ended = not message.get("more_body", False)
             if size > most:
                 raise too_large(f"The request is too large; at most {most} bytes were expected.")
