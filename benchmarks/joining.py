@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import soundsift
-from soundsift.data.bank import SAMPLE_RATE
+from soundsift.config import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.long_recordings import SECONDS, LongScene, LongScenes, seam_si_sdr
 from soundsift.evaluation.metrics import bootstrap_mean, bootstrap_share, si_sdr_improvement

@@ -5,13 +5,27 @@ The released SAM Audio models and the ones trained here are instances of the sam
 """
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+SAMPLE_RATE = 48_000
+"""Samples a second at which every codec here works, in Hz."""
+
+FRAME_RATE = 25
+"""Latent frames a second of every codec here; spans are counted in them."""
+
+# Configurations come with downloaded models: the limits keep a prepared one from building a network
+# for hours. They are far above every model that is known.
+Size = Annotated[int, Field(gt=0, le=1_000_000)]
+Layers = Annotated[int, Field(gt=0, le=1_000)]
+Rate = Annotated[int, Field(gt=0, le=1_000)]
+Window = Annotated[int, Field(gt=0, le=100_000)]
+_Rates = Annotated[tuple[Rate, ...], Field(min_length=1, max_length=16)]
+
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class TransformerConfig(_Strict):
@@ -33,17 +47,17 @@ class TransformerConfig(_Strict):
             read text by cross-attention alone; a small model learns to obey it sooner this way.
     """
 
-    dim: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    layers: int = Field(gt=0)
-    ffn_hidden: int = Field(gt=0)
-    text_dim: int = Field(gt=0)
-    out_channels: int = Field(default=256, gt=0, multiple_of=2)
+    dim: Size
+    heads: Size
+    layers: Layers
+    ffn_hidden: Size
+    text_dim: Size
+    out_channels: Size = Field(default=256, multiple_of=2)
     norm_eps: float = Field(default=1e-5, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     qk_norm: bool = True
     rope_theta: float = Field(default=20000.0, gt=0)
-    time_embedding_dim: int = Field(default=256, gt=0, multiple_of=2)
+    time_embedding_dim: Size = Field(default=256, multiple_of=2)
     pooled_text: bool = False
 
     @model_validator(mode="after")
@@ -72,11 +86,11 @@ class VelocityFieldConfig(_Strict):
         transformer: The transformer's sizes.
     """
 
-    latent_channels: int = Field(default=128, gt=0)
-    context_channels: int = Field(default=512, gt=0)
-    anchor_count: int = Field(default=3, gt=0)
-    anchor_dim: int = Field(default=128, gt=0)
-    video_dim: int | None = Field(default=None, gt=0)
+    latent_channels: Size = 128
+    context_channels: Size = 512
+    anchor_count: Size = 3
+    anchor_dim: Size = 128
+    video_dim: Size | None = None
     transformer: TransformerConfig
 
     @model_validator(mode="after")
@@ -106,14 +120,14 @@ class PeVisionConfig(_Strict):
         rope_theta: Base of the rotary wavelengths.
     """
 
-    image_size: int = Field(gt=0)
-    patch_size: int = Field(gt=0)
-    width: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    layers: int = Field(gt=0)
-    ffn_hidden: int = Field(gt=0)
-    pool_heads: int = Field(gt=0)
-    out_dim: int = Field(gt=0)
+    image_size: Size
+    patch_size: Size
+    width: Size
+    heads: Size
+    layers: Layers
+    ffn_hidden: Size
+    pool_heads: Size
+    out_dim: Size
     norm_eps: float = Field(default=1e-5, gt=0)
     rope_theta: float = Field(default=10000.0, gt=0)
 
@@ -156,14 +170,14 @@ class MelCodecConfig(_Strict):
         floor_db: Attenuation at which a stem counts as absent from a cell.
     """
 
-    sample_rate: int = Field(default=48_000, gt=0)
-    frame_rate: int = Field(default=25, gt=0)
-    subframes: int = Field(default=1, gt=0)
-    bands: int = Field(default=128, gt=0)
-    window: int = Field(default=3072, gt=0)
-    detail_subframes: int = Field(default=2, gt=0)
-    detail_bands: int = Field(default=128, gt=0)
-    detail_window: int = Field(default=2048, gt=0)
+    sample_rate: Size = SAMPLE_RATE
+    frame_rate: Size = FRAME_RATE
+    subframes: Rate = 1
+    bands: Rate = 128
+    window: Window = 3072
+    detail_subframes: Rate = 2
+    detail_bands: Rate = 128
+    detail_window: Window = 2048
     lowest_hertz: float = Field(default=40.0, gt=0)
     floor_db: float = Field(default=30.0, gt=0)
 
@@ -192,18 +206,20 @@ class DacVaeConfig(_Strict):
         sample_rate: In Hz.
     """
 
-    encoder_dim: int = Field(default=64, gt=0)
-    encoder_rates: tuple[int, ...] = (2, 8, 10, 12)
-    latent_dim: int = Field(default=1024, gt=0)
-    decoder_dim: int = Field(default=1536, gt=0)
-    decoder_rates: tuple[int, int, int, int] = (12, 10, 8, 2)
-    codebook_dim: int = Field(default=128, gt=0)
-    sample_rate: int = Field(default=48_000, gt=0)
+    encoder_dim: Size = 64
+    encoder_rates: _Rates = (2, 8, 10, 12)
+    latent_dim: Size = 1024
+    decoder_dim: Size = 1536
+    decoder_rates: tuple[Rate, Rate, Rate, Rate] = (12, 10, 8, 2)
+    codebook_dim: Size = 128
+    sample_rate: Size = SAMPLE_RATE
 
     @model_validator(mode="after")
     def _rates_agree(self) -> "DacVaeConfig":
         if min(self.encoder_rates + self.decoder_rates) < 2:
             raise ValueError("every rate of the codec must be 2 or more")
+        if self.samples_per_frame > self.sample_rate:
+            raise ValueError(f"a frame of {self.samples_per_frame} samples is longer than a second")
         if math.prod(self.encoder_rates) != math.prod(self.decoder_rates):
             raise ValueError(
                 f"encoder_rates {self.encoder_rates} and decoder_rates {self.decoder_rates} "
@@ -263,8 +279,8 @@ class SeparatorConfig(_Strict):
     field: VelocityFieldConfig
     vision: PeVisionConfig | None = None
     span_predictor: str | None = None
-    window_seconds: float = Field(default=10.0, gt=0)
-    overlap_seconds: float = Field(default=2.5, ge=0)
+    window_seconds: float = Field(default=10.0, gt=0, le=600)
+    overlap_seconds: float = Field(default=2.5, ge=0, le=600)
 
     @model_validator(mode="after")
     def _codec_fits_field(self) -> "SeparatorConfig":
@@ -298,10 +314,10 @@ class AudioTransformerConfig(_Strict):
         rope_theta: Base of the rotary wavelengths.
     """
 
-    dim: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    layers: int = Field(gt=0)
-    ffn_hidden: int = Field(gt=0)
+    dim: Size
+    heads: Size
+    layers: Layers
+    ffn_hidden: Size
     norm_eps: float = Field(default=1e-5, gt=0)
     rope_theta: float = Field(default=20000.0, gt=0)
 
@@ -323,9 +339,9 @@ class PeAFrameConfig(_Strict):
     """
 
     audio: AudioTransformerConfig
-    latent_channels: int = Field(default=128, gt=0)
-    text_dim: int = Field(default=1024, gt=0)
-    embedding_dim: int = Field(default=1024, gt=0)
+    latent_channels: Size = 128
+    text_dim: Size = 1024
+    embedding_dim: Size = 1024
 
 
 class JudgeConfig(_Strict):
@@ -345,6 +361,6 @@ class JudgeConfig(_Strict):
     fusion: AudioTransformerConfig = AudioTransformerConfig(
         dim=192, heads=3, layers=6, ffn_hidden=512
     )
-    latent_channels: int = Field(default=128, gt=0)
-    text_dim: int = Field(default=1024, gt=0)
-    bottleneck_dim: int = Field(default=256, gt=0)
+    latent_channels: Size = 128
+    text_dim: Size = 1024
+    bottleneck_dim: Size = 256

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from soundsift.config import FRAME_RATE
 from soundsift.errors import SoundsiftError
-from soundsift.spans import FRAME_RATE, MICRO, Span, SpanLike, format_seconds, microseconds
+from soundsift.spans import MICRO, Span, SpanLike, format_seconds, microseconds
 
 if TYPE_CHECKING:
     from soundsift.video import VisualPrompt

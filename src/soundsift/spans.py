@@ -10,15 +10,13 @@ from decimal import Decimal
 
 import numpy as np
 
+from soundsift.config import FRAME_RATE
 from soundsift.errors import SoundsiftError
 
 NULL, POSITIVE, NEGATIVE, OPEN = 0, 1, 2, 3
 """Anchor ids of a frame: not marked, sound heard, sound not heard, and (only in models with four
 kinds of frame, such as the default one) open: an example prompt says what the sound is, and this
 frame may hold it or not. Padding in a batch has the id after the model's last kind."""
-
-FRAME_RATE = 25
-"""Latent frames per second of every codec here, in which spans are counted."""
 
 # Times are counted in whole microseconds: finer than a sample at any usual rate, and coarse enough
 # to absorb the error of decimals in binary (0.04 * 7 is 0.28000000000000003, which would round up

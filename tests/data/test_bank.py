@@ -12,15 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from soundsift.config import SAMPLE_RATE
 from soundsift.data import bank as bank_module
-from soundsift.data.bank import (
-    SAMPLE_RATE,
-    Bank,
-    active_level_db,
-    condition,
-    decode_all,
-    decode_source,
-)
+from soundsift.data.bank import Bank, active_level_db, condition, decode_all, decode_source
 from soundsift.data.captions import Concept, Rules
 from soundsift.data.manifest import write_manifest
 from soundsift.data.split import SPLITS

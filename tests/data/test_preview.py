@@ -10,7 +10,8 @@ from matplotlib.image import imread
 from typer.testing import CliRunner
 
 from soundsift.cli import app
-from soundsift.data.bank import SAMPLE_RATE, Bank, Clip
+from soundsift.config import SAMPLE_RATE
+from soundsift.data.bank import Bank, Clip
 from soundsift.data.preview import write_previews
 from soundsift.data.scenes import SceneConfig, SceneGenerator
 from soundsift.errors import SoundsiftError

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from soundsift.config import FRAME_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.separation.span_prediction import predict_spans, sound_probabilities
-from soundsift.spans import FRAME_RATE, Span, frame_anchors
+from soundsift.spans import Span, frame_anchors
 
 CASES = json.loads((Path(__file__).parent.parent / "data" / "pe_a_frame_spans.json").read_text())
 

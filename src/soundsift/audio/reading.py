@@ -13,11 +13,8 @@ import numpy as np
 from soundsift.audio.blocks import cut
 from soundsift.audio.decoding import Decoding
 from soundsift.audio.normalisation import LOUDEST, SILENCE, Normalisation
+from soundsift.config import FRAME_RATE
 from soundsift.errors import SoundsiftError
-
-# The model works in frames of 1/25 s and spans are marked in them. What doesn't fill one frame
-# can't be divided into what is heard when, and holds less than two periods of the lowest sounds.
-FRAMES_PER_SECOND = 25
 
 # A sound track that lacks more than this is truncated: small enough to notice a lost word, large
 # enough for containers that round lengths to milliseconds or count the encoder's delay.
@@ -323,9 +320,11 @@ def _check_length(decoded: Decoding) -> None:
         )
     if count == 0:
         raise SoundsiftError(f"{path} holds no samples; at least 0.04 s of sound was expected.")
-    if count * FRAMES_PER_SECOND < rate:
+    # What doesn't fill one frame can't be divided into what sounds when, and holds less than two
+    # periods of the lowest sounds.
+    if count * FRAME_RATE < rate:
         plural = "sample" if count == 1 else "samples"
         raise SoundsiftError(
             f"{path} is too short: {count} {plural} at {rate} Hz; at least 0.04 s "
-            f"({-(-rate // FRAMES_PER_SECOND)} samples) was expected."
+            f"({-(-rate // FRAME_RATE)} samples) was expected."
         )

@@ -12,6 +12,7 @@ import typer
 from soundsift.cli import options
 from soundsift.cli.console import PIPE_CLOSED, blocking, discard_stdout, warn
 from soundsift.cli.groups import SPAN_ORDER
+from soundsift.config import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.signals import ended_like_interrupted
 
@@ -29,7 +30,7 @@ soundsift stream --text speech --rate 48000 --channels 2 < in.pcm > out.pcm
 """
 
 _BLOCK_SECONDS = 0.02
-_USUAL_RATE, _USUAL_CHANNELS = 48_000, 2
+_USUAL_RATE, _USUAL_CHANNELS = SAMPLE_RATE, 2
 _PIPES = "Pipes"
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from soundsift.data.bank import SAMPLE_RATE, Clip
+from soundsift.config import SAMPLE_RATE
+from soundsift.data.bank import Clip
 
 Samples = NDArray[np.float32]
 

@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from soundsift.config import SAMPLE_RATE
 from soundsift.data.sources import SourceFile, source_files, sources
 from soundsift.errors import SoundsiftError
 
-SAMPLE_RATE = 48_000
 #: Longer files (music, mostly) keep this much, from 10 % into them on.
 LONGEST_SECONDS = 45.0
 _SHORTEST_SECONDS = 0.05

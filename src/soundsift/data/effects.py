@@ -10,8 +10,9 @@ import soxr
 from numpy.typing import NDArray
 from scipy import fft
 
+from soundsift.config import SAMPLE_RATE
+
 Samples = NDArray[np.float32]
-_RATE = 48_000
 #: Ratio of the direct sound to the room's tail, in dB, from and to.
 _NEAR_DB, _FAR_DB = (0.0, 12.0), (-8.0, 3.0)
 
@@ -25,7 +26,7 @@ def change_speed(wave: Samples, factor: float) -> Samples:
     """Play faster by a factor; the pitch rises with it."""
     if factor == 1.0:
         return wave
-    changed: Samples = soxr.resample(wave, _RATE * factor, _RATE, quality="QQ")
+    changed: Samples = soxr.resample(wave, SAMPLE_RATE * factor, SAMPLE_RATE, quality="QQ")
     return changed
 
 
@@ -46,9 +47,9 @@ def shape(
     if not (equaliser or band_limit or room or far):
         return wave
     samples = len(wave)
-    size = fft.next_fast_len(samples + (_RATE if room or far else 0), real=True)
+    size = fft.next_fast_len(samples + (SAMPLE_RATE if room or far else 0), real=True)
     spectrum = fft.rfft(wave, size)
-    hertz = np.linspace(0, _RATE / 2, len(spectrum), dtype=np.float32)
+    hertz = np.linspace(0, SAMPLE_RATE / 2, len(spectrum), dtype=np.float32)
     if equaliser:
         spectrum *= _equaliser(hertz, rng)
     if band_limit:
@@ -68,7 +69,7 @@ def microphone(stems: Samples, rng: np.random.Generator) -> Samples:
     """
     samples = stems.shape[1]
     size = fft.next_fast_len(samples, real=True)
-    hertz = np.linspace(0, _RATE / 2, size // 2 + 1, dtype=np.float32)
+    hertz = np.linspace(0, SAMPLE_RATE / 2, size // 2 + 1, dtype=np.float32)
     response = _equaliser(hertz, rng)
     if rng.random() < 0.5:
         response = response * _band_limit(hertz, rng)
@@ -80,7 +81,7 @@ def background_noise(samples: int, rng: np.random.Generator) -> Samples:
     """Stationary noise whose spectrum falls by 0 to 7 dB an octave, now and then with mains hum."""
     size = fft.next_fast_len(samples, real=True)
     bins = size // 2 + 1
-    hertz = np.linspace(0, _RATE / 2, bins, dtype=np.float32)
+    hertz = np.linspace(0, SAMPLE_RATE / 2, bins, dtype=np.float32)
     tilt = 10 ** (-rng.uniform(0, 7) * np.log2(np.maximum(hertz, 40.0) / 1000.0) / 20)
     spectrum = rng.standard_normal(2 * bins, dtype=np.float32).view(np.complex64)
     if rng.random() < 0.5:
@@ -89,7 +90,7 @@ def background_noise(samples: int, rng: np.random.Generator) -> Samples:
     noise /= noise.std() + 1e-9
     if rng.random() < 0.25:
         mains = float(rng.choice([50.0, 60.0]))
-        time = np.arange(samples, dtype=np.float32) / _RATE
+        time = np.arange(samples, dtype=np.float32) / SAMPLE_RATE
         for harmonic in range(1, 6):
             phase = rng.uniform(0, 2 * np.pi)
             noise += np.float32(rng.uniform(0, 1.0) / harmonic) * np.sin(
@@ -134,8 +135,8 @@ def room_response(rng: np.random.Generator, direct_db: tuple[float, float] = _NE
         direct_db: range of the direct sound's level above the tail's, in dB.
     """
     seconds = float(np.exp(rng.uniform(np.log(0.1), np.log(0.8))))
-    length = int(min(seconds * 1.2, 0.95) * _RATE)
-    time = np.arange(length, dtype=np.float32) / _RATE
+    length = int(min(seconds * 1.2, 0.95) * SAMPLE_RATE)
+    time = np.arange(length, dtype=np.float32) / SAMPLE_RATE
     tail = rng.standard_normal(length, dtype=np.float32)
     # Walls swallow treble: a decaying one-pole blend of the noise with its own average.
     dark = np.convolve(tail, np.full(8, 1 / 8, np.float32), mode="same")
@@ -143,10 +144,10 @@ def room_response(rng: np.random.Generator, direct_db: tuple[float, float] = _NE
     tail = (tail * (1 - fade) + dark * fade) * np.exp(-6.9 * time / seconds)
     direct_to_tail = 10 ** (rng.uniform(*direct_db) / 20)
     response = tail / (np.sqrt(np.square(tail).sum()) * direct_to_tail + 1e-9)
-    gap = int(0.003 * _RATE)
+    gap = int(0.003 * SAMPLE_RATE)
     response[:gap] = 0.0
     for _ in range(int(rng.integers(2, 9))):
-        at = int(rng.uniform(0.003, 0.05) * _RATE)
+        at = int(rng.uniform(0.003, 0.05) * SAMPLE_RATE)
         if at < length:
             response[at] += rng.choice([-1, 1]) * rng.uniform(0.1, 0.4)
     response[0] = 1.0

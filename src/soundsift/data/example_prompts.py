@@ -15,11 +15,11 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from soundsift.data.bank import SAMPLE_RATE
+from soundsift.config import FRAME_RATE, SAMPLE_RATE
 from soundsift.data.scenes import Query, Scene, Source, draw_phrase
 from soundsift.data.spans import active_spans
 from soundsift.separation.example_prompt import LONGEST_MARK, marked_stretch
-from soundsift.spans import FRAME_RATE, Span, frame_anchors
+from soundsift.spans import Span, frame_anchors
 
 #: What a scene is longer than a window, in seconds, and the shortest window with its example.
 SPARE_SECONDS, SHORTEST_SECONDS = 4.0, 4.0

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from soundsift.config import SAMPLE_RATE
 from soundsift.data.midi import Audio, Note, normalise
 
 _HEADER = 239  # bytes before the first sample: file, instrument and layer headers
@@ -196,7 +197,7 @@ def render(
     program: int | None,
     notes: Iterable[Note],
     seconds: float,
-    sample_rate: int = 48_000,
+    sample_rate: int = SAMPLE_RATE,
 ) -> Audio:
     """Render notes with the patches of a Timidity configuration to mono samples.
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from soundsift.config import SAMPLE_RATE
+
 if TYPE_CHECKING:
     from tinysoundfont import Synth
 
@@ -93,7 +95,7 @@ def render(
     program: int | None,
     notes: Iterable[Note],
     seconds: float,
-    sample_rate: int = 48_000,
+    sample_rate: int = SAMPLE_RATE,
     preset: tuple[int, int] | None = None,
 ) -> Audio:
     """Render notes with a SoundFont (.sf2 or .sf3) to mono samples; `program` None is the drum kit.

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from soundsift.audio import write
-from soundsift.data.bank import SAMPLE_RATE, Bank
+from soundsift.config import SAMPLE_RATE
+from soundsift.data.bank import Bank
 from soundsift.data.scenes import Query, Scene, SceneConfig, SceneGenerator
 from soundsift.errors import SoundsiftError
 from soundsift.plots import spectrogram_picture

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from soundsift.config import SAMPLE_RATE
 from soundsift.data import gus, midi
-from soundsift.data.bank import SAMPLE_RATE, condition, index_entry, write_index
+from soundsift.data.bank import condition, index_entry, write_index
 from soundsift.data.captions import Rules, load_rules
 from soundsift.data.composing import compose
 

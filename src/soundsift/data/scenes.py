@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from soundsift.config import SAMPLE_RATE
 from soundsift.data import effects
 from soundsift.data.arrangement import active_level_db, arrange, slow_gain
-from soundsift.data.bank import SAMPLE_RATE, Bank, Clip
+from soundsift.data.bank import Bank, Clip
 from soundsift.data.captions import GROUPS
 from soundsift.data.places import Place, places
 from soundsift.data.spans import draw_example, draw_spans

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 import soundsift
-from soundsift.data.bank import SAMPLE_RATE
+from soundsift.config import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.metrics import si_sdr
 from soundsift.models.mel_codec import MelCodec

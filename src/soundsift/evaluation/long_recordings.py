@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from soundsift.data.bank import SAMPLE_RATE, Bank, Clip, active_level_db
+from soundsift.config import SAMPLE_RATE
+from soundsift.data.bank import Bank, Clip, active_level_db
 from soundsift.data.scenes import Samples
 from soundsift.data.spans import active_spans
 from soundsift.errors import SoundsiftError

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from soundsift.audio import read, resample
-from soundsift.data.bank import SAMPLE_RATE
+from soundsift.config import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation import metrics
 from soundsift.evaluation.baselines import Query, Samples, Separate, open_model

@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from soundsift.data.bank import SAMPLE_RATE, Bank, Clip, active_level_db
+from soundsift.config import SAMPLE_RATE
+from soundsift.data.bank import Bank, Clip, active_level_db
 from soundsift.data.scenes import Samples, Scene, SceneConfig, SceneGenerator, Source
 from soundsift.data.spans import active_spans
 from soundsift.errors import SoundsiftError

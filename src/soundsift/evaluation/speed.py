@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from soundsift.config import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
 
 SECONDS = 10.0
@@ -56,13 +57,13 @@ def _measure(model: str, preset: str) -> dict[str, Any]:
     separator = soundsift.load(model)
     loaded = time.perf_counter()
     rng = np.random.default_rng(0)
-    mixture = 0.1 * rng.standard_normal((1, round(SECONDS * 48_000)), dtype=np.float32)
+    mixture = 0.1 * rng.standard_normal((1, round(SECONDS * SAMPLE_RATE)), dtype=np.float32)
     times = []
     first_result_at = 0.0
     memory = 0.0
     for _ in range(_REPEATS):
         begun = time.perf_counter()
-        separator.separate(mixture, sample_rate=48_000, text="dog barking", preset=preset)
+        separator.separate(mixture, sample_rate=SAMPLE_RATE, text="dog barking", preset=preset)
         times.append(time.perf_counter() - begun)
         if not first_result_at:
             first_result_at = time.time()

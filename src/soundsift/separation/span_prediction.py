@@ -9,12 +9,13 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from soundsift.config import FRAME_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.models.components import ModelComponents
 from soundsift.sampling.buffers import SlidingBuffer
 from soundsift.sampling.windows import Window, WindowLayout
 from soundsift.separation.codec_input import MixtureContext
-from soundsift.spans import FRAME_RATE, Span
+from soundsift.spans import Span
 
 #: The authors' threshold.
 THRESHOLD = 0.3

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from soundsift.allocator import keep_memory
 from soundsift.checkpoints.minilm import TextEncoder
 from soundsift.checkpoints.store import load_config, load_weights, save_model
-from soundsift.config import VelocityFieldConfig
+from soundsift.config import FRAME_RATE, VelocityFieldConfig
 from soundsift.data.bank import Bank
 from soundsift.devices import pick_device
 from soundsift.errors import SoundsiftError
@@ -160,7 +160,7 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         self.average.update(self.field)
         queries, frames = batch.context.shape[:2]
-        self.sound_seconds += self.world / share * queries * frames / 25.0
+        self.sound_seconds += self.world / share * queries * frames / FRAME_RATE
         parts = [losses.total.detach(), losses.flow, losses.mask_snr, losses.alignment]
         terms = torch.stack([*(part * share for part in parts), norm])
         if self.world > 1:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from soundsift.checkpoints.minilm import TextEncoder
+from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank
 from soundsift.data.example_prompts import SPARE_SECONDS, query_by_example, with_transients
 from soundsift.data.scenes import Query, SceneGenerator
@@ -131,7 +132,7 @@ def _prompts(
             continue
         phrase = clip.captions[int(rng.integers(min(2, len(clip.captions))))]
         wave = scene.sources[0].wave
-        spans = tuple(Span(a, b) for a, b in active_spans(wave, 48_000) if b > a)
+        spans = tuple(Span(a, b) for a, b in active_spans(wave, SAMPLE_RATE) if b > a)
         queries = [
             Query(phrase, (), (0,)),
             Query(None, spans, (0,)),

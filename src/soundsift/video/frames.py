@@ -12,8 +12,8 @@ import numpy as np
 from soundsift.audio.containers import open_media
 from soundsift.audio.timeline import file_clock_start
 from soundsift.audio.tracks import moving_pictures, seconds
+from soundsift.config import FRAME_RATE
 from soundsift.errors import SoundsiftError
-from soundsift.spans import FRAME_RATE
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from math import ceil, floor
 
 import numpy as np
 
-from soundsift.spans import FRAME_RATE
+from soundsift.config import FRAME_RATE
 from soundsift.video.frames import VideoFrame
 
 # Before the first picture and after the last there is no video, but streams of one file seldom

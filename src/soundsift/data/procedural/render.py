@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from soundsift.data.bank import SAMPLE_RATE, condition, index_entry, write_index
+from soundsift.config import SAMPLE_RATE
+from soundsift.data.bank import condition, index_entry, write_index
 from soundsift.data.procedural.synthesis import Samples
 from soundsift.data.procedural.table import SOUNDS
 
