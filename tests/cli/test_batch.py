@@ -83,9 +83,9 @@ def test_what_is_done_is_skipped_and_overwrite_does_it_again(
     calls = []
     real = Separator.separate_into
 
-    def counting(self, places, source, *prompts, **rest):
+    def counting(self, destinations, source, *prompts, **rest):
         calls.append(source.path.name)
-        return real(self, places, source, *prompts, **rest)
+        return real(self, destinations, source, *prompts, **rest)
 
     monkeypatch.setattr(Separator, "separate_into", counting)
     result = run(*command(takes, model, out))
@@ -300,7 +300,7 @@ def kill_when_in_place(path: Path, run, *arguments: object) -> None:
 
 
 def test_killed_while_writing_and_run_again(run, takes, model, tmp_path):
-    """While the second file's results move to their places."""
+    """While the second file's results move to their destinations."""
     out, whole = tmp_path / "out", tmp_path / "whole"
     assert run(*command(takes, model, whole)).exit_code == 0
     kill_when_in_place(out / "take1.target.wav", run, *command(takes, model, out))
@@ -414,9 +414,9 @@ def test_one_pass_for_all_sounds_gives_what_one_for_each_does(
     calls = []
     real = Separator.separate_into
 
-    def counting(self, places, *asked, **rest):
-        calls.append([place.name for place in places])
-        return real(self, places, *asked, **rest)
+    def counting(self, destinations, *asked, **rest):
+        calls.append([destination.name for destination in destinations])
+        return real(self, destinations, *asked, **rest)
 
     monkeypatch.setattr(Separator, "separate_into", counting)
     assert run(*sounds_and_rest(takes, model, both)).exit_code == 0

@@ -13,7 +13,7 @@ from tests.separation.test_separator import noise, separator
 import soundsift
 from soundsift.checkpoints import pe_vision
 from soundsift.separation.separator import Separator
-from soundsift.separation.stem_files import Place
+from soundsift.separation.stem_files import Destination
 
 __all__ = ["separator"]
 
@@ -55,10 +55,13 @@ def test_files_of_several_sounds_hold_what_arrays_do(
     file = tmp_path / "mix.wav"
     soundfile.write(file, np.clip(8 * noise(2, 30_000), -1, 1).T, 44_100, subtype="PCM_16")
     whole = model.separate_many(file, ["hiss", "hum"], preset="draft", exclusive=True)
-    places = [Place(tmp_path / "out", "hiss"), Place(tmp_path / "out", "hum", ("target",))]
-    left = Place(tmp_path / "out", "both", ("rest",))
-    for wanted in (places, [*places, left]):
-        wanted = [replace(place, overwrite=True) for place in wanted]
+    destinations = [
+        Destination(tmp_path / "out", "hiss"),
+        Destination(tmp_path / "out", "hum", ("target",)),
+    ]
+    left = Destination(tmp_path / "out", "both", ("rest",))
+    for wanted in (destinations, [*destinations, left]):
+        wanted = [replace(destination, overwrite=True) for destination in wanted]
         saved = model.separate_into(wanted, file, ["hiss", "hum"], exclusive=True, preset="draft")
         assert [list(one.paths) for one in saved] == [[*one.paths] for one in wanted]
         for one, expected in zip(saved, whole, strict=False):
@@ -69,8 +72,8 @@ def test_files_of_several_sounds_hold_what_arrays_do(
             assert [sound["text"] for sound in one.settings["sharing"]] == ["hiss", "hum"]
             assert one.target_level_db == pytest.approx(expected.target_level_db)
     assert len(list((tmp_path / "out").iterdir())) == 7
-    with pytest.raises(ValueError, match="3 places were given for 2 prompts"):
-        model.separate_into([*places, left], file, ["hiss", "hum"], preset="draft")
+    with pytest.raises(ValueError, match="3 destinations were given for 2 prompts"):
+        model.separate_into([*destinations, left], file, ["hiss", "hum"], preset="draft")
 
 
 @pytest.mark.parametrize("which", ["separator", "released"])

@@ -12,16 +12,16 @@ from tests.separation.test_separator import noise, separator
 from soundsift.audio.formats import Output
 from soundsift.errors import SoundsiftError
 from soundsift.separation.separator import Separator
-from soundsift.separation.stem_files import Place
+from soundsift.separation.stem_files import Destination
 from soundsift.spans import Span
 
 __all__ = ["separator"]
 
 
 def test_removing_and_lifting_out_share_a_folder() -> None:
-    lifted = Place(Path("out"), "a", picture=True)
-    removed = Place(Path("out"), "a", ("without",), picture=True)
-    rest = Place(Path("out"), "a-{kind}", ("rest",), picture=True)
+    lifted = Destination(Path("out"), "a", picture=True)
+    removed = Destination(Path("out"), "a", ("without",), picture=True)
+    rest = Destination(Path("out"), "a-{kind}", ("rest",), picture=True)
     assert not {*lifted.paths.values()} & {*removed.paths.values()}
     assert lifted.paths["picture"].name == "a.png"
     assert removed.paths["picture"].name == "a.without.png"
@@ -31,13 +31,13 @@ def test_removing_and_lifting_out_share_a_folder() -> None:
 @pytest.mark.parametrize("stems", [(), "target", ["residuals"]])
 def test_stems_that_there_are_not(stems: object) -> None:
     with pytest.raises(SoundsiftError, match="one or more of residual, rest, target, without"):
-        Place(Path("out"), "a", stems)  # type: ignore[arg-type]
+        Destination(Path("out"), "a", stems)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["", " ", "sub/x", "../x", "a\0b"])
 def test_names_that_can_be_none(name: str) -> None:
     with pytest.raises(SoundsiftError, match="can't begin a file's name"):
-        Place(Path("out"), name)
+        Destination(Path("out"), name)
 
 
 def test_clipped_samples_are_counted(separator: Separator, tmp_path: Path) -> None:
@@ -97,17 +97,21 @@ def test_numbers_of_other_kinds(separator: Separator, tmp_path: Path) -> None:
 )
 def test_long_names_are_shortened(tmp_path: Path, name: str) -> None:
     stems = ("target", "residual")
-    place, other = (Place(tmp_path, part, stems, picture=True) for part in (name, f"{name}y"))
-    assert place.is_shortened
-    assert not {*place.paths.values()} & {*other.paths.values()}
-    assert len({*place.paths.values()}) == 4
-    assert max(len(os.fsencode(path.name)) for path in place.paths.values()) in range(252, 256)
-    for path in place.paths.values():
+    destination, other = (
+        Destination(tmp_path, part, stems, picture=True) for part in (name, f"{name}y")
+    )
+    assert destination.is_shortened
+    assert not {*destination.paths.values()} & {*other.paths.values()}
+    assert len({*destination.paths.values()}) == 4
+    assert max(len(os.fsencode(path.name)) for path in destination.paths.values()) in range(
+        252, 256
+    )
+    for path in destination.paths.values():
         path.touch()
 
 
 @pytest.mark.parametrize("size", [1, 241, 242])
 def test_names_that_fit_stay(tmp_path: Path, size: int) -> None:
-    place = Place(tmp_path, "x" * size)
-    assert not place.is_shortened
-    assert place.paths["residual"].name == "x" * size + ".residual.wav"
+    destination = Destination(tmp_path, "x" * size)
+    assert not destination.is_shortened
+    assert destination.paths["residual"].name == "x" * size + ".residual.wav"

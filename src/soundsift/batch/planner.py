@@ -19,11 +19,11 @@ from soundsift.batch.templates import unmarked
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import Prompt
 from soundsift.separation.options import Options
-from soundsift.separation.stem_files import Place
+from soundsift.separation.stem_files import Destination
 
 
-class _Place(Place):
-    """A place whose name comes from a template."""
+class _TemplateDestination(Destination):
+    """Destination whose name comes from a template."""
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -50,7 +50,7 @@ class Job:
         precision: matmul precision.
         overwrite: whether existing files may be replaced.
         sharing: all prompts that share the recording; empty if each is separated independently.
-        where: place in the job list, for messages; None without a job list.
+        where: destination in the job list, for messages; None without a job list.
     """
 
     index: int
@@ -71,9 +71,9 @@ class Job:
     where: str | None = None
 
     @property
-    def place(self) -> Place:
+    def destination(self) -> Destination:
         """Folder, names and formats of the files."""
-        return _Place(
+        return _TemplateDestination(
             self.out,
             self.name,
             self.stems,
@@ -86,7 +86,7 @@ class Job:
     @property
     def paths(self) -> dict[str, Path]:
         """The files to write, by kind."""
-        return self.place.paths
+        return self.destination.paths
 
     @property
     def request(self) -> dict[str, Any]:

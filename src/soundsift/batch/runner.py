@@ -160,9 +160,9 @@ def _separate(
     separator: Separator,
     report: Report,
 ) -> list[SavedSeparation]:
-    places = [
+    destinations = [
         replace(
-            one.place,
+            one.destination,
             # Files of other requests were refused by the planner; what exists is part of this
             # result.
             overwrite=one.overwrite or one.paths["settings"].exists(),
@@ -171,7 +171,7 @@ def _separate(
         for one in job.jobs
     ]
     return separator.separate_into(
-        places,
+        destinations,
         recording,
         [one.prompt for one in job.jobs if one.prompt is not None],
         exclusive=job.exclusive,

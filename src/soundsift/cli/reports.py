@@ -48,7 +48,7 @@ def in_words(outcome: Outcome, alone: bool) -> str:
             f"{job.recording} is done already, with the same settings: see {where} "
             "(--overwrite repeats it)."
         )
-    shortened = f" {_SHORTENED}" if job.place.is_shortened else ""
+    shortened = f" {_SHORTENED}" if job.destination.is_shortened else ""
     if not alone or job.prompt is None:
         first = f"{next(iter(job.paths.values()))}.{shortened}"
         if job.prompt is None:

@@ -12,7 +12,7 @@ import numpy as np
 from soundsift.audio.blocks import cut
 from soundsift.audio.formats import Output
 from soundsift.audio.writing import SoundFacts
-from soundsift.separation.stem_files import Levels, Place, stem_files
+from soundsift.separation.stem_files import Destination, Levels, stem_files
 
 #: Stems that differ from their mixture by less than this were made to add up to it.
 _ROUNDING = 2.0**-20
@@ -90,7 +90,7 @@ class Separation:
             SoundsiftError: if a file exists or cannot be written, or the format can't hold the
                 recording; then none is.
         """
-        place = Place(
+        destination = Destination(
             folder=Path(folder),
             name=name,
             stems=stems,
@@ -108,13 +108,13 @@ class Separation:
             self.tags,
         )
         blocks = [cut(w, self.sample_rate) for w in (self.mixture, self.target, self.residual)]
-        wanted = [(place, self.settings)]
+        wanted = [(destination, self.settings)]
         with stem_files(
             wanted, facts, self.sample_format, mixture_consistent=self._mixture_consistent()
         ) as (files,):
             for mixture, target, residual in zip(*blocks, strict=True):
                 files.write(mixture, target, residual)
-        return place.paths
+        return destination.paths
 
     def _mixture_consistent(self) -> bool:
         blocks = [cut(w, self.sample_rate) for w in (self.mixture, self.target, self.residual)]

@@ -25,7 +25,7 @@ from soundsift.separation.options import Options, OptionWords
 from soundsift.separation.pipeline import separate_blocks, separate_recording
 from soundsift.separation.request import SamplingPlan, make_plan, make_request
 from soundsift.separation.result import Separation
-from soundsift.separation.stem_files import Place, ensure_places, stem_files
+from soundsift.separation.stem_files import Destination, check_destinations, stem_files
 from soundsift.separation.streaming import StreamConfig, check_blocks, stream_delay
 from soundsift.spans import SpanLike
 
@@ -203,7 +203,7 @@ class Separator:
             SoundsiftError: an invalid recording, prompt, option, format or folder.
         """
         recording = source if isinstance(source, RecordingFile) else examine(source)
-        place = Place(
+        destination = Destination(
             folder=Path(folder),
             name=recording.path.stem if name is None else name,
             stems=stems,
@@ -214,11 +214,13 @@ class Separator:
             record=record or {},
         )
         prompt = make_prompt(text, spans, not_spans, visual)
-        return self.separate_into([place], recording, [prompt], progress=progress, **options)[0]
+        return self.separate_into([destination], recording, [prompt], progress=progress, **options)[
+            0
+        ]
 
     def separate_into(
         self,
-        places: Sequence[Place],
+        destinations: Sequence[Destination],
         source: str | Path | RecordingFile,
         prompts: Sequence[Prompt | str],
         *,
@@ -232,7 +234,7 @@ class Separator:
         if the process is killed.
 
         Args:
-            places: where the files of each prompt go, all in one folder and one format; with
+            destinations: where the files of each prompt go, all in one folder and one format; with
                 exclusive prompts, optionally one more for the rest: its target, or "rest".
             source: a file that FFmpeg reads, or an examined one.
             prompts: the sounds, each a phrase or a `Prompt`.
@@ -242,17 +244,19 @@ class Separator:
             options: any of `Options`.
 
         Returns:
-            The files written, in the order of the places.
+            The files written, in the order of the destinations.
 
         Raises:
             SoundsiftError: an invalid recording, prompt, option, format or folder.
-            ValueError: the number of places does not match that of the results.
+            ValueError: the number of destinations does not match that of the results.
         """
         checked = _prompts(prompts)
-        if len(places) - len(checked) not in ((0, 1) if exclusive else (0,)):
-            raise ValueError(f"{len(places)} places were given for {len(checked)} prompts")
+        if len(destinations) - len(checked) not in ((0, 1) if exclusive else (0,)):
+            raise ValueError(
+                f"{len(destinations)} destinations were given for {len(checked)} prompts"
+            )
         recording = source if isinstance(source, RecordingFile) else examine(source)
-        ensure_places(places)
+        check_destinations(destinations)
         request = make_request(
             self.config, self.model, recording, checked, Options(**options), exclusive
         )
@@ -265,18 +269,18 @@ class Separator:
         )
         # Where files hold fewer bits than the recording, exclusive stems must add up in those.
         form = recording.sample_format
-        written = places[0].output.sample_format(form)
+        written = destinations[0].output.sample_format(form)
         form = written if coarser(written, form) else form
         results = separate_recording(recording, request, progress or _ignore, form)
-        outputs = list(zip(places, request.settings, strict=False))
+        outputs = list(zip(destinations, request.settings, strict=False))
         consistent = request.model.codec.mixture_consistent
         with stem_files(outputs, facts, form, mixture_consistent=consistent) as files:
             for mixture, block in results:
                 for one, stems in zip(files, block, strict=False):
                     one.write(mixture, *stems)
         return [
-            SavedSeparation(place.paths, settings, one.levels.target_level_db, recording)
-            for (place, settings), one in zip(outputs, files, strict=True)
+            SavedSeparation(destination.paths, settings, one.levels.target_level_db, recording)
+            for (destination, settings), one in zip(outputs, files, strict=True)
         ]
 
     def stream(

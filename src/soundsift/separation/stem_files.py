@@ -1,4 +1,4 @@
-"""The files of a separation, written while it goes on."""
+"""Files of a separation: stems, settings and spectrograms, written block by block."""
 
 from __future__ import annotations
 
@@ -26,35 +26,36 @@ from soundsift.errors import SoundsiftError
 if TYPE_CHECKING:
     from soundsift.plots import Picture
 
-#: In a name, stands for what a file holds.
+#: Field of a name that becomes the stem, "settings" or "picture".
 KIND = "{kind}"
 
+# Longest file name in bytes that common file systems take.
 _MOST_BYTES = 255
 
 STEMS = frozenset({"target", "residual", "without", "rest"})
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the files of a separation go, and which they are.
+class Destination:
+    """Names and formats of the files of a separation.
 
     Stems become `NAME.STEM.wav`. Settings and picture go to `NAME.json` and `NAME.png` beside a
     target, else to `NAME.STEM.json` and `NAME.STEM.png`, so that removing a sound and lifting it
     out can share a folder.
 
     Attributes:
-        folder: made if missing.
-        name: first part of every file's name, without slashes; `{kind}` in it becomes the stem.
-        stems: any of `target`, `residual` and `without`, another name for the residual; `rest`
-            alone for what several sounds leave.
-        output: the format.
-        source: the video whose picture goes into the results, for the format "video".
-        picture: whether spectrograms are drawn.
-        overwrite: whether files that exist may be replaced.
-        record: what else goes into the settings.
+        folder: Output folder; made if missing.
+        name: First part of the files' names, without slashes; `{kind}` in it becomes the stem.
+        stems: Any of `target`, `residual` and `without`, another name for the residual; `rest`
+            alone for the remainder of several sounds.
+        output: Format of the stems.
+        source: Video whose picture goes into the results, for the format "video".
+        picture: Whether spectrograms are drawn.
+        overwrite: Whether existing files may be replaced.
+        record: Further entries of the settings file.
 
     Raises:
-        SoundsiftError: there are no stems, one that there is not, or a name that is none.
+        SoundsiftError: No stem, an unknown one, or an invalid name.
     """
 
     folder: Path
@@ -70,24 +71,24 @@ class Place:
         if isinstance(self.stems, str) or not self.stems or not {*self.stems} <= STEMS:
             expected = ", ".join(sorted(STEMS))
             raise SoundsiftError(
-                f"stems are {self.stems!r}; a list of one or more of {expected} was expected."
+                f"Invalid stems {self.stems!r}. Give a list of one or more of {expected}."
             )
         if not self.name.strip() or {"/", "\0", os.sep, os.altsep} & {*self.name}:
             raise SoundsiftError(
-                f"{self.name!r} can't begin a file's name; a word without slashes was expected."
+                f"{self.name!r} can't begin a file's name. Use a name without slashes."
             )
 
     @property
     def paths(self) -> dict[str, Path]:
-        """The files, by stem, and `settings`, and `picture` if there is one.
+        """Files by stem, `settings`, and `picture` if spectrograms are drawn.
 
-        A name too long for a file system is shortened; see `fitting_name`.
+        A name that is too long for file systems is shortened (`fitting_name`).
         """
         return self._paths(fitting_name(self.name, self._longest))
 
     @property
     def is_shortened(self) -> bool:
-        """Whether the name is too long for a file system."""
+        """Whether the name is too long for file systems."""
         return fitting_name(self.name, self._longest) != self.name
 
     @property
@@ -101,13 +102,13 @@ class Place:
 
 
 class Levels:
-    """How loud a target is beside its mixture, summed up along the way."""
+    """Energies of target and mixture, summed block by block."""
 
     def __init__(self) -> None:
         self._target = self._mixture = 0.0
 
     def add(self, mixture: np.ndarray, target: np.ndarray) -> None:
-        """Take a block of both, `(channels, samples)`."""
+        """Add a block of both, `(channels, samples)`."""
         self._target += float(np.square(target, dtype=np.float64).sum())
         self._mixture += float(np.square(mixture, dtype=np.float64).sum())
 
@@ -120,21 +121,21 @@ class Levels:
 
 
 class SoundWriter(Protocol):
-    """A file, whatever its format, that takes samples."""
+    """Writer of a file of any format."""
 
     clipped: int
 
     def write(self, block: np.ndarray) -> None:
-        """Take samples `(channels, samples)`."""
+        """Write samples `(channels, samples)`."""
         ...
 
 
 class StemFiles:
-    """Takes a separation block by block; made by `stem_files`.
+    """Writer of the stems of one separation; created by `stem_files`.
 
     Attributes:
-        levels: of what was written so far.
-        picture: of the same; None if none is drawn.
+        levels: Energies of the blocks so far.
+        picture: Spectrograms of the same; None if none are drawn.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ class StemFiles:
         self._coarser = coarser(sample_format, of_recording)
 
     def write(self, mixture: np.ndarray, target: np.ndarray, residual: np.ndarray) -> None:
-        """Write a block of each, all float32 `(channels, samples)`."""
+        """Write a block of each, float32 `(channels, samples)`."""
         self.levels.add(mixture, target)
         if self._mixture_consistent:
             # Stems that add up are within full scale: what was clipped is the mixture.
@@ -163,68 +164,70 @@ class StemFiles:
         if self._coarser and self._mixture_consistent:
             target, residual = complement(mixture, target, self._format)
         elif self._coarser:
-            # A model that makes both stems on their own.
+            # The model estimates both stems independently.
             target, residual = (quantise(stem, self._format) for stem in (target, residual))
         for stem, writer in self._writers.items():
             writer.write(residual if stem in ("residual", "without") else target)
 
     @property
     def clipped(self) -> int:
-        """Samples that were clipped, of the mixture where the stems add up to it."""
+        """Number of samples clipped; those of the mixture if the stems sum to it."""
         return self._clipped + sum(writer.clipped for writer in self._writers.values())
 
 
-def ensure_places(places: Sequence[Place]) -> None:
-    """Refuse, before any long work, places where results could not be written.
+def check_destinations(destinations: Sequence[Destination]) -> None:
+    """Refuse, before any long work, destinations where results could not be written.
 
     Raises:
-        SoundsiftError: a file exists or its folder cannot be written.
+        SoundsiftError: A file exists, or its folder cannot be written.
     """
-    for place in places:
-        for path in place.paths.values():
-            ensure_writable(path, overwrite=place.overwrite)
+    for destination in destinations:
+        for path in destination.paths.values():
+            ensure_writable(path, overwrite=destination.overwrite)
 
 
 @contextmanager
 def stem_files(
-    wanted: Sequence[tuple[Place, Mapping[str, Any]]],
+    wanted: Sequence[tuple[Destination, Mapping[str, Any]]],
     facts: SoundFacts,
     of_recording: str,
     *,
     mixture_consistent: bool,
 ) -> Iterator[list[StemFiles]]:
-    """Write stems, settings and picture; all files appear together when it ends, or none does.
+    """Write stems, settings and pictures; all files appear together at the end, or none does.
 
     Args:
-        wanted: for each separation of the recording, where to, and everything needed to make it
-            again; all in one folder.
-        facts: of the recording.
-        of_recording: its sample format.
+        wanted: For each separation of the recording, its destination and the settings that
+            reproduce it; all in one folder.
+        facts: Properties of the recording.
+        of_recording: Sample format of the recording.
         mixture_consistent: whether target and residual sum to the mixture; files of fewer bits then
             do, too.
 
     Yields:
-        For each separation, what takes its blocks.
+        A writer for each separation.
 
     Raises:
-        SoundsiftError: a file exists or cannot be written, or the format can't hold the recording.
+        SoundsiftError: A file exists or cannot be written, or the format can't hold the recording.
     """
-    (folder,) = {place.folder for place, _ in wanted}
-    ensure_places([place for place, _ in wanted])
-    overwrite = any(place.overwrite for place, _ in wanted)
+    (folder,) = {destination.folder for destination, _ in wanted}
+    check_destinations([destination for destination, _ in wanted])
+    overwrite = any(destination.overwrite for destination, _ in wanted)
     with atomic_files(folder, overwrite=overwrite) as staging:
         with ExitStack() as stack:
             files = [
-                _open(place, settings, facts, of_recording, mixture_consistent, staging, stack)
-                for place, settings in wanted
+                _open(
+                    destination, settings, facts, of_recording, mixture_consistent, staging, stack
+                )
+                for destination, settings in wanted
             ]
             yield files
-        for (place, settings), own in zip(wanted, files, strict=True):
-            _finish(place, settings, facts, own, staging)
+        for (destination, settings), own in zip(wanted, files, strict=True):
+            _finish(destination, settings, facts, own, staging)
 
 
 def _open(
-    place: Place,
+    destination: Destination,
     settings: Mapping[str, Any],
     facts: SoundFacts,
     of_recording: str,
@@ -232,28 +235,32 @@ def _open(
     staging: StagingFolder,
     stack: ExitStack,
 ) -> StemFiles:
-    paths, sample_format = place.paths, place.output.sample_format(of_recording)
+    paths, sample_format = destination.paths, destination.output.sample_format(of_recording)
     writers = {
         stem: stack.enter_context(
             sound_file(
-                staging.file(paths[stem].name), facts, sample_format, place.output, place.source
+                staging.file(paths[stem].name),
+                facts,
+                sample_format,
+                destination.output,
+                destination.source,
             )
         )
-        for stem in place.stems
+        for stem in destination.stems
     }
-    picture = _picture(facts, settings) if place.picture else None
+    picture = _picture(facts, settings) if destination.picture else None
     return StemFiles(writers, picture, of_recording, sample_format, mixture_consistent)
 
 
 def _finish(
-    place: Place,
+    destination: Destination,
     settings: Mapping[str, Any],
     facts: SoundFacts,
     files: StemFiles,
     staging: StagingFolder,
 ) -> None:
-    """Write picture and settings beside the stems."""
-    paths = place.paths
+    """Write picture and settings next to the stems."""
+    paths = destination.paths
     if files.picture is not None:
         files.picture.save(staging.file(paths["picture"].name))
     noted = dict(settings) | {
@@ -263,13 +270,13 @@ def _finish(
         "clipped_samples": files.clipped,
     }
     sizes = {k: (staging.path / n).stat().st_size for k, n in noted["files"].items()}
-    noted |= {"bytes": sizes, **place.record}
-    # The last to appear: what it names is there.
+    noted |= {"bytes": sizes, **destination.record}
+    # The last file to appear: those that it names exist by then.
     staging.file(paths["settings"].name).write_text(_as_json(noted), encoding="utf-8")
 
 
 def _as_json(noted: Mapping[str, Any]) -> str:
-    """Readable in any script; a file's name that is no UTF-8 is escaped."""
+    """JSON with letters of any script; file names that are not UTF-8 are escaped."""
     text = json.dumps(noted, indent=2, ensure_ascii=False) + "\n"
     try:
         text.encode("utf-8")
@@ -289,17 +296,18 @@ def sound_file(
     """Write one file of any format, block by block.
 
     Args:
-        path: where to, hidden from others until it is complete.
-        facts: of the sound, its length included.
-        sample_format: of lossless formats.
-        output: the format.
-        source: the video whose picture goes into it, for the format "video".
+        path: The file, in a staging folder.
+        facts: Properties of the sound, its length included.
+        sample_format: Sample format, for lossless formats.
+        output: The format.
+        source: Video whose picture goes into the file, for the format "video".
 
     Yields:
-        Takes the samples.
+        The writer.
 
     Raises:
-        SoundsiftError: the format can't hold the sound, or the file can't be written.
+        SoundsiftError: The format can't hold the sound, or the file can't be written.
+        OSError: The disk is full or fails.
     """
     if output.format == "video":
         if source is None:
@@ -324,14 +332,14 @@ def output_paths(
     *,
     picture: bool = False,
 ) -> dict[str, Path]:
-    """Where the files go, so that it can be checked before the work is done.
+    """Paths of the files of a separation.
 
     Args:
-        folder: of all files.
-        name: first part of their names; `{kind}` in it becomes the stem.
-        stems: which are written.
-        suffix: of the stems.
-        picture: whether there is one.
+        folder: Folder of all files.
+        name: First part of their names; `{kind}` in it becomes the stem.
+        stems: The stems.
+        suffix: Suffix of the stems.
+        picture: Whether spectrograms are drawn.
     """
     if KIND in name:
         paths = {stem: folder / (name.replace(KIND, stem) + suffix) for stem in stems}
@@ -349,7 +357,7 @@ def fitting_name(name: str, longest: int) -> str:
     """A name whose files have at most 255 bytes, the most that common file systems take.
 
     A name that is too long loses characters before its end or before `{kind}`. Eight digits of its
-    SHA-256 take their place, so that names which begin alike stay different.
+    SHA-256 take their destination, so that names which begin alike stay different.
 
     Args:
         name: first part of the files' names; may hold `{kind}`.
@@ -373,7 +381,7 @@ def fitting_name(name: str, longest: int) -> str:
 
 
 def name_size(name: str) -> int:
-    """Bytes of a file's name; half characters, which only mark places in templates, have none."""
+    """Bytes of a file name; marks of templates (`soundsift.batch.templates`) count as none."""
     return len(name.replace("\ud800", "").encode("utf-8", "surrogateescape"))
 
 
