@@ -133,15 +133,16 @@ def source_files(bank: Path, name: str) -> Iterator[SourceFile]:
                 yield SourceFile(name, f"{path}!{member}", file, member)
 
 
-@cache
 def licence(bank: Path, name: str, path: str = "") -> str:
     """The short names of a source's licences, joined by commas; of a repository, the file's own."""
     source = sources().get(name) or Source(name, "debian")
     if source.origin == "git":
         return git_files()[name][path].licence
-    if source.licence:
-        return source.licence
-    file = source.folder(bank) / "usr/share/doc" / name / "copyright"
+    return source.licence or _copyright(source.folder(bank) / "usr/share/doc" / name / "copyright")
+
+
+@cache
+def _copyright(file: Path) -> str:
     text = file.read_text(errors="replace") if file.exists() else ""
     names = dict.fromkeys(re.findall(r"^License:[ \t]*(\S[^\n]*)", text, re.MULTILINE))
     # Older packages tell their licences in prose: what it mentions is the best short answer.
