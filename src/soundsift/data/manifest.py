@@ -11,11 +11,11 @@ from typing import Any
 
 from soundsift.data.captions import Concept, Rules
 from soundsift.data.sources import author, git_files, licence
-from soundsift.data.split import split_of
+from soundsift.data.split import is_of_first_bank, split_of
 
-#: Of equal sounds in several sources, the copy whose split comes first here is kept: the familiar
-#: test stays as it is, and training gives way to strangers.
-_KEPT = ("test", "stranger-test", "stranger-validation", "validation", "train")
+#: Of equal sounds in several sources, the copy whose split comes first here is kept: training gives
+#: way to strangers, and these to the familiar validation and test.
+_KEPT = ("test", "validation", "stranger-test", "stranger-validation", "train")
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,12 @@ def write_manifest(bank: Path, rules: Rules) -> Counter[str]:
 
 
 def _best(same: list[_Entry]) -> _Entry:
-    """The first copy, unless a copy in another split has to be kept for it."""
-    splits = {entry.split for entry in same}
-    if splits & {"stranger-test", "stranger-validation"}:
-        return min(same, key=lambda entry: _KEPT.index(entry.split))
-    return same[0]
+    """The copy to keep; of the first bank's copies only the first counts, as it always did."""
+    first = [entry for entry in same if is_of_first_bank(entry.source)]
+    copies = first[:1] + [entry for entry in same if not is_of_first_bank(entry.source)]
+    if any(entry.split.startswith("stranger") for entry in copies):
+        return min(copies, key=lambda entry: _KEPT.index(entry.split))
+    return copies[0]
 
 
 def _entries(bank: Path, rules: Rules) -> Iterator[_Entry]:

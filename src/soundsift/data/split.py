@@ -64,6 +64,13 @@ _SPEAKERS = {
 _NEVER_TEST = frozenset({"fillets-ng-data-cs", "fluid-soundfont-gm"})
 
 
+def is_of_first_bank(source: str) -> bool:
+    """Whether a source is divided by file, as all were at first."""
+    known = sources().get(source)
+    new = known is not None and (known.origin != "debian" or bool(known.stranger))
+    return not (new or source in LATER_PACKAGES or source in TRAIN_PACKAGES)
+
+
 def split_of(source: str, path: str, kind: str) -> tuple[str, str]:
     """Split and speaker of a clip.
 
@@ -90,8 +97,7 @@ def split_of(source: str, path: str, kind: str) -> tuple[str, str]:
     known = sources().get(source)
     if known is not None and known.stranger:
         return f"stranger-{known.stranger}", speaker
-    later = source in LATER_PACKAGES or (known is not None and known.origin != "debian")
-    if later or source in TRAIN_PACKAGES:
+    if not is_of_first_bank(source):
         return "train", speaker
     if source in TEST_PACKAGES:
         return "test", speaker
