@@ -31,6 +31,7 @@ _SAME = (
     ("car boot", "car trunk"),
     ("spanner", "wrench"),
 )
+_TERMS = tuple(term for terms in _SAME for term in terms)
 #: Nouns that take no article.
 _MASS = frozenset({
     "applause", "cloth", "debris", "fabric", "fire", "food", "glass", "hail", "ice", "laughter",
@@ -86,8 +87,8 @@ def with_same_words(phrases: Iterable[str]) -> list[str]:
             for word in words:
                 if not re.search(rf"\b{word}\b", phrase):
                     continue
-                # "phone" in "telephone" is no word of its own, but "mobile phone" holds "phone".
-                if any(word != other and word in other and other in phrase for other in words):
+                # A "mobile phone" is no "mobile telephone".
+                if any(word != term and word in term and term in phrase for term in _TERMS):
                     continue
                 for other in words:
                     if other != word:
@@ -163,6 +164,8 @@ def _event(subject: str, gerund: str) -> list[str]:
         f"you can hear {one} {gerund}",
         f"the {subject} {gerund}",
         f"the {gerund} of {one}",
+        f"the noise of {one} {gerund}",
+        f"only the {subject} {gerund}",
     ]
     if one.startswith(("a ", "an ")):
         found.insert(3, f"{with_article(gerund)} {subject}".replace("  ", " "))
@@ -183,6 +186,9 @@ def _action(name: str) -> list[str]:
         f"a person is {name}",
         f"noise of {name}",
         f"the {name}",
+        f"the noise of someone {name}",
+        f"there is someone {name}",
+        f"only the {name}",
     ]
 
 
@@ -202,6 +208,8 @@ def _thing(name: str) -> list[str]:
         f"you can hear {one}",
         f"{name} noise",
         f"there {be} {one}",
+        f"the {name} in the background",
+        f"only the {name}",
         f"noise of {one}",
         f"the noise of {one}",
     ]
@@ -235,6 +243,7 @@ def _instrument(name: str) -> list[str]:
         f"a musician plays the {name}",
         f"{one} can be heard",
         f"the {name} track",
+        f"only the {name}",
         f"recording of {one}",
         f"{name} notes",
     ]
@@ -258,4 +267,5 @@ def _music(name: str) -> list[str]:
         f"{name} track",
         f"someone is playing {one}",
         f"{name} from a speaker",
+        f"only the {name}",
     ]

@@ -50,3 +50,22 @@ def test_what_is_rendered_is_kept(bank: Path) -> None:
     before = json.loads(index.read_text())
     assert render_all(bank, workers=1, variants=3) == 0
     assert json.loads(index.read_text()) == before
+
+
+def test_new_generators_are_added_and_renamed_ones_follow(
+    bank: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = bank / "clips" / "procedural.rendered.json"
+    before = json.loads(index.read_text())
+    old = [entry | {"concept": "an older name"} for entry in before]
+    index.write_text(json.dumps(old))
+    more = {name: SOUNDS[name] for name in (*FEW, "snare_drum")}
+    monkeypatch.setattr(rendering, "SOUNDS", more)
+    assert render_all(bank, workers=1, variants=2) == 2
+    after = json.loads(index.read_text())
+    assert after[: len(before)] == before
+    assert {entry["path"].partition("/")[0] for entry in after[len(before) :]} == {"snare_drum"}
+    write_manifest(bank, load_rules())
+    sounds = Bank(bank)
+    clip = next(clip for clip in sounds.clips if clip.path == "snare_drum/000")
+    assert len(sounds.audio(clip)) == clip.samples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -21,7 +22,7 @@ VARIANTS = 60
 
 
 def render_all(bank: Path, workers: int = 2, variants: int = VARIANTS) -> int:
-    """Render every generator into the bank, unless that has been done.
+    """Render into the bank what generators it does not have yet.
 
     Writes `clips/procedural.rendered.i16` and its index. Each clip has its own seed, so that the
     same clips come out whatever the number of processes, and adding a generator changes no other.
@@ -32,19 +33,31 @@ def render_all(bank: Path, workers: int = 2, variants: int = VARIANTS) -> int:
         variants: clips per generator.
 
     Returns:
-        The number of clips written: 0 if they were there.
+        The number of clips written: 0 if all were there.
     """
     clips = bank / "clips"
     index = clips / f"{SOURCE}.rendered.json"
-    if index.exists():
-        return 0
     clips.mkdir(parents=True, exist_ok=True)
     shard = f"{SOURCE}.rendered.i16"
-    partial = clips / (shard + ".partial")
-    jobs = [(name, variant) for name in SOUNDS for variant in range(variants)]
-    entries: list[dict[str, object]] = []
-    offset = 0
-    with ProcessPoolExecutor(max_workers=workers) as pool, partial.open("wb") as out:
+    known = json.loads(index.read_text()) if index.exists() else []
+    # What has been renamed since keeps its sound; what is no longer in the table goes.
+    entries: list[dict[str, object]] = [
+        entry | {"concept": SOUNDS[name].concept}
+        for entry in known
+        if (name := entry["path"].partition("/")[0]) in SOUNDS
+    ]
+    done = {str(entry["path"]).partition("/")[0] for entry in entries}
+    jobs = [(name, variant) for name in SOUNDS if name not in done for variant in range(variants)]
+    if not jobs:
+        if entries != known:
+            write_index(index, entries)
+        return 0
+    # Written behind what is there: a run that is cut off leaves bytes that no index names.
+    file = clips / shard
+    file.touch()
+    offset = file.stat().st_size // 2
+    before = len(entries)
+    with ProcessPoolExecutor(max_workers=workers) as pool, file.open("ab") as out:
         waves = pool.map(_render, jobs, chunksize=8)
         for (name, variant), wave in tqdm(
             zip(jobs, waves, strict=True), total=len(jobs), desc="generating", unit="clip"
@@ -57,9 +70,8 @@ def render_all(bank: Path, workers: int = 2, variants: int = VARIANTS) -> int:
             entry = index_entry(f"{name}/{variant:03d}", shard, offset, kept, data)
             entries.append(entry | {"concept": SOUNDS[name].concept, "licence": LICENCE})
             offset += len(data)
-    partial.rename(clips / shard)
     write_index(index, entries)
-    return len(entries)
+    return len(entries) - before
 
 
 def render(name: str, variant: int, sample_rate: int = SAMPLE_RATE) -> Samples:
