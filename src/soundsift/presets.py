@@ -38,7 +38,7 @@ class Preset:
 
 
 #: For models that predict clean latents, as the default one. More evaluations and other time grids
-#: were measured, and gave less or nothing (docs/experiments.md).
+#: were measured, and gave less or nothing (docs/research/sampling.md).
 DATA_PRESETS: dict[PresetName, Preset] = {
     "draft": Preset("the mean answer, in one evaluation", "euler", 1, 0.0),
     "standard": Preset("as draft: more steps don't help this model", "euler", 1, 0.0),

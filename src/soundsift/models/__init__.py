@@ -1,0 +1,1 @@
+"""Networks, one a file: velocity field, codecs, text and vision encoders, judge."""
