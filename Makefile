@@ -24,7 +24,7 @@ BENCH_TOOLS_DONE := $(VENV)/.bench-tools-done
 DEV_TOOLS_DONE := $(VENV)/.dev-tools-done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bank-tools bank train bench pins
+.PHONY: help setup demo test check docs bank-tools bank train bench pins
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,10 +39,15 @@ test: $(DEV_TOOLS_DONE) ## run the tests
 	@$(PY) tests/studio/page/chromium.py
 	@$(PY) -m pytest $(ARGS)
 
-check: $(DEV_TOOLS_DONE) ## lint, format check, types
+check: $(DEV_TOOLS_DONE) ## lint, format check, types, documentation
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict
+
+docs: $(DEV_TOOLS_DONE) ## build the documentation's site into build/site
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict
 
 bank-tools: $(BANK_TOOLS_DONE) ## install what building the sound bank and training need
 

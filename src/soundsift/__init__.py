@@ -9,16 +9,55 @@ result.save("stems", "street")
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from soundsift.errors import SoundsiftError
 from soundsift.version import __version__
 
 if TYPE_CHECKING:
+    from soundsift.audio.formats import Output
+    from soundsift.prompts import Prompt
+    from soundsift.separation.result import Separation
     from soundsift.separation.separator import Separator
+    from soundsift.spans import Span
+    from soundsift.video.boxes import Box
+    from soundsift.video.prompt import VisualPrompt
 
-__all__ = ["SoundsiftError", "__version__", "load"]
+__all__ = [
+    "Box",
+    "Output",
+    "Prompt",
+    "Separation",
+    "Separator",
+    "SoundsiftError",
+    "Span",
+    "VisualPrompt",
+    "__version__",
+    "load",
+]
+
+#: Imported when first used, so that `import soundsift` does not wait for PyTorch.
+_MODULES = {
+    "Box": "soundsift.video.boxes",
+    "Output": "soundsift.audio.formats",
+    "Prompt": "soundsift.prompts",
+    "Separation": "soundsift.separation.result",
+    "Separator": "soundsift.separation.separator",
+    "Span": "soundsift.spans",
+    "VisualPrompt": "soundsift.video.prompt",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def load(
@@ -32,17 +71,17 @@ def load(
     Args:
         model: `default`, which comes with the package; a model's folder; or the name of a released
             model in the Hub's cache, such as `facebook/sam-audio-small`.
-        device: cuda, mps or cpu; the best that is there unless given.
-        precision: of the network's products: float32, bfloat16 or auto, which is bfloat16 where
-            the hardware multiplies it.
+        device: cuda, mps or cpu; the fastest available unless given.
+        precision: of matrix products: float32, bfloat16 or auto, which is bfloat16 where the
+            hardware supports it.
         watermark_seed: hide inaudible watermarks in the stems, drawn from this seed, as the decoder
             of the released models was published to do; None, the default, hides none.
 
     Raises:
-        SoundsiftError: if the model, the device or the precision is not there, or the model is
+        SoundsiftError: the model, the device or the precision is not available, or the model is
             damaged.
     """
-    # Imported here, so that `import soundsift` and `soundsift --help` don't wait for PyTorch.
+    # Imported here for the same reason as above.
     from soundsift.allocator import keep_memory
     from soundsift.checkpoints.load import build_components
     from soundsift.checkpoints.store import find_model
