@@ -147,3 +147,22 @@ def test_doubles_beyond_floats_are_refused(tmp_path):
     soundfile.write(path, wave, 8000, "DOUBLE")
     with pytest.raises(SoundsiftError, match=r"NaN or infinite|full scale is 1"):
         read(path)
+
+
+def test_files_of_bad_packets_alone_are_given_up(tmp_path):
+    path = tmp_path / "a.amr"
+    # Frames of a kind that does not exist.
+    path.write_bytes(b"#!AMR\n" + bytes([0x7C]) * 40_000)
+    with pytest.raises(SoundsiftError, match="damaged: none of its sound"):
+        read(path)
+
+
+@pytest.mark.parametrize("length", [-1, 0, 1 << 62, (1 << 63) - 1])
+def test_chunks_of_impossible_lengths(tmp_path, length):
+    path = tmp_path / "a.caf"
+    description = struct.pack(">d4s5I", 8000.0, b"lpcm", 0, 2, 1, 1, 16)
+    chunks = b"desc" + struct.pack(">q", len(description)) + description
+    chunks += b"free" + struct.pack(">q", length) + b"data" + struct.pack(">q", -1) + bytes(9000)
+    path.write_bytes(b"caff\0\1\0\0" + chunks)
+    with pytest.raises(SoundsiftError):
+        read(path)

@@ -53,6 +53,9 @@ SUFFIXES = frozenset(
 # Formats without any header to recognise them by.
 _RAW_FORMATS = {".g722": "g722"}
 
+# For opening a file, and for each packet: damaged files make some of FFmpeg's readers search long.
+_SECONDS = 60.0
+
 _OPTIONS = {
     "format_whitelist": ",".join(sorted(CONTAINERS | _PICTURES)),
     "protocol_whitelist": "file",
@@ -89,4 +92,5 @@ def open_media(path: Path, part: BinaryIO | None = None) -> Any:
         format=_RAW_FORMATS.get(path.suffix.lower()),
         options=_OPTIONS,
         metadata_errors="replace",
+        timeout=_SECONDS,
     )

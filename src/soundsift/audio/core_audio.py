@@ -112,7 +112,7 @@ def stored_speakers(path: Path, container_name: str, index: int) -> list[str] | 
     """
     for kind, read in _READERS.items():
         if kind in container_name.split(","):
-            with path.open("rb") as file, suppress(struct.error):
+            with path.open("rb") as file, suppress(struct.error, OSError, OverflowError):
                 channels, found = read(file, index)
                 return _speakers(found, channels)
     return None

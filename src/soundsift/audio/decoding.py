@@ -44,8 +44,11 @@ _NUMPY_TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", 
 # Streams without a container, behind which other things may follow, such as tags.
 _BARE_STREAMS = {"mp3", "aac", "ac3", "eac3", "dts"}
 
-# Packets without any sound before a file is given up.
-_MOST_EMPTY_PACKETS = 1_000_000
+# Bad packets, if they are more than half of all, before the rest of a file is given up.
+_MOST_BAD_PACKETS = 10_000
+
+# Samples of all channels in a block at most, for many channels at high rates.
+_MOST_IN_BLOCK = 1 << 22
 
 
 class Decoding:
@@ -104,7 +107,7 @@ class Decoding:
                     f"{self.path} is longer than {LONGEST_SECONDS // 3600} hours; split it into "
                     "shorter files."
                 )
-            if length >= self.sample_rate:
+            if length >= min(self.sample_rate, _MOST_IN_BLOCK // piece.shape[0]):
                 yield np.concatenate(held, axis=1)
                 held, length = [], 0
         if held:
@@ -175,7 +178,7 @@ class Decoding:
             if self.packets == before and container.format.name == "mp3":
                 stated = mp3_seconds(self.path, packet.pos)
             self.packets += 1
-            if last is None and self.packets - before > _MOST_EMPTY_PACKETS:
+            if self.bad_packets > max(_MOST_BAD_PACKETS, self.packets // 2):
                 break
             try:
                 frames = packet.decode()

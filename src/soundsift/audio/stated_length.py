@@ -140,8 +140,8 @@ def share_present(path: Path, container_name: str) -> Fraction:
         file.seek(0)
         try:
             announced, present = counters[0](file, size)
-        except struct.error:
-            # The header itself is cut off, or is none that we know.
+        except (struct.error, OSError, OverflowError):
+            # The header itself is cut off, or names places that no file has.
             return Fraction(1)
     return Fraction(present, announced) if 0 < present < announced else Fraction(1)
 
