@@ -1,4 +1,4 @@
-"""What a velocity field looks like, as data: strict models that refuse unknown keys.
+"""Configurations of all models, as strict data that refuses unknown keys.
 
 The released SAM Audio models and the ones trained here are instances of the same
 `VelocityFieldConfig`; the former are listed in `soundsift.checkpoints.sam_audio`.
@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SAMPLE_RATE = 48_000
-"""Samples a second at which every codec here works, in Hz."""
+"""Sample rate of every codec here, in Hz."""
 
 FRAME_RATE = 25
-"""Latent frames a second of every codec here; spans are counted in them."""
+"""Latent frames per second of every codec here, in which spans are counted."""
 
 # Configurations come with downloaded models: the limits keep a prepared one from building a network
 # for hours. They are far above every model that is known.
@@ -44,7 +44,7 @@ class TransformerConfig(_Strict):
         rope_theta: Base of the rotary wavelengths.
         time_embedding_dim: Width of the sinusoid that encodes flow time.
         pooled_text: Whether the text as a whole also modulates every block. The released models
-            read text by cross-attention alone; a small model learns to obey it sooner this way.
+            read text by cross-attention alone; a small model learns to follow it sooner this way.
     """
 
     dim: Size
@@ -73,12 +73,12 @@ class TransformerConfig(_Strict):
 
 
 class VelocityFieldConfig(_Strict):
-    """The transformer together with what surrounds it: noisy stems, mixture and prompts.
+    """Sizes of the velocity field: the transformer and its input and output layers.
 
     Attributes:
         latent_channels: Channels of one stem's latent; the field moves two stems.
-        context_channels: What is known of the mixture, that is everything in the input that is not
-            noisy. The released models expect 512: 256 zeros, then the mixture's 128 twice.
+        context_channels: Channels of the mixture's context, that is everything in the input that is
+            not noisy. The released models expect 512: 256 zeros, then the mixture's 128 twice.
         anchor_count: Kinds of frame a span prompt tells apart (unmarked, +, -); one more id is
             padding.
         anchor_dim: Width of the embedding of those ids.
@@ -258,18 +258,17 @@ class SeparatorConfig(_Strict):
     """A whole model: codec, prediction and transformer.
 
     Attributes:
-        name: What the model is called.
+        name: The model's name.
         codec: Constants of its codec.
         prediction: Whether the network's output is the velocity or the clean latents
             (`soundsift.sampling.flow`).
-        text_encoder: Whose token states the field reads.
+        text_encoder: The encoder whose token states the field reads.
         field: Sizes of the velocity field.
-        vision: Sizes of the vision encoder, of models with a video branch.
-        span_predictor: Name on the Hub of the network that predicts spans from text, of models
-            whose codec it can read.
-        window_seconds: Length of the windows that longer recordings are cut into: what the model
-            was trained on.
-        overlap_seconds: How much two windows that follow each other share.
+        vision: Sizes of the vision encoder; None for models without a video branch.
+        span_predictor: Name on the Hub of the network that predicts spans from text; None for
+            models whose codec it cannot read.
+        window_seconds: Length of the windows of longer recordings: the model's training length.
+        overlap_seconds: Overlap of consecutive windows.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What the separation needs of a codec, whichever it is."""
+"""The codec interface of the separation, which every codec implements."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torch import Tensor
 
 
 def frame_rate(codec: Codec) -> int:
-    """Latent frames per second, a whole number in all codecs: spans are counted in them exactly."""
+    """Latent frames per second, a whole number in every codec, in which spans are counted."""
     return codec.sample_rate // codec.samples_per_frame
 
 
 class Codec(Protocol):
-    """Waves to what the velocity field sees of them, and the field's latents back to waves.
+    """Encodes mixtures for the velocity field, and decodes its latents to waves.
 
     Shapes: P prompts, R rows per prompt (1 if one estimate serves all channels, else one per
     channel), C channels, N samples, T latent frames, L latent channels.
@@ -48,23 +48,23 @@ class Codec(Protocol):
         ...
 
     def frames(self, samples: int) -> int:
-        """Latent frames that cover so many samples."""
+        """Number of latent frames that cover so many samples."""
         ...
 
     def downmixed(self) -> Codec:
-        """The same with one estimate for all channels, as far as it has a choice."""
+        """The same codec with one estimate for all channels, if it has a choice."""
         ...
 
     def rows(self, channels: int) -> int:
-        """Estimates that a mixture of so many channels needs."""
+        """Number of estimates for a mixture of so many channels."""
         ...
 
     def context(self, wave: Tensor) -> Tensor:
-        """What the field sees of a mixture `(1, C, N)`: `(R, T, context_channels)`."""
+        """Context of a mixture `(1, C, N)` for the velocity field: `(R, T, context_channels)`."""
         ...
 
     def stems(self, latents: Tensor, mixture: Tensor) -> Tensor:
-        """Waves of stems.
+        """Decode latents to stems.
 
         Args:
             latents: `(P * R, T, 2 * L)`, target then residual.

@@ -1,4 +1,4 @@
-"""Prompts that are tied to time: anchors (marked spans) and video (arXiv 2512.18099, section 3).
+"""Embeddings of prompts over time: anchors (spans) and video (arXiv 2512.18099, section 3).
 
 Both branches end in `tanh(gate)` times a vector per frame, which is added to the embedded input. A
 learned gate lets a model be taught a new kind of prompt without forgetting what it could do.
@@ -11,10 +11,10 @@ from soundsift.models.layers import embedding, scaled_normal_
 
 
 class AnchorEmbedding(nn.Module):
-    """Embeds what the user marked about each frame.
+    """Embeds the anchor id of each frame.
 
     Args:
-        count: Kinds of frame without padding; id `count` is padding and embeds to zero.
+        count: Number of anchor ids without padding; id `count` is padding and embeds to zero.
         width: Channels of the embedding table.
         dim: Output channels.
     """

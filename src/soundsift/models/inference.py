@@ -1,7 +1,7 @@
-"""The velocity field arranged for inference: the same numbers, several times faster.
+"""The velocity field rearranged for inference: the same outputs, several times faster.
 
-`VelocityField` is the definition, and what is trained. Here its weights are cast, joined and packed
-once, and its blocks are written to touch the frames as seldom as possible:
+`VelocityField` is the definition, and is trained. Here its weights are cast, joined and packed
+once, and its blocks make as few passes over the frames as possible:
 
 - products run in the type asked for; the residual stream, norms, modulation and both ends of the
   network stay in float32;
@@ -33,7 +33,7 @@ from soundsift.models.velocity_field import Conditioning, PreparedConditioning, 
 
 @dataclass(frozen=True)
 class Moment:
-    """What the network needs to know of one time.
+    """Everything that depends on time and text but not on the frames, for one flow time.
 
     Attributes:
         embedded: `(batch or 1, dim)`: time, embedded.
@@ -74,7 +74,7 @@ class InferenceConditioning:
 
 
 class InferenceField:
-    """A velocity field that can only be evaluated. Called like `VelocityField`.
+    """A velocity field for inference only. Called like `VelocityField`.
 
     Args:
         config: The sizes.

@@ -59,7 +59,7 @@ class MelCodec(nn.Module):
     """
 
     mixture_consistent = True
-    #: None, as the level of a window as a whole is taken out of its features.
+    #: None: the level of each window as a whole is removed from its context.
     context_margin: int | None = None
 
     def __init__(self, config: MelCodecConfig) -> None:
@@ -80,24 +80,24 @@ class MelCodec(nn.Module):
             self.register_buffer(name, matrix, persistent=False)
 
     def downmixed(self) -> MelCodec:
-        """Itself: it makes one estimate for all channels anyway."""
+        """The same codec: it always makes one estimate for all channels."""
         return self
 
     def sharing(self) -> MelCodec:
-        """The same with prompts that share every cell: `stems` never add up to over the mixture."""
+        """The same codec with prompts that share every cell: targets never exceed the mixture."""
         other = copy.copy(self)
         other._exclusive = True
         return other
 
     def rows(self, channels: int) -> int:  # noqa: ARG002
-        """Estimates that a mixture needs: one, for all its channels."""
+        """One estimate, for all channels."""
         return 1
 
     @property
     def stems_margin(self) -> int:
-        """Frames around those decoded that act on them."""
-        # A sample hears spectra within half a window, these the samples within another half; and
-        # the mask's cells are interpolated with their neighbours.
+        """Frames on both sides that influence the decoded ones."""
+        # A sample depends on spectra within half a window, these on samples within another half,
+        # and the mask's cells are interpolated with their neighbours.
         return -(-self.config.window // self.samples_per_frame) + 2
 
     def frames(self, samples: int) -> int:
@@ -128,8 +128,8 @@ class MelCodec(nn.Module):
     def cross_energy(self, first: Tensor, second: Tensor) -> Tensor:
         """Real part of the product of two spectra, pooled into the latent's bands.
 
-        With twice the same spectrum this is its energy; being linear in either, it is all that is
-        needed to know the energies of any sum of stems.
+        Of a spectrum with itself this is its energy. It is linear in both, so the energies of any
+        sum of stems follow from it.
 
         Args:
             first: complex `(..., F, S)`.
@@ -142,10 +142,10 @@ class MelCodec(nn.Module):
         return pooled
 
     def context(self, wave: Tensor, spectrum: Tensor | None = None) -> Tensor:
-        """What the transformer sees of the mixture: log energies, twice.
+        """Context of a mixture for the velocity field: log energies, at two resolutions.
 
-        Once in the latent's bands, once in finer moments. The level of the whole is taken out, so
-        the result does not depend on the recording's gain.
+        Once in the latent's bands, once finer in time. The level of the whole is removed, so the
+        result does not depend on the recording's gain.
 
         Args:
             wave: the mixture `(B, C, N)`; channels are pooled by energy, so that nothing cancels.

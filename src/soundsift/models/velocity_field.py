@@ -1,4 +1,4 @@
-"""The velocity field: where two noisy stems must move, given a mixture and a prompt.
+"""The velocity field of two noisy stems, given a mixture and a prompt.
 
 After arXiv 2512.18099, section 3.
 """
@@ -17,7 +17,7 @@ from soundsift.models.transformer import DiffusionTransformer
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What is known while separating a batch. Masks are True where a position counts.
+    """Conditioning of a batch: mixture and prompts. Masks are True where a position counts.
 
     Attributes:
         context: `(batch, frames, context_channels)`: the mixture's latent, laid out as the model
@@ -110,7 +110,7 @@ class VelocityField(nn.Module):
         Gradients flow through it, so that training may call `forward` with a plain `Conditioning`.
 
         Args:
-            conditioning: What is known.
+            conditioning: Mixture and prompts.
 
         Returns:
             The same, embedded.
@@ -201,7 +201,7 @@ class VelocityField(nn.Module):
         Args:
             noisy: `(batch, frames, 2 * latent_channels)`: noisy target and residual latents.
             time: `(batch,)`, or one number for the whole batch, from 0 (noise) to 1 (data).
-            prompt: What is known; prepare it once if it is used more than once.
+            prompt: The conditioning; prepare it once if it is used more than once.
             taps: receives every block's output, `(batch, frames, dim)`, for losses on them.
 
         Returns:

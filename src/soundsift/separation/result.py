@@ -1,4 +1,4 @@
-"""What a separation returns, and how it is written."""
+"""The result of a separation, and its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from soundsift.audio.formats import Output
 from soundsift.audio.writing import SoundFacts
 from soundsift.separation.stem_files import Destination, Levels, stem_files
 
-#: Stems that differ from their mixture by less than this were made to add up to it.
+#: Stems whose sum differs from the mixture by less than this add up to it.
 _ROUNDING = 2.0**-20
 _WAV = Output()
 
@@ -24,7 +24,7 @@ class Separation:
     """Target and residual; they add up to the mixture unless a generative model made both.
 
     Attributes:
-        mixture: what was given, float32 `(channels, samples)`.
+        mixture: the input, float32 `(channels, samples)`.
         target: the sound asked for, same shape.
         residual: everything else, same shape.
         sample_rate: in Hz.
@@ -45,12 +45,12 @@ class Separation:
 
     @property
     def seed(self) -> int:
-        """Seed of the starting noise."""
+        """Seed of the initial noise."""
         return int(self.settings["seed"])
 
     @property
     def target_level_db(self) -> float:
-        """Energy of the target against the mixture, in dB; very low if the sound was not found."""
+        """Energy of the target relative to the mixture, in dB; very low if it was not found."""
         levels = Levels()
         levels.add(self.mixture, self.target)
         return levels.target_level_db
@@ -69,8 +69,8 @@ class Separation:
     ) -> dict[str, Path]:
         """Write `NAME.STEM.wav` for each stem, and the settings.
 
-        Those go to `NAME.json` beside a target, else to `NAME.STEM.json`, so that removing a sound
-        and lifting it out can share a folder. All files appear together or not at all, even if the
+        The settings go to `NAME.json` beside a target, else to `NAME.STEM.json`, so that `separate`
+        and `remove` can share a folder. All files appear together or not at all, even if the
         process is killed.
 
         Args:
@@ -81,14 +81,14 @@ class Separation:
             output: the format.
             source: the video whose picture goes into the results, for the format "video".
             picture: whether to draw spectrograms.
-            record: what else goes into the settings.
+            record: more entries for the settings.
 
         Returns:
             The files, by stem, and `settings`, and `picture` if there is one.
 
         Raises:
-            SoundsiftError: if a file exists or cannot be written, or the format can't hold the
-                recording; then none is.
+            SoundsiftError: a file exists or cannot be written, or the format cannot hold the
+                recording; then no file is written.
         """
         destination = Destination(
             folder=Path(folder),
