@@ -2,11 +2,14 @@
 
 import errno
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from soundsift.audio.atomic import atomic_file, atomic_files, ensure_writable
+from soundsift.audio.staging import exclusive_access
 from soundsift.errors import SoundsiftError
 
 
@@ -111,3 +114,55 @@ def test_a_full_disk_is_named(tmp_path: Path, code: int) -> None:
         with pytest.raises(SoundsiftError, match="no space left on the disk"), writing:
             raise OSError(code, os.strerror(code))
     assert [path.name for path in tmp_path.rglob("*")] in ([], ["new"])
+
+
+def test_programs_that_replace_the_same_files_do_not_mix_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+
+    def slow(source: str, target: Path, **more: object) -> None:
+        replace(source, target, **more)  # type: ignore[arg-type]
+        time.sleep(0.01)
+
+    monkeypatch.setattr(os, "replace", slow)
+
+    def work(text: str) -> None:
+        for _ in range(5):
+            with atomic_files(tmp_path, overwrite=True) as staging:
+                for name in "abc":
+                    staging.file(name).write_text(text)
+
+    def looked() -> set[str]:
+        with exclusive_access(tmp_path):
+            return {path.read_text() for path in tmp_path.glob("[abc]")}
+
+    threads = [threading.Thread(target=work, args=(text,)) for text in "12"]
+    for thread in threads:
+        thread.start()
+    seen = []
+    while any(thread.is_alive() for thread in threads):
+        seen.append(looked())
+    for thread in threads:
+        thread.join()
+    assert max(map(len, seen)) == 1 and len(looked()) == 1
+    assert {path.name for path in tmp_path.iterdir()} == set("abc")
+
+
+def test_a_folder_that_vanishes_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when another program fails and removes the empty folder that it made."""
+    mkdir, count = Path.mkdir, 0
+
+    def racing(self: Path, *args: int, **more: bool) -> None:
+        nonlocal count
+        count += 1
+        if count == 2:
+            (tmp_path / "out").rmdir()
+        mkdir(self, *args, **more)
+
+    monkeypatch.setattr(Path, "mkdir", racing)
+    with atomic_files(tmp_path / "out") as staging:
+        staging.file("a").write_text("1")
+    assert (tmp_path / "out" / "a").read_text() == "1"

@@ -12,6 +12,8 @@ from typing import BinaryIO
 from soundsift.audio.staging import StagingFolder, exclusive_access, hold, new_name
 from soundsift.errors import SoundsiftError
 
+_MOST_ATTEMPTS = 3
+
 
 @contextmanager
 def atomic_files(folder: Path, *, overwrite: bool = False) -> Iterator[StagingFolder]:
@@ -30,8 +32,7 @@ def atomic_files(folder: Path, *, overwrite: bool = False) -> Iterator[StagingFo
     made: list[Path] = []
     done = False
     try:
-        made = _make(folder)
-        staging = StagingFolder(folder)
+        made, staging = _stage(folder)
         try:
             yield staging
             for name in staging.names:
@@ -169,8 +170,15 @@ def _move(temporary: Path, path: Path, overwrite: bool) -> None:
     temporary.replace(path)
 
 
-def _make(folder: Path) -> list[Path]:
-    """Make a folder; the ones made, the innermost first."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing
+def _stage(folder: Path) -> tuple[list[Path], StagingFolder]:
+    """Folders made, the innermost first, and a staging folder in it."""
+    for attempt in range(_MOST_ATTEMPTS):
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return made, StagingFolder(folder)
+        except FileNotFoundError:
+            # Another program that failed has removed the empty folder in between.
+            if attempt == _MOST_ATTEMPTS - 1:
+                raise
+    raise AssertionError

@@ -119,14 +119,16 @@ class StagingFolder:
             json.dump(self._note(overwrite), file)
             file.flush()
             os.fsync(file.fileno())
-        try:
-            self._rename(_DRAFT, self.path / NOTE)
-            self._move(overwrite)
-        except (KeyboardInterrupt, SystemExit):
-            # An interruption, too, means all files or none, and the rest takes no time.
-            if (self.path / NOTE).exists():
+        # Two programs that replace the same files must not take turns.
+        with exclusive_access(self._folder):
+            try:
+                self._rename(_DRAFT, self.path / NOTE)
                 self._move(overwrite)
-            raise
+            except (KeyboardInterrupt, SystemExit):
+                # An interruption, too, means all files or none, and the rest takes no time.
+                if (self.path / NOTE).exists():
+                    self._move(overwrite)
+                raise
 
     def remove(self) -> None:
         """Remove the folder with what is left in it, and release its lock."""
@@ -274,9 +276,10 @@ def hold(descriptor: int) -> None:
 
 @contextmanager
 def exclusive_access(folder: Path) -> Iterator[None]:
-    """Keep `clear_leftovers` out while temporary files are made and locked.
+    """Keep other programs from making, moving and clearing temporary files in a folder.
 
-    Else one that was just made and not locked yet would look abandoned.
+    Else one that was just made and not locked yet would look abandoned. Others wait for a second
+    at most.
 
     Args:
         folder: The output folder.
