@@ -134,6 +134,10 @@ def load_rules() -> Rules:
     for document in documents:
         for package, entries in document.get("packages", {}).items():
             rules.packages[package] = [(re.compile(e["match"]), e.get("is")) for e in entries]
+    for document in documents:
+        for package, patterns in document.get("copies", {}).items():
+            skipped = [(re.compile(pattern), None) for pattern in patterns]
+            rules.packages[package] = [*skipped, *rules.packages[package]]
     _add_recordings(rules, documents)
     used = {n for entries in rules.packages.values() for _, n in entries if n}
     used |= set(rules.programs.values()) | set(rules.drum_notes.values())
