@@ -27,6 +27,7 @@ from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank, Clip, active_level_db
 from soundsift.data.scenes import Samples, Scene, SceneConfig, SceneGenerator, Source
 from soundsift.data.spans import active_spans
+from soundsift.data.split import is_of_first_bank
 from soundsift.errors import SoundsiftError
 from soundsift.spans import Span
 
@@ -165,7 +166,9 @@ class Benchmark:
         self.suite = SUITES[suite]
         self._bank = Bank(folder, (self.suite.split,))
         if self.suite.trained:
-            trained = {clip.concept for clip in Bank(folder).clips}
+            # Of the first bank, so that the familiar scenes stay the same whatever is added.
+            known = [clip for clip in Bank(folder).clips if is_of_first_bank(clip.source)]
+            trained = {clip.concept for clip in known}
             self._bank.clips = [clip for clip in self._bank.clips if clip.concept in trained]
         self.concepts = {clip.concept for clip in self._bank.clips}
         bed = self.suite.law.p_bed
