@@ -13,6 +13,7 @@ import yaml
 from safetensors.torch import save_file
 from torch import Tensor
 
+from soundsift.audio.staging import new_name
 from soundsift.checkpoints.hub import find_folder, read_text
 from soundsift.checkpoints.int8 import dequantised, quantise
 from soundsift.checkpoints.state_dict import finite, read_safetensors
@@ -90,7 +91,8 @@ def encode(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
 @contextmanager
 def complete_file(path: Path) -> Iterator[Path]:
     """A file that appears under its name only when it is whole."""
-    partial = path.with_name(path.name + ".partial")
+    # A name that cannot be foreseen: in a prepared folder, it could be a link to another file.
+    partial = path.with_name(new_name(".tmp"))
     try:
         yield partial
         partial.chmod(0o644)  # safetensors makes it readable by its owner alone
