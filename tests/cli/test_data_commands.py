@@ -6,7 +6,7 @@ from collections import Counter
 from soundsift.cli import data
 from soundsift.data import bank as sounds
 from soundsift.data import fetch as fetching
-from soundsift.data import manifest, render, sources
+from soundsift.data import manifest, packing, render, sources
 from soundsift.data.procedural import render as procedural
 
 
@@ -106,3 +106,29 @@ def test_help_says_what_fetch_downloads():
     sizes = [entry["megabytes"] for entries in listed.values() for entry in entries.values()]
     gigabytes = sum(sizes) / 1000
     assert f"about {gigabytes:.0f} GB" in data.fetch.__annotations__["package"]
+
+
+def test_pack(run, tmp_path, monkeypatch, one_sentence):
+    asked = []
+
+    def pack(bank, out, megabytes, shard_megabytes, workers):
+        asked.append((bank, out, megabytes, shard_megabytes, workers))
+        return 12, 3
+
+    monkeypatch.setattr(packing, "pack", pack)
+    out = tmp_path / "packed"
+    command = ("data", "pack", "--bank", tmp_path / "bank", "--out", out, "--megabytes", 90)
+    result = run(*command)
+    assert result.exit_code == 0, result.stderr
+    assert asked == [(tmp_path / "bank", out, 90, 50, 2)]
+    assert result.stdout == f"12 clips in 3 shards in {out}.\n"
+    out.mkdir()
+    (out / "manifest.jsonl").touch()
+    one_sentence(run(*command), str(out), "--overwrite")
+    assert run(*command, "--overwrite").exit_code == 0
+
+
+def test_pack_without_a_bank(run, tmp_path, one_sentence):
+    result = run("data", "pack", "--bank", tmp_path / "bank", "--out", tmp_path / "out")
+    one_sentence(result, str(tmp_path / "bank"), "data build")
+    assert not (tmp_path / "out").exists()

@@ -1,16 +1,11 @@
 """Finding sound files in unpacked packages, and fetching only what we may."""
 
 import io
-import os
 import struct
 import zipfile
 from pathlib import Path
 
-import pytest
-
-from soundsift.data.fetch import fetch
 from soundsift.data.sources import git_files, licence, source_files, sources
-from soundsift.errors import SoundsiftError
 
 
 def put(file: Path, data: bytes) -> Path:
@@ -83,40 +78,6 @@ def test_a_licence_that_cannot_be_read_is_pointed_to(tmp_path: Path) -> None:
     assert licence(tmp_path, "khangman") == "see its copyright file"
     put(tmp_path / "packages/khangman/usr/share/doc/khangman/copyright", b"Free as in \xff beer.")
     assert licence(tmp_path, "khangman") == "see its copyright file"
-
-
-def test_only_listed_packages_are_fetched(tmp_path: Path) -> None:
-    with pytest.raises(SoundsiftError, match=r"some-music, other: not in the list"):
-        fetch(tmp_path, ["khangman", "some-music", "other"])
-    assert not list(tmp_path.iterdir())
-
-
-def test_fetching_needs_debians_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SoundsiftError, match="apt-get not found"):
-        fetch(tmp_path, ["khangman"])
-
-
-def test_fetching_unpacks_keeps_what_is_there_and_names_what_will_not_download(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    tools, bank = tmp_path / "tools", tmp_path / "bank"
-    apt = put(tools / "apt-get", b'#!/bin/sh\n[ "$2" = gltron ] || : > "$2_1_all.deb"\n')
-    dpkg = put(tools / "dpkg-deb", b'#!/bin/sh\nmkdir -p "$3" && echo "$2" > "$3/from"\n')
-    for tool in (apt, dpkg):
-        tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-    kept = put(bank / "packages/kapman/from", b"earlier")
-    put(bank / "packages/khangman.partial/half", b"interrupted")
-
-    fetch(bank, ["khangman", "gltron", "kapman"])
-
-    fresh = bank / "packages/khangman"
-    assert [f.name for f in fresh.iterdir()] == ["from"]
-    assert "khangman_1_all.deb" in (fresh / "from").read_text()
-    assert kept.read_bytes() == b"earlier"
-    assert sorted(f.name for f in (bank / "packages").iterdir()) == ["kapman", "khangman"]
-    assert "gltron" in capsys.readouterr().err
 
 
 def test_the_list_names_what_the_sources_hold_and_where_they_come_from() -> None:

@@ -71,6 +71,7 @@ _models.command("verify", cls=Command, epilog=models.VERIFY_EXAMPLES)(models.ver
 app.add_typer(_data, name="data")
 _data.command("fetch", cls=Command, epilog=data.FETCH_EXAMPLES)(data.fetch)
 _data.command("build", cls=Command, epilog=data.BUILD_EXAMPLES)(data.build)
+_data.command("pack", cls=Command, epilog=data.PACK_EXAMPLES)(data.pack)
 _data.command("preview", cls=Command, epilog=data.PREVIEW_EXAMPLES)(data.preview)
 app.command("train", cls=Command, epilog=train.EXAMPLES)(train.train)
 app.command("bench", cls=Command, epilog=bench.EXAMPLES)(bench.bench)

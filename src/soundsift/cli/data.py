@@ -27,6 +27,11 @@ BUILD_EXAMPLES = """Example:
 \b
 soundsift data build --bank /data/bank --workers 4
 """
+PACK_EXAMPLES = """Example:
+
+\b
+soundsift data pack --bank bank --out packed --megabytes 200
+"""
 PREVIEW_EXAMPLES = """Examples:
 
 \b
@@ -117,6 +122,36 @@ def build(
         say(f"Generated {generated} clips of procedural sound.")
     splits = ", ".join(f"{counts[split]} {split}" for split in SPLITS)
     say(f"{counts.total()} clips ({splits}) in {bank / 'manifest.jsonl'}.")
+
+
+def pack(
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for the packed bank, made if missing.")
+    ],
+    bank: BankFolder = _DEFAULT_BANK,
+    megabytes: Annotated[
+        float, typer.Option(min=1, help="Size of all shards together, about.")
+    ] = 500.0,
+    shard_megabytes: Annotated[
+        float, typer.Option(min=1, max=1000, help="Largest size of one shard.")
+    ] = 50.0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that encode.")] = 2,
+    overwrite: Overwrite = False,
+) -> None:
+    """Pack it into few files.
+
+    Writes clips of every concept as Ogg Opus into shards, with their manifest: those of
+    validation, then training clips of each concept in turn until the size is reached. Test clips
+    are left out. Training can use the folder as its bank.
+    """
+    check_folder(out)
+    if (out / "manifest.jsonl").exists() and not overwrite:
+        raise SoundsiftError(f"{out} already holds a bank. Choose another folder or --overwrite.")
+
+    from soundsift.data import packing
+
+    clips, shards = packing.pack(bank, out, megabytes, shard_megabytes, workers=workers)
+    typer.echo(f"{clips} clips in {shards} shards in {out}.")
 
 
 def preview(

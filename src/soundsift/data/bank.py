@@ -20,6 +20,7 @@ from typing import Any
 
 import av
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -32,6 +33,8 @@ LONGEST_SECONDS = 45.0
 _SHORTEST_SECONDS = 0.05
 _TRIM_DB = 60.0
 _ACTIVE_DB = 30.0
+#: What decoded clips of a packed bank may take in memory, per process.
+_DECODED_BYTES = 2 << 30
 
 #: What reading or decoding a damaged file raises; a container without sound is an IndexError.
 _UNREADABLE = (
@@ -64,10 +67,12 @@ class Clip:
             the whole source is kept out of training.
         speaker: what must not be torn apart by the split and is strung together in a scene (a
             voice, a patch, a song).
-        shard: file that holds its 16-bit mono samples.
-        offset, samples: where they lie in it, in samples.
+        shard: file that holds it among others.
+        offset, samples: where its 16-bit mono samples lie in it; in a packed bank the offset is in
+            bytes.
         seconds: duration.
         level_db: RMS of its active part in dB full scale.
+        size: bytes of its Ogg Opus file in a packed bank; 0 where the samples lie as they are.
     """
 
     source: str
@@ -86,6 +91,7 @@ class Clip:
     level_db: float
     author: str = ""
     confusable: tuple[str, ...] = ()
+    size: int = 0
 
 
 class Bank:
@@ -113,15 +119,35 @@ class Bank:
                 if entry["split"] in wanted:
                     self.clips.append(_clip(entry, concepts.get(entry["concept"], {})))
         self._shards: dict[str, NDArray[np.int16]] = {}
+        self._decoded: dict[tuple[str, int], NDArray[np.int16]] = {}
+        self._decoded_bytes = 0
 
     def audio(self, clip: Clip, start: int = 0, most: int | None = None) -> Samples:
         """The clip's samples from `start` on, at most so many: mono, 48 kHz, `(samples,)`."""
+        last = clip.samples if most is None else min(clip.samples, start + most)
+        if clip.size:
+            return self._unpacked(clip)[start:last].astype(np.float32) / 32768.0
         if clip.shard not in self._shards:
             file = self.folder / "clips" / clip.shard
             self._shards[clip.shard] = np.memmap(file, dtype=np.int16, mode="r")
-        last = clip.samples if most is None else min(clip.samples, start + most)
         raw = self._shards[clip.shard][clip.offset + start : clip.offset + last]
         return raw.astype(np.float32) / 32768.0
+
+    def _unpacked(self, clip: Clip) -> NDArray[np.int16]:
+        """A packed clip's samples, decoded when first asked for and kept while there is space."""
+        key = (clip.shard, clip.offset)
+        if key in self._decoded:
+            return self._decoded[key]
+        with (self.folder / "clips" / clip.shard).open("rb") as shard:
+            shard.seek(clip.offset)
+            packet = shard.read(clip.size)
+        wave: NDArray[np.int16] = soundfile.read(io.BytesIO(packet), dtype="int16")[0]
+        self._decoded[key] = wave
+        self._decoded_bytes += wave.nbytes
+        while self._decoded_bytes > _DECODED_BYTES:  # the oldest go first
+            oldest = next(iter(self._decoded))
+            self._decoded_bytes -= self._decoded.pop(oldest).nbytes
+        return wave
 
 
 _CLIP_FIELDS = frozenset(field.name for field in fields(Clip))

@@ -12,6 +12,7 @@ from pathlib import Path
 from soundsift.data.sources import Source, git_files, sources
 from soundsift.errors import SoundsiftError
 
+_HOST = "https://github.com"
 _CREDITS = ("LICEN", "COPYING", "CREDIT", "AUTHORS", "ATTRIBUTION", "README")
 
 
@@ -129,7 +130,7 @@ def _clone(source: Source, target: Path) -> bool:
     )
     steps: tuple[tuple[list[str], str | None], ...] = (
         (["git", "init", "--quiet", str(target)], None),
-        ([*git, "remote", "add", "origin", f"https://github.com/{source.name}"], None),
+        ([*git, "remote", "add", "origin", f"{_HOST}/{source.name}"], None),
         ([*git, "sparse-checkout", "set", "--no-cone", "--stdin"], patterns),
         (
             [*git, "fetch", "--quiet", "--depth=1", "--filter=blob:none", "origin", source.version],
