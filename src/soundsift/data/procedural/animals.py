@@ -26,7 +26,7 @@ from soundsift.data.procedural.voice import VOWELS, articulate, formants, glotta
 def _frog(generator: np.random.Generator, seconds: float, sample_rate: int) -> Wave:
     """One frog: croaks made of 20 to 120 pulses a second that ring in its vocal sac."""
     samples = sample_count(seconds, sample_rate)
-    hertz = log_uniform(generator, 350, 2800)
+    hertz = log_uniform(generator, 500, 3200)
     size = sample_count(0.04, sample_rate)
     pulse = np.sin(2 * np.pi * hertz * np.arange(size) / sample_rate)
     pulse += 0.4 * np.sin(2 * np.pi * 2.1 * hertz * np.arange(size) / sample_rate)
@@ -156,9 +156,9 @@ def cat(generator: np.random.Generator, seconds: float, sample_rate: int = 48000
         source = glottal_source(
             generator, hertz, sample_rate, opened=0.5, rough=generator.uniform(0, 0.15), breath=0.06
         )
-        shapes = [(300, 1900, 2800, 3900), (850, 1500, 2700, 3900), (450, 900, 2500, 3800)]
+        shapes = [(450, 2000, 3000, 4200), (1000, 1900, 2900, 4200), (600, 1300, 2700, 4000)]
         mouth = curve(size, [(0, 0), (0.3, 0.8), (0.6, 1.1), (1, 2)])
-        voice = articulate(source, shapes, mouth, sample_rate, generator.uniform(1.2, 1.5))
+        voice = articulate(source, shapes, mouth, sample_rate, generator.uniform(1.2, 1.7))
         calls.append(unit(voice) * swell(size, sample_rate, 0.08, 0.15))
     return _calls(generator, seconds, sample_rate, calls, (0.2, 1.2))
 

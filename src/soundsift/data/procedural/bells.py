@@ -56,8 +56,8 @@ def church_bell(
             generator.uniform(5, 14),
             samples,
             sample_rate,
-            hardness=generator.uniform(1200, 3500),
-            damping=generator.uniform(0.7, 1.0),
+            hardness=generator.uniform(2000, 7000),
+            damping=generator.uniform(0.4, 0.9),
             spread=0,
         )
         period = generator.uniform(1.2, 2.8)

@@ -212,7 +212,7 @@ def crow(generator: np.random.Generator, seconds: float, sample_rate: int = 4800
     """Crow: two to five caws of 300 ms, rough, with a formant at about 1.2 kHz."""
     samples = sample_count(seconds, sample_rate)
     pitch = generator.uniform(280, 520)
-    tract = (generator.uniform(1000, 1500), generator.uniform(1900, 2500), 3600.0, 5200.0)
+    tract = (generator.uniform(1400, 1900), generator.uniform(2200, 3000), 3900.0, 5600.0)
     length = generator.uniform(0.22, 0.5)
     rough = generator.uniform(0.3, 0.8)
     caws = [

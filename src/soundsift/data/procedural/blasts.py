@@ -43,7 +43,7 @@ def fire(generator: np.random.Generator, seconds: float, sample_rate: int = 4800
     )
     hiss = band_noise(generator, samples, sample_rate, 2500, 9000)
     wave += (
-        generator.uniform(0.1, 1.2) * roar * flames + generator.uniform(0.01, 0.12) * hiss * flames
+        generator.uniform(0.4, 2.5) * roar * flames + generator.uniform(0.01, 0.12) * hiss * flames
     )
     return finish(wave, sample_rate)
 
@@ -118,13 +118,13 @@ def explosion(generator: np.random.Generator, seconds: float, sample_rate: int =
     samples = sample_count(seconds, sample_rate)
     length = min(seconds, generator.uniform(1.5, 4.5))
     bang = _bang(
-        generator, sample_rate, length, log_uniform(generator, 900, 6000), generator.uniform(25, 60)
+        generator, sample_rate, length, log_uniform(generator, 500, 2500), generator.uniform(25, 60)
     )
     wave = scatter(samples, sample_rate, np.array([generator.uniform(0, 0.2)]), [bang])
     rumble = unit(
         lowpass(generator.standard_normal(samples), generator.uniform(70, 200), sample_rate)
     )
-    wave += generator.uniform(0.2, 0.8) * rumble * decay(samples, sample_rate, length * 1.2)
+    wave += generator.uniform(0.5, 1.5) * rumble * decay(samples, sample_rate, length * 1.2)
     if generator.random() < 0.6:
         density = 150 * decay(samples, sample_rate, length * 1.5) + 0.01
         times = times_by_density(generator, density, sample_rate) + 0.3
@@ -139,9 +139,10 @@ def explosion(generator: np.random.Generator, seconds: float, sample_rate: int =
             )
             for n in generator.integers(sample_rate // 200, sample_rate // 25, 16)
         ]
-        gains = 0.2 * generator.exponential(1, len(times))
+        gains = 0.03 * generator.exponential(1, len(times))
         wave += scatter(samples, sample_rate, times, bits, gains)
-    wave = np.tanh(wave / (0.35 * np.abs(wave).max()))
+    wave = np.tanh(wave / (generator.uniform(0.5, 1.2) * np.abs(wave).max()))
+    wave = lowpass(wave, log_uniform(generator, 250, 1200), sample_rate, 1)
     return finish(
         wave * np.clip((seconds - np.arange(samples) / sample_rate) / 0.5, 0, 1), sample_rate
     )

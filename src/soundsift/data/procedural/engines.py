@@ -66,16 +66,16 @@ def _run(
     index = firing.astype(np.int64)
     phase = firing - index
     fixed = 1 + engine.uneven * generator.standard_normal(engine.cylinders)
-    chance = 1 + 0.4 * engine.uneven * generator.standard_normal(int(index[-1]) + 1)
+    chance = 1 + 0.15 * engine.uneven * generator.standard_normal(int(index[-1]) + 1)
     force = fixed[index % engine.cylinders] * chance[index] * (0.4 + 0.6 * load)
     pulse = force * (np.exp(-engine.sharpness * phase) - np.exp(-4 * engine.sharpness * phase))
     gas = shaped_noise(generator, samples, sample_rate, ((60, 0), (600, -3), (6000, -24)))
     # Each firing steps at its end: without a low-pass filter it would alias.
     exhaust = lowpass(pulse, 6000, sample_rate)
-    exhaust += engine.roar * 0.5 * gas * float(np.std(pulse)) * (0.3 + pulse / pulse.mean())
+    exhaust += engine.roar * 0.2 * gas * float(np.std(pulse)) * (0.3 + pulse / pulse.mean())
     exhaust = comb(exhaust - exhaust.mean(), 2 * engine.pipe / 343, -0.45, sample_rate)
     box = [
-        (log_uniform(generator, 60, 900), generator.uniform(40, 200), generator.uniform(0.3, 1))
+        (log_uniform(generator, 80, 2000), generator.uniform(60, 300), generator.uniform(0.3, 1))
         for _ in range(5)
     ]
     exhaust = 0.5 * exhaust + resonances(exhaust, box, sample_rate)
@@ -83,7 +83,7 @@ def _run(
     metal = band_noise(generator, samples, sample_rate, 1200, 5000)
     ticking = metal * np.exp(-6 * ((firing * 2 + 0.3) % 1)) * (0.5 + 0.5 * chance[index])
     level = float(np.sqrt(np.mean(exhaust**2)))
-    return exhaust + engine.clatter * level * unit(ticking)
+    return exhaust + 0.3 * engine.clatter * level * unit(ticking)
 
 
 def _revs(
@@ -136,7 +136,7 @@ def car_engine(generator: np.random.Generator, seconds: float, sample_rate: int 
     engine = _Engine(
         cylinders=int(generator.choice([3, 4, 4, 4, 6, 8])),
         strokes=4,
-        sharpness=generator.uniform(4, 12),
+        sharpness=generator.uniform(8, 30),
         uneven=generator.uniform(0.03, 0.2),
         pipe=generator.uniform(1.5, 4),
         muffled=log_uniform(generator, 250, 1500),
@@ -162,7 +162,7 @@ def motorcycle(generator: np.random.Generator, seconds: float, sample_rate: int 
     engine = _Engine(
         cylinders=int(generator.choice([1, 2, 2, 4])),
         strokes=4,
-        sharpness=generator.uniform(8, 20),
+        sharpness=generator.uniform(15, 50),
         uneven=generator.uniform(0.1, 0.35),
         pipe=generator.uniform(0.5, 1.3),
         muffled=log_uniform(generator, 700, 3500),
@@ -185,7 +185,7 @@ def truck(generator: np.random.Generator, seconds: float, sample_rate: int = 480
     engine = _Engine(
         cylinders=int(generator.choice([4, 6, 6])),
         strokes=4,
-        sharpness=generator.uniform(5, 10),
+        sharpness=generator.uniform(8, 25),
         uneven=generator.uniform(0.1, 0.3),
         pipe=generator.uniform(2, 4),
         muffled=log_uniform(generator, 250, 900),
@@ -208,7 +208,7 @@ def lawn_mower(generator: np.random.Generator, seconds: float, sample_rate: int 
     engine = _Engine(
         1,
         4,
-        generator.uniform(6, 14),
+        generator.uniform(15, 40),
         generator.uniform(0.1, 0.25),
         generator.uniform(0.15, 0.4),
         log_uniform(generator, 1200, 4000),
@@ -221,9 +221,9 @@ def lawn_mower(generator: np.random.Generator, seconds: float, sample_rate: int 
     wave = unit(_run(generator, engine, rpm, np.full(samples, 0.7), sample_rate))
     blade = 0.5 + 0.5 * np.sin(2 * np.pi * cycles(rpm / 60 * 2, samples, sample_rate))
     air = shaped_noise(
-        generator, samples, sample_rate, ((100, -8), (500, 0), (2500, -3), (9000, -20))
+        generator, samples, sample_rate, ((100, -8), (500, 0), (2500, -6), (9000, -26))
     )
-    wave += generator.uniform(0.2, 0.7) * unit(air * (0.4 + blade))
+    wave += generator.uniform(0.15, 0.5) * unit(air * (0.4 + blade))
     return finish(wave, sample_rate)
 
 
@@ -233,7 +233,7 @@ def chainsaw(generator: np.random.Generator, seconds: float, sample_rate: int = 
     engine = _Engine(
         1,
         2,
-        generator.uniform(8, 18),
+        generator.uniform(20, 60),
         generator.uniform(0.08, 0.2),
         generator.uniform(0.08, 0.2),
         log_uniform(generator, 2500, 8000),
@@ -252,7 +252,7 @@ def chainsaw(generator: np.random.Generator, seconds: float, sample_rate: int = 
     wave = unit(_run(generator, engine, rpm, load, sample_rate))
     teeth = 0.5 + 0.5 * np.sin(2 * np.pi * cycles(rpm / 60 * 3.5, samples, sample_rate))
     chips = band_noise(generator, samples, sample_rate, 1500, 6000) * teeth
-    wave = highpass(wave, 90, sample_rate) + (0.1 + 0.5 * cutting) * chips
+    wave = highpass(wave, 90, sample_rate) + (0.03 + 0.25 * cutting) * chips
     return finish(wave, sample_rate)
 
 
@@ -263,7 +263,7 @@ def boat(generator: np.random.Generator, seconds: float, sample_rate: int = 4800
     engine = _Engine(
         cylinders=int(generator.choice([2, 3])) if outboard else int(generator.choice([1, 2])),
         strokes=2 if outboard else 4,
-        sharpness=generator.uniform(4, 12),
+        sharpness=generator.uniform(8, 30),
         uneven=generator.uniform(0.1, 0.3),
         pipe=generator.uniform(0.5, 2),
         muffled=log_uniform(generator, 300, 1500),

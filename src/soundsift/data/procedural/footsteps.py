@@ -99,13 +99,15 @@ def _sole(
         size = sample_count(0.3, sample_rate)
         blow = unit(modal(*modes, size, sample_rate))
         tap = generator.standard_normal(size) * decay(size, sample_rate, 0.01)
-        blow += hard * unit(highpass(tap, 1500, sample_rate))
+        tap = lowpass(highpass(tap, 2 * high, sample_rate, 1), 5 * high, sample_rate, 1)
+        blow += 0.3 * hard * unit(tap)
         thud = lowpass(generator.standard_normal(size), 180, sample_rate)
-        blow += 0.5 * unit(thud * decay(size, sample_rate, 0.08))
+        blow += 0.6 * unit(thud * decay(size, sample_rate, 0.08))
         wave += scatter(samples, sample_rate, np.array([start]), [blow], gain)
-    scuff = highpass(generator.standard_normal(samples), 2500, sample_rate)
+    scuff = highpass(generator.standard_normal(samples), 1200, sample_rate, 1)
+    scuff = lowpass(scuff, 3 * high, sample_rate)
     scuff *= np.exp(-(((np.linspace(0, 1, samples) - 0.3) / 0.15) ** 2))
-    return wave + generator.uniform(0, 0.25) * unit(scuff)
+    return wave + generator.uniform(0, 0.15) * unit(scuff)
 
 
 def footsteps_on_wood(
@@ -180,7 +182,9 @@ def footsteps_in_snow(
         pitch = 1 + 0.3 * drift(source, len(wave), rate, 8)
         slips = np.cumsum(source.uniform(60, 160) * pitch) / rate % 1
         squeak = resonance(np.exp(-8 * slips) * wave, low * 2.5, low, rate)
-        return wave + creak * unit(squeak)
+        thud = lowpass(source.standard_normal(len(wave)), 200, rate)
+        thud *= decay(len(wave), rate, 0.25)
+        return wave + creak * unit(squeak) + source.uniform(0.5, 1.5) * unit(thud)
 
     return _walk(generator, seconds, sample_rate, step, (0.0, 0.1))
 

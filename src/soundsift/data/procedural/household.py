@@ -107,8 +107,8 @@ def door_creak(generator: np.random.Generator, seconds: float, sample_rate: int 
     index = phase.astype(np.int64)
     force = generator.uniform(0.5, 1.3, int(index[-1]) + 1)[index]
     slip = force * np.exp(-generator.uniform(8, 20) * (phase - index))
-    source = highpass(slip, 80, sample_rate) + 0.05 * generator.standard_normal(samples) * slip
-    wood = [(log_uniform(generator, 250, 4000), generator.uniform(30, 150), 1.0) for _ in range(8)]
+    source = highpass(slip, 200, sample_rate) + 0.05 * generator.standard_normal(samples) * slip
+    wood = [(log_uniform(generator, 500, 8000), generator.uniform(30, 250), 1.0) for _ in range(9)]
     wave = 0.2 * unit(source) + unit(resonances(source, wood, sample_rate))
     moving = np.clip(0.9 + 1.2 * drift(generator, samples, sample_rate, 0.8), 0, 1)
     wave = wave * moving * swell(samples, sample_rate, 0.05, 0.1)
@@ -392,7 +392,7 @@ def bouncing_ball(
     samples = sample_count(seconds, sample_rate)
     size = sample_count(0.25, sample_rate)
     small = generator.uniform(0, 1)
-    low = 70 * 12**small
+    low = 50 * 9**small
     ball = unit(
         modal(
             *random_modes(generator, 7, low, low * 8, 0.05 + 0.08 * (1 - small), 0.6),
@@ -400,7 +400,8 @@ def bouncing_ball(
             sample_rate,
         )
     )
-    ball += generator.uniform(0.2, 0.8) * unit(
+    ball = lowpass(ball, low * 6, sample_rate)
+    ball += generator.uniform(0.02, 0.3) * unit(
         generator.standard_normal(size) * decay(size, sample_rate, 0.008)
     )
     keeps = generator.uniform(0.68, 0.9)
@@ -424,6 +425,7 @@ def pops(generator: np.random.Generator, seconds: float, sample_rate: int = 4800
     size = sample_count(0.2, sample_rate)
     cork = generator.random() < 0.5
     burst = generator.standard_normal(size) * decay(size, sample_rate, 0.012 if cork else 0.03)
+    burst = lowpass(burst, log_uniform(generator, 1500, 9000), sample_rate)
     if cork:
         neck = log_uniform(generator, 350, 1200)
         bend = 1 + 0.5 * np.arange(size) / size

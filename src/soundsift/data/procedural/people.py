@@ -73,9 +73,9 @@ def _claps(generator: np.random.Generator, sample_rate: int, count: int) -> list
         noise = generator.standard_normal(size) * decay(
             size, sample_rate, generator.uniform(0.008, 0.02)
         )
-        hertz = log_uniform(generator, 600, 2600)
+        hertz = log_uniform(generator, 650, 2400)
         clap = resonance(noise, hertz, hertz * 0.5, sample_rate)
-        claps.append(unit(clap + 0.2 * highpass(noise, 1500, sample_rate)))
+        claps.append(unit(clap + 0.1 * lowpass(noise, 5000, sample_rate)))
     return claps
 
 

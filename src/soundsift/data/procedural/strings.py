@@ -51,7 +51,7 @@ def plucked_string(
     # Averaging two neighbours delays by half a sample.
     period = max(2, round(sample_rate / hertz - 0.5))
     burst = generator.uniform(-1, 1, period)
-    burst = lowpass(np.tile(burst, 2), 300 + brightness**2 * 12000, sample_rate, 1)[period:]
+    burst = lowpass(np.tile(burst, 2), 250 + brightness**2 * 8000, sample_rate)[period:]
     burst -= np.roll(burst, max(1, round(place * period)))
     loss = 10 ** (-3 / (t60 * hertz))
     periods = int(np.ceil(samples * 1.02 / period)) + 2
@@ -144,7 +144,7 @@ def _body(
 
 def guitar(generator: np.random.Generator, seconds: float, sample_rate: int = 48000) -> Samples:
     """Acoustic guitar: single notes or strummed chords."""
-    brightness, strums = generator.uniform(0.35, 0.95), float(generator.choice([0, 0, 0.5, 1.0]))
+    brightness, strums = generator.uniform(0.2, 0.7), float(generator.choice([0, 0, 0.5, 1.0]))
     wave = _play(
         generator,
         seconds,
@@ -164,7 +164,7 @@ def harp(generator: np.random.Generator, seconds: float, sample_rate: int = 4800
     """Harp: soft round plucks that ring on, arpeggios and glissandi."""
     samples = sample_count(seconds, sample_rate)
     lowest, t60 = generator.uniform(65, 200), generator.uniform(2, 5)
-    brightness = generator.uniform(0.15, 0.45)
+    brightness = generator.uniform(0.05, 0.3)
     if generator.random() < 0.5:
         wave = _play(
             generator, seconds, sample_rate, lowest, 31, (0.12, 0.4), t60, brightness, strums=0.1
@@ -232,7 +232,7 @@ def bass_guitar(
         generator.uniform(0.15, 0.6),
         ringing=False,
     )
-    return finish(lowpass(wave, log_uniform(generator, 900, 5000), sample_rate, 1), sample_rate)
+    return finish(lowpass(wave, log_uniform(generator, 300, 2500), sample_rate), sample_rate)
 
 
 def pizzicato(generator: np.random.Generator, seconds: float, sample_rate: int = 48000) -> Samples:

@@ -97,12 +97,12 @@ def _butterworth(wave: Wave, hertz: float, form: str, sample_rate: int, order: i
 
 
 def resonance(wave: Wave, hertz: float, bandwidth: float, sample_rate: int) -> Wave:
-    """Two-pole resonance with a gain of about 1 at its centre; bandwidth in Hz at -3 dB."""
+    """Band-pass of two poles with a gain of 1 at its centre; bandwidth in Hz at -3 dB."""
     radius = np.exp(-np.pi * bandwidth / sample_rate)
     angle = 2 * np.pi * min(hertz, 0.45 * sample_rate) / sample_rate
     poles = [1.0, -2 * radius * np.cos(angle), radius**2]
-    gain = (1 - radius) * abs(1 - radius * np.exp(-2j * angle))
-    resonant: Wave = lfilter([gain], poles, wave)
+    gain = (1 - radius**2) / 2
+    resonant: Wave = lfilter([gain, 0.0, -gain], poles, wave)
     return resonant
 
 

@@ -153,6 +153,7 @@ def jackhammer(generator: np.random.Generator, seconds: float, sample_rate: int 
     wave += generator.uniform(0, 0.2) * unit(
         lowpass(generator.standard_normal(samples), 200, sample_rate)
     )
+    wave = lowpass(wave, log_uniform(generator, 3000, 9000), sample_rate)
     return finish(
         room(generator, wave, sample_rate, 0.6, generator.uniform(0.05, 0.5)), sample_rate
     )

@@ -169,12 +169,12 @@ def train_passing(
 ) -> Samples:
     """Train that passes: rolling noise of many wheels, pairs of clacks at the joints, squeal."""
     samples = sample_count(seconds, sample_rate)
-    speed = generator.uniform(8, 40)
+    speed = generator.uniform(12, 45)
     gain, doppler = passing(generator, samples, sample_rate, speed)
     # A train is long: its level stays up while its cars go by.
-    level = np.clip(gain / gain.max() * generator.uniform(1.5, 4), 0, 1) ** 1.3
+    level = np.clip(gain / gain.max() * generator.uniform(1, 2), 0, 1) ** 1.3
     rolling = shaped_noise(
-        generator, samples, sample_rate, ((40, -3), (120, 0), (900, 0), (2500, -9), (8000, -30))
+        generator, samples, sample_rate, ((40, -2), (120, 0), (500, -4), (1500, -12), (5000, -30))
     )
     wave = rolling * (1 + 0.2 * drift(generator, samples, sample_rate, 6))
     size = sample_count(0.25, sample_rate)
@@ -187,7 +187,7 @@ def train_passing(
     axle = 2.5 / speed
     starts = np.arange(generator.uniform(0, joint), seconds, joint)
     times = np.sort(np.concatenate([starts, starts + axle, starts + 0.7 * joint]))
-    wave += generator.uniform(0.4, 2.0) * scatter(
+    wave += generator.uniform(0.3, 1.3) * scatter(
         samples, sample_rate, times, clacks, generator.uniform(0.5, 1, len(times))
     )
     if generator.random() < 0.4:

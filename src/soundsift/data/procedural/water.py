@@ -61,7 +61,7 @@ def dripping(generator: np.random.Generator, seconds: float, sample_rate: int = 
     for _ in range(int(generator.choice([1, 1, 2, 3]))):
         period = log_uniform(generator, 0.25, 1.6)
         times = regular_times(generator, seconds, period, generator.uniform(0.01, 0.2))
-        radius = log_uniform(generator, 0.0012, 0.006)
+        radius = log_uniform(generator, 0.0009, 0.0045)
         grains = []
         for _ in range(5):
             size = generator.uniform(0.9, 1.1) * radius
@@ -82,7 +82,7 @@ def stream(generator: np.random.Generator, seconds: float, sample_rate: int = 48
     """A brook: hundreds of bubbles a second over the hiss of turbulence."""
     samples = sample_count(seconds, sample_rate)
     flow = np.exp(0.25 * drift(generator, samples, sample_rate, 3))
-    density = log_uniform(generator, 150, 1200) * flow
+    density = log_uniform(generator, 300, 2500) * flow
     smallest = log_uniform(generator, 0.0005, 0.0012)
     wave = unit(_bubbles(generator, samples, sample_rate, density, smallest, smallest * 8))
     hiss = shaped_noise(

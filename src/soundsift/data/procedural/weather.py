@@ -45,14 +45,14 @@ def wind(generator: np.random.Generator, seconds: float, sample_rate: int = 4800
     """
     samples = sample_count(seconds, sample_rate)
     speed = _gusts(generator, samples, sample_rate)
-    top = log_uniform(generator, 200, 900)
-    tilt = generator.uniform(4, 9)
+    top = log_uniform(generator, 90, 350)
+    tilt = generator.uniform(24, 45)
     bands = [
         shaped_noise(
             generator,
             samples,
             sample_rate,
-            ((40, 0), (top * 2**i, 0), (top * 2 ** (i + 3), -9 * tilt / 2)),
+            ((30, 0), (top * 2**i, -3), (top * 2 ** (i + 3), -tilt)),
         )
         for i in range(4)
     ]
@@ -185,12 +185,12 @@ def thunder(generator: np.random.Generator, seconds: float, sample_rate: int = 4
     wave = np.zeros(samples)
     for group, pieces in enumerate(np.array_split(np.arange(count), 4)):
         # Later parts are further away: darker.
-        top = 5000 * 0.06**far * 0.55**group
+        top = 5000 * 0.15**far * 0.65**group
         claps = []
         for _ in pieces:
             size = sample_count(generator.uniform(0.5, 2.2), sample_rate)
-            noise = lowpass(generator.standard_normal(size), top, sample_rate)
-            noise = unit(noise + 1.5 * unit(lowpass(noise, 140, sample_rate)))
+            noise = lowpass(generator.standard_normal(size), top, sample_rate, 1)
+            noise = unit(noise) + generator.uniform(0.2, 1) * unit(lowpass(noise, 140, sample_rate))
             rise = 1 - np.exp(-np.arange(size) / sample_rate / (0.002 + 0.06 * far))
             claps.append(noise * rise * decay(size, sample_rate, size / sample_rate * 1.1))
         wave += scatter(samples, sample_rate, times[pieces], claps, gains[pieces] * 0.75**group)

@@ -71,10 +71,10 @@ def church_organ(
 ) -> Samples:
     """Pipe organ: chords on several ranks (8', 4', 2 2/3', 2'), each with its own harmonics."""
     samples = sample_count(seconds, sample_rate)
-    root = generator.uniform(120, 260)
+    root = log_uniform(generator, 130, 500)
     ranks = [(1.0, 1.0), (2.0, 0.7), (3.0, 0.3), (4.0, 0.5), (0.5, 0.8)]
     ranks = [ranks[0]] + [r for r in ranks[1:] if generator.random() < 0.55]
-    powers = [generator.uniform(1.0, 2.2) for _ in ranks]
+    powers = [generator.uniform(1.3, 3.0) for _ in ranks]
     wave = np.zeros(samples)
     at = 0
     held = generator.uniform(0.5, 2.5)
@@ -236,7 +236,7 @@ def bagpipes(generator: np.random.Generator, seconds: float, sample_rate: int = 
     chanter = harmonic_tone(hertz, falling_gains(40, 0.4), samples, sample_rate)
     chanter = 0.3 * chanter + resonances(chanter, [(1300, 500, 1), (3000, 1200, 0.8)], sample_rate)
     wave = unit(chanter)
-    for ratio, level in ((0.5, 0.4), (0.5 * generator.uniform(0.998, 1.002), 0.4), (0.25, 0.5)):
+    for ratio, level in ((0.5, 0.3), (0.5 * generator.uniform(0.998, 1.002), 0.3), (0.25, 0.3)):
         drone = harmonic_tone(tonic * ratio, falling_gains(50, 0.8), samples, sample_rate)
         wave += generator.uniform(0.6, 1.2) * level * unit(drone)
     wave *= swell(samples, sample_rate, generator.uniform(0.01, 0.5), 0.1)
