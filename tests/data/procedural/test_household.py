@@ -13,7 +13,7 @@ Make = Callable[..., np.ndarray]
 
 @pytest.mark.parametrize("seed", range(3))
 def test_each_flight_of_a_ball_is_shorter(made: Make, measure: SimpleNamespace, seed: int) -> None:
-    times = measure.onsets(made(household.bouncing_ball, 2, seed), dead=0.06, rise=2.5)
+    times = measure.onsets(made(household.bouncing_ball, 2, seed), dead=0.15, rise=3)
     flights = np.diff(times)[:4]
     assert len(flights) >= 2
     assert flights[1] < flights[0]

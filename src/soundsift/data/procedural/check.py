@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import stft
 
-from soundsift.data.bank import SAMPLE_RATE, Bank, Clip
+from soundsift.config import SAMPLE_RATE
+from soundsift.data.bank import Bank, Clip
 from soundsift.data.captions import Rules, load_rules
 from soundsift.data.procedural.render import SOURCE, render
 from soundsift.data.procedural.table import SOUNDS
@@ -64,8 +65,8 @@ def features(wave: NDArray[np.float32]) -> Features:
         `(features,)`: the mean spectrum in 32 mel bands, its variation over time, flatness and
         peakedness, the modulation spectrum from 1 to 350 Hz, and how fast the level falls.
     """
-    wave = loudest_part(wave)
-    _, _, spectrum = stft(wave, nperseg=_WINDOW, noverlap=_WINDOW - _HOP, boundary=None)
+    part = loudest_part(wave)
+    _, _, spectrum = stft(part, nperseg=_WINDOW, noverlap=_WINDOW - _HOP, boundary=None)
     power = np.abs(spectrum) ** 2
     level = 10 * np.log10(power.sum(axis=0) + 1e-12)
     level = np.maximum(level - level.max(), -_FLOOR_DB)
@@ -81,7 +82,7 @@ def features(wave: NDArray[np.float32]) -> Features:
     tonal = [flat.mean(), flat.std(), peaked.mean(), peaked.std()]
     slow = _modulation(np.sqrt(power.sum(axis=0)), _FRAME_RATE, _MODULATION_HERTZ)
     block = SAMPLE_RATE // 1000
-    fast_envelope = np.abs(wave[: len(wave) // block * block]).reshape(-1, block).mean(axis=1)
+    fast_envelope = np.abs(part[: len(part) // block * block]).reshape(-1, block).mean(axis=1)
     fast = _modulation(fast_envelope, 1000.0, _ROUGHNESS_HERTZ)
     steps = np.diff(level)
     falls, rises = steps[steps < -0.2], steps[steps > 0.2]
@@ -99,12 +100,12 @@ def features(wave: NDArray[np.float32]) -> Features:
 def loudest_part(wave: NDArray[np.float32]) -> Features:
     """The loudest 1.5 s of the first six seconds; shorter sounds are followed by silence."""
     size = round(_PART_SECONDS * SAMPLE_RATE)
-    wave = wave[: _SECONDS * SAMPLE_RATE].astype(np.float64)
-    if len(wave) <= size:
-        return np.pad(wave, (0, size - len(wave)))
-    energy = np.concatenate([[0.0], np.cumsum(wave**2)])
+    whole = wave[: _SECONDS * SAMPLE_RATE].astype(np.float64)
+    if len(whole) <= size:
+        return np.pad(whole, (0, size - len(whole)))
+    energy = np.concatenate([[0.0], np.cumsum(whole**2)])
     start = int(np.argmax(energy[size:] - energy[:-size]))
-    return wave[start : start + size]
+    return whole[start : start + size]
 
 
 def _modulation(envelope: Features, rate: float, edges: tuple[float, ...]) -> Features:
