@@ -1,4 +1,4 @@
-"""CLAP (arXiv 2211.06687): how well a sound fits a phrase, by Transformers.
+"""CLAP (arXiv 2211.06687): similarity of sounds and phrases, by Transformers.
 
 The authors rank candidates with LAION's `630k-best.pt` (HTSAT-tiny, no fusion). The nearest that
 the Hub has in Transformers' layout is `laion/clap-htsat-unfused`, the same network trained by the
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from soundsift.checkpoints.hub import find_folder, read_tokenizer
 from soundsift.checkpoints.pretrained import load_pretrained
-from soundsift.errors import SoundsiftError
+from soundsift.errors import SoundsiftError, one_line
 from soundsift.optional import library
 
 CLAP = "laion/clap-htsat-unfused"
@@ -28,7 +28,7 @@ class Clap:
         model: folder with `config.json`, weights, `tokenizer.json` and `preprocessor_config.json`,
             or a name in the Hub's cache.
         device: where it computes.
-        dtype: of its weights.
+        dtype: type of its weights.
 
     Raises:
         SoundsiftError: if a file is missing or damaged, or weights and configuration disagree.
@@ -46,22 +46,26 @@ class Clap:
         try:
             features = library("transformers").ClapFeatureExtractor
             self.features = features.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, TypeError) as error:
-            raise SoundsiftError(f"{folder}: has no usable preprocessor_config.json.") from error
+        except SoundsiftError:
+            raise
+        except Exception as error:  # of a damaged file, the library raises anything
+            raise SoundsiftError(
+                f"{folder}: has no usable preprocessor_config.json: {one_line(error)}."
+            ) from error
         self.model = load_pretrained("ClapModel", folder, dtype=dtype, device=device)
-        self._known: dict[str, Tensor] = {}
+        self._embedded: dict[str, Tensor] = {}
 
     @property
     def sample_rate(self) -> int:
-        """Of the sounds that it takes: 48000."""
+        """Sample rate in Hz of the sounds that it takes: 48000."""
         return int(self.features.sampling_rate)
 
     @torch.no_grad()
     def similarity(self, waves: Tensor, phrases: str | list[str]) -> Tensor:
         """Cosine between sounds and phrases.
 
-        CLAP hears ten seconds. Shorter sounds are repeated, as in its training. Longer ones are cut
-        into windows that overlap as little as they can, whose embeddings are averaged; the authors
+        CLAP takes ten seconds. Shorter sounds are repeated, as in its training. Longer ones are cut
+        into windows that overlap as little as possible, whose embeddings are averaged. The authors
         take ten seconds at random, which makes the ranking random, too.
 
         Args:
@@ -96,15 +100,15 @@ class Clap:
     @torch.no_grad()
     def embed_text(self, phrase: str) -> Tensor:
         """Embed one phrase, once: `(dim,)`, float32, of length 1."""
-        if phrase not in self._known:
+        if phrase not in self._embedded:
             tokens = torch.tensor([self.tokenizer.encode(phrase).ids], device=self.device)
             embedded = _pooled(self.model.get_text_features(input_ids=tokens))[0]
-            self._known[phrase] = torch.nn.functional.normalize(embedded, dim=0)
-        return self._known[phrase]
+            self._embedded[phrase] = torch.nn.functional.normalize(embedded, dim=0)
+        return self._embedded[phrase]
 
 
 def _windows(wave: Tensor, length: int) -> list[Tensor]:
-    """The fewest windows of a length that cover a sound, evenly spread; a short sound whole."""
+    """The fewest windows of a length that cover a sound, evenly spaced; a short sound whole."""
     extra = len(wave) - length
     if extra <= 0:
         return [wave]
@@ -114,7 +118,7 @@ def _windows(wave: Tensor, length: int) -> list[Tensor]:
 
 
 def _pooled(out: object) -> Tensor:
-    """What the library calls the pooled output; before version 5 it gave that alone."""
+    """The pooled output, which the library returned alone before version 5."""
     pooled = out if isinstance(out, Tensor) else getattr(out, "pooler_output")  # noqa: B009
     assert isinstance(pooled, Tensor)
     return pooled.float()

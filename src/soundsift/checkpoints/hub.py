@@ -17,7 +17,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from soundsift.checkpoints.state_dict import read_safetensors
+from soundsift.checkpoints.state_dict import load_safetensors
 from soundsift.errors import SoundsiftError, one_line
 from soundsift.optional import library
 
@@ -139,7 +139,7 @@ def _check_sizes(config: object, file: Path, key: str = "") -> None:
     elif isinstance(config, int | float) and not isinstance(config, bool):
         most = _MOST_LAYERS if key in _LAYERS else _LARGEST_SIZE
         if not -most <= config <= most:  # NaN is refused, too
-            raise SoundsiftError(f"{file}: {key} is {config:.3g}; expected at most {most}.")
+            raise SoundsiftError(f"{file}: {key} is {str(config)[:20]}; expected at most {most}.")
 
 
 def read_tokenizer(folder: Path, most_tokens: int = 512) -> Tokenizer:
@@ -162,13 +162,13 @@ def read_tokenizer(folder: Path, most_tokens: int = 512) -> Tokenizer:
 
 
 def read_weights(
-    folder: Path, passed_over: tuple[str, ...] = (), dtype: torch.dtype = torch.float32
+    folder: Path, skipped: tuple[str, ...] = (), dtype: torch.dtype = torch.float32
 ) -> dict[str, Tensor]:
     """A model's weights, by name.
 
     Args:
         folder: with `model.safetensors`, whole or in parts, `checkpoint.pt` or `pytorch_model.bin`.
-        passed_over: beginnings of names that are not read.
+        skipped: prefixes of names that are not read.
         dtype: floating-point weights come in this type.
 
     Raises:
@@ -183,9 +183,9 @@ def read_weights(
     weights: dict[str, Tensor] = {}
     for file in files:
         if file.suffix == ".safetensors":
-            weights |= _read_safetensors(file, passed_over)
+            weights |= load_safetensors(file, skipped)
         else:
-            weights |= {n: w for n, w in map_pickle(file).items() if not n.startswith(passed_over)}
+            weights |= {n: w for n, w in map_pickle(file).items() if not n.startswith(skipped)}
     return {
         name: tensor.to(dtype) if tensor.is_floating_point() else tensor
         for name, tensor in weights.items()
@@ -196,17 +196,14 @@ def _indexed_files(folder: Path) -> list[Path]:
     """The parts of a model whose weights lie in several files."""
     weight_map = read_json(folder / _INDEX).get("weight_map")
     names = list(weight_map.values()) if isinstance(weight_map, dict) else []
-    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+    if not names or not all(
+        isinstance(name, str) and name and Path(name).name == name for name in names
+    ):
         raise SoundsiftError(
             f"{folder / _INDEX}: damaged: weight_map must give the name of a file beside it for "
             "every weight."
         )
     return [folder / name for name in sorted(set(names))]
-
-
-def _read_safetensors(file: Path, passed_over: tuple[str, ...]) -> dict[str, Tensor]:
-    weights = read_safetensors(file)
-    return {name: weights[name] for name in weights if not name.startswith(passed_over)}
 
 
 def map_pickle(file: Path) -> dict[str, Tensor]:

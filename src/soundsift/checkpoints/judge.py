@@ -97,7 +97,7 @@ def load_judge(
         model: folder with `config.json`, weights and `tokenizer.json`, or a name in the Hub's
             cache.
         device: where it computes.
-        dtype: of its weights.
+        dtype: type of its weights.
 
     Raises:
         SoundsiftError: if a file is missing or damaged, or weights and configuration disagree.
@@ -105,7 +105,7 @@ def load_judge(
     folder = find_folder(model, revision=AUTHORS_BRANCH, gated=True)
     config = read_config(folder)
     network_config = config_from(config, folder)
-    weights = read_weights(folder, passed_over=(CODEC,), dtype=dtype)
+    weights = read_weights(folder, skipped=(CODEC,), dtype=dtype)
     network = build(lambda: Judge(network_config), convert(weights), folder, device)
     text = load_modernbert(
         config.get("text_model") or {},

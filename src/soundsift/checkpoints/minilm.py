@@ -14,7 +14,7 @@ from soundsift.checkpoints.state_dict import (
     LazyStateDict,
     Renames,
     build,
-    read_safetensors,
+    load_safetensors,
     reader,
     renamed,
 )
@@ -57,7 +57,7 @@ class TextEncoder:
         self.tokenizer.enable_truncation(_MOST_TOKENS)
         self.tokenizer.no_padding()
         file = folder / "model.safetensors"
-        self.model = build(MiniLM, convert(read_safetensors(file)), file, device)
+        self.model = build(MiniLM, convert(load_safetensors(file)), file, device)
         self.device = torch.device(device)
         self._states: dict[str, Tensor] = {}
 

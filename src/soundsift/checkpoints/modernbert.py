@@ -1,4 +1,4 @@
-"""ModernBERT (arXiv 2412.13663) as PE-A-Frame and the judge use it: one state per phrase."""
+"""ModernBERT (arXiv 2412.13663), the text encoder of PE-A-Frame and the judge."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from soundsift.checkpoints.pretrained import load_pretrained
+from soundsift.errors import SoundsiftError, one_line
 from soundsift.optional import library
 
 #: Settings of old files that today's library has no use for.
@@ -20,26 +21,26 @@ _LAYER = re.compile(r"layers\.(\d+)\.")
 
 
 class PhraseEncoder:
-    """Phrases to one state each, each distinct phrase encoded once.
+    """Phrases to one state each; each distinct phrase is encoded once.
 
     Args:
         tokenizer: cuts long phrases, does not pad.
         model: Transformers' `ModernBertModel`, in eval mode, whose output is the wanted state.
-        device: where the model is.
+        device: device of the model.
     """
 
     def __init__(self, tokenizer: Tokenizer, model: nn.Module, device: torch.device | str) -> None:
         self.tokenizer, self.model, self.device = tokenizer, model, torch.device(device)
-        self._known: dict[str, Tensor] = {}
+        self._states: dict[str, Tensor] = {}
 
     def encode(self, phrases: list[str]) -> Tensor:
         """States of the phrases' first token, `(batch, dim)`."""
         for phrase in phrases:
-            if phrase not in self._known:
+            if phrase not in self._states:
                 tokens = torch.tensor([self.tokenizer.encode(phrase).ids], device=self.device)
                 with torch.no_grad():
-                    self._known[phrase] = self.model(input_ids=tokens).last_hidden_state[0, 0]
-        return torch.stack([self._known[phrase] for phrase in phrases])
+                    self._states[phrase] = self.model(input_ids=tokens).last_hidden_state[0, 0]
+        return torch.stack([self._states[phrase] for phrase in phrases])
 
 
 def load_modernbert(
@@ -54,11 +55,11 @@ def load_modernbert(
     """Build ModernBERT up to one of its hidden states; what lies above is left out.
 
     Args:
-        config: of the whole model, as in its `config.json`.
-        weights: of the whole model or of the layers needed, by name.
+        config: the whole model's configuration, as in its `config.json`.
+        weights: weights of the whole model or of the layers needed, by name.
         state: which hidden state the output is: after so many layers; None for the last.
-        source: to name in messages.
-        dtype: of the weights.
+        source: where they come from, for messages.
+        dtype: type of the weights.
         device: where the model goes.
         final_norm: whether the last layer's state is normed, as Transformers does; the states below
             never are.
@@ -71,6 +72,8 @@ def load_modernbert(
     """
     settings = config_from(config)
     whole = settings.num_hidden_layers
+    if state is not None and (not isinstance(state, int) or state < 0):
+        raise SoundsiftError(f"{source}: nth_text_layer is {state!r}; expected a number of layers.")
     layers = whole if state is None else min(state, whole)
     settings.num_hidden_layers = layers
     settings.layer_types = settings.layer_types[:layers]
@@ -90,9 +93,17 @@ def load_modernbert(
 
 
 def config_from(config: Mapping[str, Any]) -> Any:
-    """Transformers' configuration of the whole model, from its `config.json`."""
+    """Transformers' configuration of the whole model, from its part of a `config.json`.
+
+    Raises:
+        ValueError: if it is not the configuration of a ModernBERT.
+    """
     kept = {key: value for key, value in config.items() if key not in _OBSOLETE}
-    return library("transformers").ModernBertConfig(**kept)
+    make = library("transformers").ModernBertConfig
+    try:
+        return make(**kept)
+    except Exception as error:  # of a damaged configuration, the library raises anything
+        raise ValueError(f"ModernBERT: {one_line(error)}") from error
 
 
 def _layer(name: str) -> int:

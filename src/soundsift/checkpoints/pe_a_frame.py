@@ -47,7 +47,7 @@ RENAMES: Renames = (
 
 
 class SpanPredictor:
-    """When a phrase's sound is heard, frame by frame.
+    """Predicts in which frames a phrase's sound occurs.
 
     Args:
         model: PE-A-Frame, in eval mode.
@@ -61,9 +61,9 @@ class SpanPredictor:
     def probabilities(
         self, latents: Tensor, phrases: list[str], mask: Tensor | None = None
     ) -> Tensor:
-        """Say how likely each frame holds its item's sound.
+        """Probability that each frame holds its item's sound.
 
-        `soundsift.separation.span_prediction.predict_spans` makes spans of a row.
+        `soundsift.separation.span_prediction.predict_spans` turns a row into spans.
 
         Args:
             latents: `(batch, frames, 128)`: the mean of DAC-VAE, as the separator gets it.
@@ -91,7 +91,7 @@ def load_span_predictor(
         model: folder with `config.json`, weights and `tokenizer.json`, or a name in the Hub's
             cache.
         device: where it computes.
-        dtype: of its weights.
+        dtype: type of its weights.
 
     Raises:
         SoundsiftError: if a file is missing or damaged, or weights and configuration disagree.
@@ -99,7 +99,7 @@ def load_span_predictor(
     folder = _find(model)
     config = read_config(folder)
     network_config = config_from(config, folder)
-    weights = read_weights(folder, passed_over=_CODEC, dtype=dtype)
+    weights = read_weights(folder, skipped=_CODEC, dtype=dtype)
     network = build(lambda: PeAFrame(network_config), convert(weights), folder, device)
     authors = "text_model" in config
     text = load_modernbert(

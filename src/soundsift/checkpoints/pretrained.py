@@ -1,4 +1,4 @@
-"""Networks that the Transformers library has: build and fill one strictly."""
+"""Networks of the Transformers library: build one and load its weights strictly."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from soundsift.checkpoints.state_dict import check_names
-from soundsift.errors import SoundsiftError
+from soundsift.errors import SoundsiftError, one_line
 from soundsift.optional import library, without_warnings
 
 
@@ -28,16 +27,16 @@ def load_pretrained(
 ) -> Any:
     """One of Transformers' networks with its weights, in eval mode, without gradients.
 
-    The library builds it without memory for weights, then puts them in. It leaves buffers that
-    need float32, such as rotary frequencies, in it.
+    The library builds it without memory for weights, then assigns them. Buffers that need float32,
+    such as rotary frequencies, stay in float32.
 
     Args:
-        name: of the network's class.
-        folder: with `config.json` and weights; or None, then with the next two.
+        name: name of the network's class.
+        folder: folder with `config.json` and weights; None if the next two are given.
         config: the network's configuration.
-        weights: by name.
-        source: to name in messages; the folder unless given.
-        dtype: of its weights.
+        weights: weights by name.
+        source: where they come from, for messages; the folder unless given.
+        dtype: type of its weights.
         device: where it goes.
 
     Raises:
@@ -59,9 +58,8 @@ def load_pretrained(
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # reported below, with the names
             )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = str(error).partition("\n")[0]
-        raise SoundsiftError(f"{source}: not a {name}, or damaged: {reason}") from error
+    except Exception as error:  # of a damaged file or configuration, the library raises anything
+        raise SoundsiftError(f"{source}: not a {name}, or damaged: {one_line(error)}.") from error
     shapes = [
         f"{key} is {tuple(given)}, expected {tuple(expected)}"
         for key, given, expected in report["mismatched_keys"]
@@ -72,7 +70,7 @@ def load_pretrained(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Transformers' progress bar and table: what is wrong becomes an error here."""
+    """Silence Transformers' progress bar and table of differences, which become errors here."""
     logging = library("transformers.utils.logging")
     verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

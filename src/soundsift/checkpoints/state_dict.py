@@ -17,13 +17,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from soundsift.errors import SoundsiftError
+from soundsift.errors import SoundsiftError, one_line
 
 #: Regular expressions of released names, each with our name; the first that matches counts.
 Renames = tuple[tuple[str, str], ...]
 
 Module = TypeVar("Module", bound=nn.Module)
-Header = TypeVar("Header")
+Read = TypeVar("Read")
 
 
 class LazyStateDict(Mapping[str, Tensor]):
@@ -57,14 +57,36 @@ def reader(state_dict: Mapping[str, Tensor], name: str) -> Callable[[], Tensor]:
 def read_safetensors(path: Path) -> LazyStateDict:
     """The weights of a safetensors file, each mapped into memory while it is held.
 
+    For weights that are let go once they are used: each that is held maps the whole file.
+
     Args:
         path: the file; only its header is read at once.
 
     Raises:
         SoundsiftError: if it is missing or damaged; also when a weight cannot be read.
     """
-    names = _read_header(path, lambda file: list(file.keys()))
+    names = _read_file(path, lambda file: list(file.keys()))
     return LazyStateDict({name: partial(_read_tensor, path, name) for name in names})
+
+
+def load_safetensors(path: Path, skipped: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """The weights of a safetensors file that are to be held, mapped together.
+
+    Args:
+        path: the file.
+        skipped: prefixes of names that are not read.
+
+    Raises:
+        SoundsiftError: if it is missing or damaged.
+    """
+    return _read_file(
+        path,
+        lambda file: {
+            name: file.get_tensor(name)
+            for name in file.keys()  # noqa: SIM118
+            if not name.startswith(skipped)
+        },
+    )
 
 
 def read_shapes(path: Path) -> dict[str, Tensor]:
@@ -79,7 +101,7 @@ def read_shapes(path: Path) -> dict[str, Tensor]:
     Raises:
         SoundsiftError: if it is missing or damaged.
     """
-    slices = _read_header(path, lambda file: {name: file.get_slice(name) for name in file.keys()})  # noqa: SIM118
+    slices = _read_file(path, lambda file: {name: file.get_slice(name) for name in file.keys()})  # noqa: SIM118
     return {
         name: torch.empty(
             found.get_shape(),
@@ -90,14 +112,16 @@ def read_shapes(path: Path) -> dict[str, Tensor]:
     }
 
 
-def _read_header(path: Path, read: Callable[[Any], Header]) -> Header:
+def _read_file(path: Path, read: Callable[[Any], Read]) -> Read:
     try:
         with safe_open(path, "pt") as file:
             return read(file)
     except FileNotFoundError:
         raise SoundsiftError(f"{path}: no such file; expected weights.") from None
-    except (SafetensorError, OSError) as error:
-        raise SoundsiftError(f"{path}: not a safetensors file, or damaged: {error}.") from error
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise SoundsiftError(
+            f"{path}: not a safetensors file, or damaged: {one_line(error)}."
+        ) from error
 
 
 def _read_tensor(path: Path, name: str) -> Tensor:
@@ -106,8 +130,8 @@ def _read_tensor(path: Path, name: str) -> Tensor:
     try:
         with safe_open(path, "pt") as file:
             tensor: Tensor = file.get_tensor(name)
-    except (SafetensorError, OSError) as error:
-        raise SoundsiftError(f"{path}: {name} can't be read: {error}.") from error
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise SoundsiftError(f"{path}: {name} can't be read: {one_line(error)}.") from error
     return tensor
 
 

@@ -17,18 +17,18 @@ T5_BASE = "t5-base"
 
 
 class T5TextEncoder:
-    """Phrases to token states, each distinct phrase encoded once.
+    """Phrases to token states; each distinct phrase is encoded once.
 
-    The network, half of the file's weights, is loaded when the first phrase comes. On a CPU, where
-    it would add 0.4 GB to what a separation takes, one of its blocks is in memory at a time, and it
-    is let go as soon as the phrase is encoded; for the next that is not known yet it is mapped
-    again, in a tenth of a second. On other devices it stays.
+    The network, half of the file's weights, is loaded for the first phrase. On a CPU, where it
+    would add 0.4 GB to the memory of a separation, one of its blocks is in memory at a time, and it
+    is released once the phrase is encoded. For the next new phrase it is mapped again, in a tenth
+    of a second. On other devices it stays.
 
     Args:
         model: folder with `config.json`, `tokenizer.json` and weights, or a name in the Hub's
             cache.
-        device: where the encoder runs and its results live.
-        dtype: of its weights.
+        device: device of the encoder and of its results.
+        dtype: type of its weights.
 
     Raises:
         SoundsiftError: if Transformers is missing, or the model cannot be found or its tokenizer
@@ -47,7 +47,7 @@ class T5TextEncoder:
         self.tokenizer = read_tokenizer(self.folder)
         self.device, self.dtype = torch.device(device), dtype
         self._model: Any = None
-        self._known: dict[str, Tensor] = {}
+        self._states: dict[str, Tensor] = {}
 
     def load(self) -> Any:
         """The network, Transformers' `T5EncoderModel`.
@@ -59,12 +59,12 @@ class T5TextEncoder:
 
     def encode(self, phrase: str) -> Tensor:
         """Token states `(tokens, 768)`, float32, of one phrase, cut after 512 tokens."""
-        self._learn([phrase])
-        return self._known[phrase]
+        self._encode_new([phrase])
+        return self._states[phrase]
 
-    def _learn(self, phrases: list[str]) -> None:
-        """Encode those that are not known yet."""
-        new = [phrase for phrase in dict.fromkeys(phrases) if phrase not in self._known]
+    def _encode_new(self, phrases: list[str]) -> None:
+        """Encode the phrases that were not encoded before."""
+        new = [phrase for phrase in dict.fromkeys(phrases) if phrase not in self._states]
         if not new:
             return
         model = self._model or self.load()
@@ -76,7 +76,7 @@ class T5TextEncoder:
             tokens = torch.tensor([self.tokenizer.encode(phrase).ids], device=self.device)
             with torch.no_grad():
                 states = model(input_ids=tokens).last_hidden_state[0]
-            self._known[phrase] = states.float()
+            self._states[phrase] = states.float()
 
     def encode_batch(self, phrases: list[str | None]) -> tuple[Tensor, Tensor]:
         """States and mask of several prompts, some of which may have no text.
@@ -88,8 +88,8 @@ class T5TextEncoder:
             `(batch, tokens, 768)`, zero beyond each phrase, and bool `(batch, tokens)`, True where
             a token counts.
         """
-        self._learn([phrase or "" for phrase in phrases])
-        states = [self._known[phrase or ""] for phrase in phrases]
+        self._encode_new([phrase or "" for phrase in phrases])
+        states = [self._states[phrase or ""] for phrase in phrases]
         lengths = torch.tensor([len(state) for state in states], device=self.device)
         batch = torch.nn.utils.rnn.pad_sequence(states, batch_first=True)
         mask = torch.arange(batch.shape[1], device=self.device) < lengths[:, None]
@@ -97,12 +97,12 @@ class T5TextEncoder:
 
 
 def _keep_one_block(model: Any) -> None:
-    """Let each block go once it has done its work; a model whose weights aren't mapped stays."""
+    """Release the pages of each block once it has run; weights that are not mapped stay."""
     files = mapped_files()
 
-    def let_go(block: nn.Module, *_: object) -> None:
+    def release(block: nn.Module, *_: object) -> None:
         for weight in block.parameters():
             release_pages(weight, files)
 
     for block in model.encoder.block:
-        block.register_forward_hook(let_go)
+        block.register_forward_hook(release)
