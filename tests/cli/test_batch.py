@@ -337,6 +337,7 @@ def test_two_processes_give_the_same_bytes(takes, model, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_folder_of_fifty_stopped_half_way(model, tmp_path, jobs, how):

@@ -24,6 +24,7 @@ def shell(line: str, folder: Path) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 @pytest.mark.parametrize("closed", ["2>&-", "<&-", "2>&- <&-", ">&- 2>&-"])
 def test_work_is_done_without_some_streams(closed, mix, model, tmp_path):
     command = f"separate '{mix}' --text hiss --model '{model}' --out out"
@@ -34,6 +35,7 @@ def test_work_is_done_without_some_streams(closed, mix, model, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 def test_what_libraries_print_on_a_closed_stderr_goes_into_no_result(tmp_path):
     code = (
         "import os\n"
@@ -49,6 +51,7 @@ def test_what_libraries_print_on_a_closed_stderr_goes_into_no_result(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 @pytest.mark.parametrize(
     "command", ["info --json", "separate --help", "--help", "--version", "", "models list"]
 )
@@ -72,6 +75,7 @@ def test_a_reader_that_leaves(command, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("command", ["info --json", "separate --help", "--version"])
 def test_a_full_disk_behind_stdout(command, tmp_path):
@@ -82,6 +86,7 @@ def test_a_full_disk_behind_stdout(command, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 def test_a_stream_with_pipes_that_do_not_block(model, tmp_path):
     """As some parents, such as event loops, hand them over."""
     samples = np.random.default_rng(0).integers(-5000, 5000, (RATE, 1)).astype("<i2").tobytes()

@@ -51,6 +51,7 @@ def test_wav_in_and_out(model):
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 def test_nobody_reads(model):
     process = subprocess.Popen(
         [*PROGRAM, "stream", "--text", "hiss", *RAW, "--model", str(model)],
@@ -76,6 +77,7 @@ def test_a_pipe_that_is_closed(model, closed):
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 def test_told_to_end(model):
     """SIGTERM ends a stream that has no end as Ctrl-C does."""
     with Path("/dev/zero").open("rb") as endless:

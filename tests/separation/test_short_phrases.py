@@ -67,6 +67,7 @@ def test_equal_phrases_are_known_by_their_words(
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.usefixtures("threads")

@@ -95,6 +95,7 @@ def test_a_body_that_comes_too_slowly_is_refused(tmp_path: Path, limits: dict[st
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 def test_a_flood_of_silent_connections(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with server(tmp_path) as (client, process):
@@ -113,6 +114,7 @@ def test_a_flood_of_silent_connections(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 def test_nonsense_fills_no_log(tmp_path: Path) -> None:
     with server(tmp_path) as (client, _):
         for _ in range(20):

@@ -132,6 +132,7 @@ def test_damaged_media(own: Client, whole: dict[str, bytes]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_much_damaged_media(own: Client, whole: dict[str, bytes], seed: int) -> None:
     damage_and_send(own, whole, seed, count=500)

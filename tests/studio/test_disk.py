@@ -196,6 +196,7 @@ def test_any_change_of_a_folder_may_fail(
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 def test_a_disk_that_is_really_full(opens: Opens, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

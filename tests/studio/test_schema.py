@@ -71,6 +71,7 @@ def test_requests_by_the_description(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 def test_many_requests_by_the_description(tmp_path: Path) -> None:
     runs = [("--seed", str(seed), "--max-examples", "60") for seed in (1, 2, 3)]
     assert sum(map(asked, ask(tmp_path, *runs))) > 4000

@@ -20,6 +20,7 @@ REQUESTS, AT_ONCE = 200, 20
 
 
 @pytest.mark.slow
+@pytest.mark.hostile
 def test_many_requests_at_once_get_each_their_own(tmp_path: Path) -> None:
     with server(tmp_path) as (client, process):
 
