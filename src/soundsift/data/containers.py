@@ -10,9 +10,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from soundsift.data import sky_disk
+
 AUDIO_ENDINGS = {
     ".wav", ".ogg", ".oga", ".flac", ".mp3", ".g722", ".opus", ".au", ".aif", ".aiff", ".voc",
-    ".wv",
+    ".mka", ".mkv",
 }  # fmt: skip
 
 _ZIP_ENDINGS = {".zip", ".pk3", ".wz", ".orgue"}
@@ -27,11 +29,15 @@ def is_container(file: Path) -> bool:
     ending = file.suffix.lower()
     if ending in _ZIP_ENDINGS:
         return zipfile.is_zipfile(file)
+    if ending == ".dsk":
+        return file.with_suffix(".dnr").exists()
     return ending in _READERS
 
 
 def members(file: Path) -> list[str]:
     """Names of the sound files in a container, sorted."""
+    if file.suffix.lower() == ".dsk":
+        return sky_disk.spoken_lines(file)
     if file.suffix.lower() in _ZIP_ENDINGS:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
@@ -51,6 +57,8 @@ def read_member(file: Path, member: str) -> bytes:
     if file.suffix.lower() in _ZIP_ENDINGS:
         with zipfile.ZipFile(file) as archive:
             return archive.read(member)
+    if file.suffix.lower() == ".dsk":
+        return sky_disk.read_line(file, member)
     return _contents(file)[member]
 
 
