@@ -91,7 +91,7 @@ def test_what_is_done_is_skipped_and_overwrite_does_it_again(
     result = run(*command(takes, model, out))
     assert result.exit_code == 0 and result.stdout.count("done already") == 4
     assert not calls
-    # A copy of the recording is the same recording; a result that was tampered with is made again.
+    # A copy of the recording is the same recording; files that are missing or empty are made again.
     os.utime(takes / "take0.wav", (1, 1))
     (out / "take2.target.wav").write_bytes(b"")
     (out / "take3.residual.wav").unlink()
@@ -101,6 +101,25 @@ def test_what_is_done_is_skipped_and_overwrite_does_it_again(
     assert contents(out) == before
     assert run(*command(takes, model, out, "--overwrite")).exit_code == 0
     assert len(calls) == 6
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_results_that_the_user_has_edited_are_kept(
+    run, takes, model, tmp_path, one_sentence, noted
+):
+    out = tmp_path / "out"
+    asked = command(takes / "take0.wav", model, out)
+    assert run(*asked).exit_code == 0
+    edited, settings = out / "take0.target.wav", out / "take0.json"
+    edited.write_bytes(edited.read_bytes()[:-40])
+    (out / "take0.residual.wav").unlink()
+    if not noted:
+        settings.write_text(json.dumps(json.loads(settings.read_text()) | {"bytes": None}))
+    before = contents(out)
+    one_sentence(run(*asked), "take0.target.wav", "has changed", "--overwrite")
+    assert contents(out) == before
+    assert run(*asked, "--overwrite").exit_code == 0
+    assert len(contents(out)) == 3
 
 
 @pytest.mark.parametrize("where", [".", "stems"])

@@ -231,8 +231,21 @@ def finished_settings(job: Job) -> dict[str, Any] | None:
             f"{paths['settings']} exists already, made from {other}. Choose another --out or "
             "--name, or replace it with --overwrite."
         )
-    # Files of our own result that were removed or changed are made again.
-    return settings if _complete(job, settings) else None
+    # Missing files of our own result are made again, and empty ones, as disks leave them.
+    missing = False
+    noted = settings.get("bytes")
+    sizes = noted if isinstance(noted, dict) else {}
+    for kind, path in paths.items():
+        if kind == "settings":
+            continue
+        size = path.stat().st_size if path.is_file() else 0
+        missing = missing or size == 0
+        if size and size != sizes.get(kind):
+            raise job.refused(
+                f"{path} has changed since it was written. Move it elsewhere, or replace it with "
+                "--overwrite."
+            )
+    return None if missing else settings
 
 
 def _differences(job: Job, settings: dict[str, Any]) -> str:
@@ -249,17 +262,6 @@ def _differences(job: Job, settings: dict[str, Any]) -> str:
     if job.recording.exists() and not same_input(settings.get("recording"), job.recording):
         return "another recording"
     return ""
-
-
-def _complete(job: Job, settings: dict[str, Any]) -> bool:
-    sizes = settings.get("bytes")
-    if not isinstance(sizes, dict):
-        return False
-    return all(
-        path.is_file() and path.stat().st_size == sizes.get(kind)
-        for kind, path in job.paths.items()
-        if kind != "settings"
-    )
 
 
 def _check_exists(job: Job) -> None:
