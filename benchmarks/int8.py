@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from transformer import TIMES, make_input, make_weights
 
 from soundsift.allocator import keep_memory
-from soundsift.checkpoints.int8 import dequantised, quantise
+from soundsift.checkpoints.int8 import from_int8, to_int8
 from soundsift.checkpoints.sam_audio import RELEASED
 from soundsift.checkpoints.state_dict import read_safetensors
 from soundsift.models import inference
@@ -157,7 +157,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights = make_weights(RELEASED[options.size], torch.float32)
         save_file(weights, Path(folder) / "weights.safetensors")
-        save_file(quantise(weights), Path(folder) / "int8.safetensors")
+        save_file(to_int8(weights), Path(folder) / "int8.safetensors")
         del weights
         base: dict[str, float] = {}
         for variant in options.variants:
@@ -192,7 +192,7 @@ def run(size: str, variant: str, folder: Path) -> dict[str, float]:
     dtype = torch.float32 if variant == "float32" else torch.bfloat16
     name = "int8.safetensors" if variant == "stored" else "weights.safetensors"
     field = inference.InferenceField(
-        config, dequantised(read_safetensors(folder / name), folder / name), dtype
+        config, from_int8(read_safetensors(folder / name), folder / name), dtype
     )
     with torch.inference_mode():
         prepared = field.prepare(conditioning, TIMES)

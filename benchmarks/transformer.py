@@ -29,7 +29,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from soundsift.allocator import keep_memory
-from soundsift.checkpoints.int8 import dequantised, quantise
+from soundsift.checkpoints.int8 import from_int8, to_int8
 from soundsift.checkpoints.sam_audio import RELEASED
 from soundsift.checkpoints.state_dict import read_safetensors
 from soundsift.config import VelocityFieldConfig
@@ -160,7 +160,7 @@ def make_field(
         onednn.is_available = lambda _: False  # type: ignore[assignment]
     dtype = torch.float32 if variant == "float32" else torch.bfloat16
     file = folder / ("int8" if variant == "int8" else "weights.safetensors")
-    fast = InferenceField(config, dequantised(read_safetensors(file), file), dtype)
+    fast = InferenceField(config, from_int8(read_safetensors(file), file), dtype)
     arranged = fast.prepare(prompt, [] if variant == "untimed" else TIMES)
     return lambda x, t: fast(x, t, arranged)
 
@@ -169,7 +169,7 @@ def make_files(config: VelocityFieldConfig, folder: Path, options: argparse.Name
     weights = make_weights(config, getattr(torch, options.store))
     save_file(weights, folder / "weights.safetensors")
     if "int8" in options.variants:
-        save_file(quantise(weights), folder / "int8")
+        save_file(to_int8(weights), folder / "int8")
 
 
 def make_input(config: VelocityFieldConfig) -> tuple[Tensor, Conditioning]:

@@ -201,7 +201,7 @@ class DacVaeConfig(_Strict):
         latent_dim: Channels between encoder, bottleneck and decoder.
         decoder_dim: Channels at the latents' rate; every block of the decoder halves them.
         decoder_rates: By how much each block of the decoder multiplies the rate; four, since the
-            mark has as many stages.
+            watermark has as many stages.
         codebook_dim: Numbers per latent frame.
         sample_rate: In Hz.
     """
@@ -225,7 +225,7 @@ class DacVaeConfig(_Strict):
                 f"encoder_rates {self.encoder_rates} and decoder_rates {self.decoder_rates} "
                 "must have the same product"
             )
-        # Four blocks halve it; the mark's layers have a third of the channels, and half of those.
+        # Four blocks halve it; layers of the watermark have a third of the channels, and half that.
         if self.decoder_dim % 96:
             raise ValueError(f"decoder_dim is {self.decoder_dim}, expected a multiple of 96")
         return self

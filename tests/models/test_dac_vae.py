@@ -11,7 +11,7 @@ from torch import Tensor
 from soundsift.checkpoints import dac_vae
 from soundsift.config import DacVaeConfig
 from soundsift.models.dac_vae import DacVae
-from soundsift.models.dac_vae_chain import Stretch, decoder_chain, encoder_chain, trace_back
+from soundsift.models.dac_vae_chain import Interval, decoder_chain, encoder_chain, trace_back
 from soundsift.models.dac_vae_native import INSTRUCTIONS, NativeBackend, supported_instructions
 from soundsift.models.dac_vae_tiled import (
     TiledCodec,
@@ -177,7 +177,7 @@ def test_context_is_the_receptive_field() -> None:
     codec.encode(wave)[0, 15].sum().backward()
     assert wave.grad is not None
     reached = wave.grad[0, 0].nonzero()[:, 0]
-    expected = trace_back(encoder_chain(codec), 30 * 1920, Stretch(15, 16))[0]
+    expected = trace_back(encoder_chain(codec), 30 * 1920, Interval(15, 16))[0]
     assert (int(reached[0]), int(reached[-1]) + 1) == expected
 
     latents = torch.randn(1, 40, 8, dtype=torch.float64, requires_grad=True)
@@ -185,7 +185,7 @@ def test_context_is_the_receptive_field() -> None:
     codec.decode(latents)[0, 0, begin : begin + 1920].sum().backward()
     assert latents.grad is not None
     reached = latents.grad[0].abs().sum(dim=1).nonzero()[:, 0]
-    expected = trace_back(decoder_chain(codec), 40, Stretch(begin, begin + 1920))[0]
+    expected = trace_back(decoder_chain(codec), 40, Interval(begin, begin + 1920))[0]
     assert (int(reached[0]), int(reached[-1]) + 1) == expected
 
 
@@ -195,7 +195,7 @@ def test_work_for_a_tile_does_not_grow_with_the_clip() -> None:
 
     def most(frames: int) -> list[int]:
         traced = [
-            trace_back(chain, frames, Stretch(begin, begin + tile))
+            trace_back(chain, frames, Interval(begin, begin + tile))
             for begin in range(0, frames * 1920, tile)
         ]
         return [max(stop - start for start, stop in layer) for layer in zip(*traced, strict=True)]

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from soundsift.checkpoints.int8 import dequantised, quantise
+from soundsift.checkpoints.int8 import from_int8, to_int8
 from soundsift.checkpoints.sam_audio import convert
 from soundsift.checkpoints.state_dict import read_safetensors
 from soundsift.config import TransformerConfig, VelocityFieldConfig
@@ -238,14 +238,14 @@ def test_one_weight_is_held_at_a_time(weights: dict[str, Tensor]) -> None:
 def test_from_a_file_of_eight_bits(
     weights: dict[str, Tensor], forward: dict[str, Tensor], tmp_path: Path
 ) -> None:
-    save_file(quantise(weights), tmp_path / "small.safetensors")
+    save_file(to_int8(weights), tmp_path / "small.safetensors")
     save_file(weights, tmp_path / "large.safetensors")
     files = [tmp_path / f"{name}.safetensors" for name in ("small", "large")]
     sizes = [file.stat().st_size for file in files]
     assert sizes[0] < 0.6 * sizes[1]  # most of this model is not in its blocks
     small, large = (read_safetensors(file) for file in files)
     args = forward["in.noisy"], forward["in.time"], conditioning(forward)
-    exact = InferenceField(CONFIG, dequantised(large, "large"), torch.float32)(*args)
+    exact = InferenceField(CONFIG, from_int8(large, "large"), torch.float32)(*args)
     assert relative(exact, forward["out.full"]) < 1e-5
-    rounded = InferenceField(CONFIG, dequantised(small, "small"), torch.float32)(*args)
+    rounded = InferenceField(CONFIG, from_int8(small, "small"), torch.float32)(*args)
     assert 1e-4 < relative(rounded, forward["out.full"]) < 2e-2

@@ -1,7 +1,7 @@
 """Weights stored in eight bits: matrices as int8 with one scale per row.
 
 A row (an output channel) of a matrix is stored as `scale * q`, with q in -127..127: symmetric, so
-without an offset. The scale is the one of least squared error (`quantise`). Everything that is not
+without an offset. The scale is the one of least squared error (`to_int8`). Everything that is not
 a large matrix in a block, and everything that is sensitive (modulation by time, both ends of the
 network), keeps its type.
 
@@ -41,7 +41,7 @@ _MATRICES = (
 _CLIPPING = (1.0, 0.98, 0.96, 0.94, 0.92, 0.9, 0.88, 0.86, 0.84, 0.82, 0.8)
 
 
-def quantise(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def to_int8(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Round the matrices of a velocity field's blocks to eight bits.
 
     Args:
@@ -54,13 +54,13 @@ def quantise(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name in weights:
         weight = weights[name]
         if name.endswith(_MATRICES):
-            stored[name], stored[name + SCALE] = quantise_rows(weight)
+            stored[name], stored[name + SCALE] = round_rows(weight)
         else:
             stored[name] = weight
     return stored
 
 
-def quantise_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
+def round_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Round a matrix to eight bits with a scale per row, of least squared error.
 
     For given q, the best scale is `<w, q> / <q, q>`. Of several q, from clipping more or less of a
@@ -90,8 +90,8 @@ def quantise_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     return rounded, scales[:, 0].contiguous()
 
 
-def dequantised(stored: Mapping[str, Tensor], source: str | Path) -> LazyStateDict:
-    """Read weights that `quantise` may have written; int8 comes as float32.
+def from_int8(stored: Mapping[str, Tensor], source: str | Path) -> LazyStateDict:
+    """Read weights that `to_int8` may have written; int8 comes as float32.
 
     Args:
         stored: weights, in eight bits or not.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from soundsift.checkpoints import dac_vae, pe_vision, sam_audio
-from soundsift.checkpoints.int8 import dequantised
+from soundsift.checkpoints.int8 import from_int8
 from soundsift.checkpoints.manifest import check_files_once
 from soundsift.checkpoints.state_dict import (
     Module,
@@ -92,7 +92,7 @@ def open_model(folder: Path, shapes_only: bool = False) -> StoredModel:
     vision_encoder = None
     if config.vision is not None:
         vision_encoder = finite(read(folder / VISION_WEIGHTS), folder)
-    field = dequantised(read(folder / WEIGHTS), folder)
+    field = from_int8(read(folder / WEIGHTS), folder)
     return StoredModel(config, finite(field, folder), codec, vision_encoder)
 
 

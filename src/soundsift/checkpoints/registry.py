@@ -1,4 +1,4 @@
-"""The models that soundsift knows by name."""
+"""The models that can be named."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from soundsift.optional import library
 
 
 @dataclass(frozen=True)
-class KnownModel:
-    """A model that can be asked for by name.
+class RegisteredModel:
+    """A model that can be named.
 
     Attributes:
-        name: what to ask for.
+        name: its name here and on the Hub.
         task: what it does.
-        parameters: how many, in millions.
-        licence: of its weights.
+        parameters: their number in millions.
+        licence: licence of its weights.
         gated: whether its authors give access on request only.
         aliases: other names under which the Hub has it.
-        revisions: its branches on the Hub that can be used, the best first.
+        revisions: its usable branches on the Hub, the best first.
     """
 
     name: str
@@ -38,7 +38,7 @@ class KnownModel:
     revisions: tuple[str, ...] = ("main",)
 
     def folder(self) -> Path | None:
-        """Where it is on this machine; None if it is not."""
+        """Its folder on this machine; None if it is not there."""
         if self.name == DEFAULT:
             return find_model(DEFAULT)
         for revision in self.revisions:
@@ -50,7 +50,7 @@ class KnownModel:
 
 
 def cache_is_readable() -> bool:
-    """Whether the library is there that finds models in the Hub's cache."""
+    """Whether the library that finds models in the Hub's cache is installed."""
     try:
         library("huggingface_hub")
     except SoundsiftError:
@@ -60,16 +60,16 @@ def cache_is_readable() -> bool:
 
 _SAM = "SAM License"
 
-#: Whole checkpoints, with the parts that are not used: a text encoder, the codecs of the last ones.
-KNOWN: tuple[KnownModel, ...] = (
-    KnownModel(DEFAULT, "separates; comes with the package", 25, "Apache-2.0", gated=False),
-    KnownModel("facebook/sam-audio-small", "separates", 1275, _SAM),
-    KnownModel("facebook/sam-audio-base", "separates", 1932, _SAM),
-    KnownModel("facebook/sam-audio-large", "separates", 3715, _SAM),
-    KnownModel("facebook/sam-audio-small-tv", "separates; better by video", 1275, _SAM),
-    KnownModel("facebook/sam-audio-base-tv", "separates; better by video", 1932, _SAM),
-    KnownModel("facebook/sam-audio-large-tv", "separates; better by video", 3715, _SAM),
-    KnownModel(
+#: Parameters are those of whole checkpoints, parts that are not used included.
+MODELS: tuple[RegisteredModel, ...] = (
+    RegisteredModel(DEFAULT, "separates; comes with the package", 25, "Apache-2.0", gated=False),
+    RegisteredModel("facebook/sam-audio-small", "separates", 1275, _SAM),
+    RegisteredModel("facebook/sam-audio-base", "separates", 1932, _SAM),
+    RegisteredModel("facebook/sam-audio-large", "separates", 3715, _SAM),
+    RegisteredModel("facebook/sam-audio-small-tv", "separates; better by video", 1275, _SAM),
+    RegisteredModel("facebook/sam-audio-base-tv", "separates; better by video", 1932, _SAM),
+    RegisteredModel("facebook/sam-audio-large-tv", "separates; better by video", 3715, _SAM),
+    RegisteredModel(
         "t5-base",
         "text encoder of sam-audio",
         110,
@@ -77,14 +77,14 @@ KNOWN: tuple[KnownModel, ...] = (
         gated=False,
         aliases=("google-t5/t5-base",),
     ),
-    KnownModel(
+    RegisteredModel(
         JUDGE,
         f"judges separations; --revision {JUDGE_BRANCH}",
         1534,
         _SAM,
         revisions=(JUDGE_BRANCH,),
     ),
-    KnownModel(
+    RegisteredModel(
         CLAP,
         "ranks candidates by text",
         153,
@@ -92,7 +92,7 @@ KNOWN: tuple[KnownModel, ...] = (
         gated=False,
     ),
     *(
-        KnownModel(
+        RegisteredModel(
             f"facebook/pe-a-frame-{size}",
             "predicts spans from text",
             parameters,

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from soundsift.audio.staging import new_name
 from soundsift.checkpoints.hub import find_folder, read_text
-from soundsift.checkpoints.int8 import dequantised, quantise
+from soundsift.checkpoints.int8 import from_int8, to_int8
 from soundsift.checkpoints.state_dict import finite, read_safetensors
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError, one_line
@@ -81,7 +81,7 @@ def encode(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
     encoded: dict[str, Tensor] = {}
     for name in weights:
         parts = {name: weights[name]}
-        for part, tensor in (quantise(parts) if stored == "int8" else parts).items():
+        for part, tensor in (to_int8(parts) if stored == "int8" else parts).items():
             if tensor.dtype != torch.int8:
                 tensor = tensor.to(_DTYPES[stored]) if tensor.ndim >= 2 else tensor.float()
             encoded[part] = tensor.contiguous()
@@ -126,5 +126,5 @@ def load_weights(folder: Path) -> dict[str, Tensor]:
     """
     if not (folder / WEIGHTS).is_file():
         raise SoundsiftError(f"{folder}: not a model folder: it has no {WEIGHTS}.")
-    weights = finite(dequantised(read_safetensors(folder / WEIGHTS), folder), folder)
+    weights = finite(from_int8(read_safetensors(folder / WEIGHTS), folder), folder)
     return {name: weights[name].float() for name in weights}

@@ -49,7 +49,7 @@ Model = Annotated[
 
 def list_models(json_line: Json = False) -> None:
     """List the models that are known, and which of them are here."""
-    from soundsift.checkpoints.registry import KNOWN, cache_is_readable
+    from soundsift.checkpoints.registry import MODELS, cache_is_readable
 
     readable = cache_is_readable()
     rows = [
@@ -61,13 +61,13 @@ def list_models(json_line: Json = False) -> None:
             "gated": model.gated,
             "folder": None if (folder := model.folder()) is None else str(folder),
         }
-        for model in KNOWN
+        for model in MODELS
     ]
     if json_line:
         say(json.dumps(rows))
         return
-    width = max(len(model.name) for model in KNOWN)
-    for model, row in zip(KNOWN, rows, strict=True):
+    width = max(len(model.name) for model in MODELS)
+    for model, row in zip(MODELS, rows, strict=True):
         state = "here" if row["folder"] else "not fetched" if readable else "unknown"
         size = f"{model.parameters} M"
         say(f"{model.name:{width}}  {state:11}  {size:>6}  {model.licence}, {model.task}")

@@ -3,7 +3,7 @@
 A convolutional autoencoder after the Descript Audio Codec (arXiv 2306.06546), with a Gaussian
 bottleneck in the place of its quantiser. SAM Audio works on the mean.
 
-The published decoder writes an inaudible mark into every wave. Here it does so only when it is
+The published decoder hides an inaudible watermark in every wave. Here it does so only when it is
 given a message (`soundsift.models.watermark`).
 
 Released weights are normalised (a direction and a length per output channel); here they are plain,
@@ -29,10 +29,10 @@ _DILATIONS = (1, 3, 9)
 
 
 class Snake(nn.Module):
-    """x + sin(a x)^2 / a with one `a` per channel: an activation with a period.
+    """Snake activation, x + sin(a x)^2 / a with one `a` per channel (arXiv 2006.08195).
 
     Args:
-        channels: of the input, `(B, channels, positions)`.
+        channels: channels of the input `(B, channels, positions)`.
     """
 
     def __init__(self, channels: int) -> None:
@@ -40,7 +40,7 @@ class Snake(nn.Module):
         self.alpha = nn.Parameter(torch.ones(channels))
 
     def inverse(self) -> Tensor:
-        """1 / a, as the released code guards it against zero."""
+        """1 / a, guarded against zero as in the released code."""
         return 1.0 / (self.alpha + 1e-9)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -52,8 +52,8 @@ class ResidualUnit(nn.Module):
     """Two convolutions, of width 7 and of width 1, each behind a Snake, around an identity.
 
     Args:
-        channels: in and out.
-        dilation: of the first convolution.
+        channels: channels of input and output.
+        dilation: dilation of the first convolution.
     """
 
     def __init__(self, channels: int, dilation: int) -> None:
@@ -74,11 +74,11 @@ def _residual_units(channels: int) -> nn.ModuleList:
 
 
 class EncoderBlock(nn.Module):
-    """Three residual units, then half the rate or less and twice the channels.
+    """Three residual units, then a strided convolution to a lower rate and twice the channels.
 
     Args:
-        channels: of the input.
-        rate: by how much positions are divided.
+        channels: channels of the input.
+        rate: factor by which positions are divided.
     """
 
     def __init__(self, channels: int, rate: int) -> None:
@@ -97,11 +97,11 @@ class EncoderBlock(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """Twice the rate or more and half the channels, then three residual units.
+    """A transposed convolution to a higher rate and half the channels, then three residual units.
 
     Args:
-        channels: of the input.
-        rate: by how much positions are multiplied.
+        channels: channels of the input.
+        rate: factor by which positions are multiplied.
     """
 
     def __init__(self, channels: int, rate: int) -> None:
@@ -179,13 +179,13 @@ class Decoder(nn.Module):
 
 
 class FastPath(Protocol):
-    """Another way of computing the same, `soundsift.models.dac_vae_tiled.TiledCodec`."""
+    """A faster implementation: `soundsift.models.dac_vae_tiled.TiledCodec`."""
 
     def encode(self, wave: Tensor) -> Tensor:
         """As `DacVae.encode`."""
 
     def decode(self, latents: Tensor) -> Tensor:
-        """As `DacVae.decode`, without the mark."""
+        """As `DacVae.decode`, without the watermark."""
 
 
 class DacVae(nn.Module):
@@ -253,11 +253,11 @@ def _takes_fast_path(x: Tensor) -> bool:
 
 
 def pad_to_frames(wave: Tensor, samples_per_frame: int) -> Tensor:
-    """Fill the last frame up: with the wave's reflection, as published, or zeros if that is longer.
+    """Pad the last frame with the wave's reflection, as published, or zeros if the wave is shorter.
 
     Args:
         wave: `(B, 1, N)`.
-        samples_per_frame: what the length shall be a multiple of.
+        samples_per_frame: the length becomes a multiple of it.
 
     Raises:
         ValueError: if the wave is empty.

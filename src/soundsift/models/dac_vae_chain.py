@@ -1,8 +1,8 @@
-"""The DAC-VAE codec as chains of layers, each of which can be run on a stretch of its output.
+"""The DAC-VAE codec as chains of layers, each of which can be run on an interval of its output.
 
-Encoder and decoder are chains of convolutions. From a stretch of the output follows, layer by layer
-backwards, which stretch of each layer's input is needed, cut off at the ends of the signal, where
-the network sees zeros.
+Encoder and decoder are chains of convolutions. From an interval of the output follows, layer by
+layer backwards, which interval of each layer's input is needed, cut off at the ends of the signal,
+where the network sees zeros.
 
 Activations are `(batch, positions, channels)` here, the layout in which convolutions on a CPU are
 fastest, and which lets a transposed convolution be a plain one: `rate` outputs, side by side as
@@ -28,15 +28,15 @@ from soundsift.models.dac_vae import DacVae, DecoderBlock, EncoderBlock, Residua
 _CACHED_NUMBERS, _SHORTEST_PIECE = 2**18, 1024
 
 
-class Stretch(NamedTuple):
+class Interval(NamedTuple):
     """Positions `start` to `stop - 1` of some layer's input or output."""
 
     start: int
     stop: int
 
-    def within(self, length: int) -> Stretch:
+    def within(self, length: int) -> Interval:
         """What of it lies in `0..length`."""
-        return Stretch(max(self.start, 0), min(self.stop, length))
+        return Interval(max(self.start, 0), min(self.stop, length))
 
 
 @dataclass(frozen=True)
@@ -90,20 +90,20 @@ class Layer:
         reach = (self.taps - 1) * self.dilation + 1
         return (positions + 2 * self.padding - reach) // self.stride + 1
 
-    def rows(self, want: Stretch) -> Stretch:
-        """Outputs of the plain convolution that a stretch of the layer's output is made of."""
+    def rows(self, want: Interval) -> Interval:
+        """Outputs of the plain convolution that an interval of the layer's output is made of."""
         if self.rate == 1:
             return want
-        return Stretch(
+        return Interval(
             (want.start + self.crop) // self.rate, (want.stop - 1 + self.crop) // self.rate + 1
         )
 
-    def needs(self, want: Stretch) -> Stretch:
-        """The stretch of the input that a stretch of the output depends on, ends not cut off."""
+    def needs(self, want: Interval) -> Interval:
+        """The interval of the input that an interval of the output depends on, ends not cut off."""
         rows = self.rows(want)
         start = rows.start * self.stride - self.padding
         reach = (self.taps - 1) * self.dilation
-        return Stretch(start, (rows.stop - 1) * self.stride - self.padding + reach + 1)
+        return Interval(start, (rows.stop - 1) * self.stride - self.padding + reach + 1)
 
 
 def encoder_chain(codec: DacVae) -> list[Layer]:
@@ -167,24 +167,24 @@ def _padding(conv: nn.Conv1d | nn.ConvTranspose1d) -> int:
     return padding
 
 
-def trace_back(layers: Sequence[Layer], length: int, wanted: Stretch) -> list[Stretch]:
-    """What a stretch of a chain's output depends on.
+def trace_back(layers: Sequence[Layer], length: int, wanted: Interval) -> list[Interval]:
+    """What an interval of a chain's output depends on.
 
     Args:
         layers: the chain.
         length: positions of its whole input.
-        wanted: the stretch of its output.
+        wanted: the interval of its output.
 
     Returns:
-        Stretches of the chain's input and of each layer's output; the last is `wanted`.
+        Intervals of the chain's input and of each layer's output; the last is `wanted`.
     """
     lengths = [length]
     for layer in layers[:-1]:
         lengths.append(layer.length(lengths[-1]))
-    stretches = [wanted]
+    intervals = [wanted]
     for layer, positions in zip(reversed(layers), reversed(lengths), strict=True):
-        stretches.append(layer.needs(stretches[-1]).within(positions))
-    return stretches[::-1]
+        intervals.append(layer.needs(intervals[-1]).within(positions))
+    return intervals[::-1]
 
 
 class Backend(Protocol):
@@ -193,16 +193,16 @@ class Backend(Protocol):
     def prepare(self, layers: list[Layer]) -> list[Layer]:
         """Rearrange a chain's weights once, for `run`."""
 
-    def run(self, layers: Sequence[Layer], x: Tensor, stretches: Sequence[Stretch]) -> Tensor:
+    def run(self, layers: Sequence[Layer], x: Tensor, intervals: Sequence[Interval]) -> Tensor:
         """Run the layers.
 
         Args:
             layers: the chain.
-            x: the stretch `stretches[0]` of its input, `(batch, positions, channels)`.
-            stretches: of the chain's input and of every layer's output.
+            x: the interval `intervals[0]` of its input, `(batch, positions, channels)`.
+            intervals: of the chain's input and of every layer's output.
 
         Returns:
-            The stretch `stretches[-1]` of its output, `(batch, positions, channels)`.
+            The interval `intervals[-1]` of its output, `(batch, positions, channels)`.
         """
 
 
@@ -213,9 +213,9 @@ class PortableBackend:
         """See `Backend.prepare`."""
         return layers
 
-    def run(self, layers: Sequence[Layer], x: Tensor, stretches: Sequence[Stretch]) -> Tensor:
+    def run(self, layers: Sequence[Layer], x: Tensor, intervals: Sequence[Interval]) -> Tensor:
         """See `Backend.run`."""
-        for layer, have, want in zip(layers, stretches, stretches[1:], strict=False):
+        for layer, have, want in zip(layers, intervals, intervals[1:], strict=False):
             if x.device.type == "cpu":
                 x = _run_in_pieces(layer, x, have, want)
             else:
@@ -223,23 +223,23 @@ class PortableBackend:
         return x
 
 
-def _run_in_pieces(layer: Layer, x: Tensor, have: Stretch, want: Stretch) -> Tensor:
+def _run_in_pieces(layer: Layer, x: Tensor, have: Interval, want: Interval) -> Tensor:
     """The same as `_run_layer`, in pieces whose intermediate results stay in the cache."""
     batch, channels = x.shape[0], layer.channels_out
     # Not much shorter: oneDNN rearranges the weights at every call.
     size = max(_CACHED_NUMBERS // (batch * channels), _SHORTEST_PIECE)
     y = x.new_empty(batch, want.stop - want.start, channels)
     for start in range(want.start, want.stop, size):
-        piece = Stretch(start, min(start + size, want.stop))
+        piece = Interval(start, min(start + size, want.stop))
         needed = layer.needs(piece)
-        part = Stretch(max(needed.start, have.start), min(needed.stop, have.stop))
+        part = Interval(max(needed.start, have.start), min(needed.stop, have.stop))
         y[:, start - want.start : piece.stop - want.start] = _run_layer(
             layer, x[:, part.start - have.start : part.stop - have.start], part, piece
         )
     return y
 
 
-def _run_layer(layer: Layer, x: Tensor, have: Stretch, want: Stretch) -> Tensor:
+def _run_layer(layer: Layer, x: Tensor, have: Interval, want: Interval) -> Tensor:
     needed = layer.needs(want)
     y = x if layer.snake is None else _snake(layer.snake, x)
     y = functional.pad(y, (0, 0, have.start - needed.start, needed.stop - have.stop))

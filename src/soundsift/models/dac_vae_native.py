@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from soundsift.models.dac_vae import Snake
-from soundsift.models.dac_vae_chain import Layer, PortableBackend, Stretch
+from soundsift.models.dac_vae_chain import Interval, Layer, PortableBackend
 from soundsift.native import compile_library
 
 _SOURCE = Path(__file__).with_name("dac_vae_kernels.c")
@@ -205,17 +205,17 @@ class NativeBackend:
             )
         return prepared
 
-    def run(self, layers: Sequence[Layer], x: Tensor, stretches: Sequence[Stretch]) -> Tensor:
+    def run(self, layers: Sequence[Layer], x: Tensor, intervals: Sequence[Interval]) -> Tensor:
         """See `Backend.run`."""
         if layers[0].packed is None:
-            return PortableBackend().run(layers, x, stretches)
+            return PortableBackend().run(layers, x, intervals)
         room = max(
             (rows.stop - rows.start) * layer.rate * layer.channels_out
-            for layer, want in zip(layers, stretches[1:], strict=True)
+            for layer, want in zip(layers, intervals[1:], strict=True)
             for rows in [layer.rows(want)]
         )
         memory = self._take_memory(room, self._scratch_bytes(layers))
-        outputs = [self._run(layers, item, stretches, *memory) for item in x]
+        outputs = [self._run(layers, item, intervals, *memory) for item in x]
         self._spare[:] = [memory]
         return torch.stack(outputs)
 
@@ -237,14 +237,14 @@ class NativeBackend:
         self,
         layers: Sequence[Layer],
         item: Tensor,
-        stretches: Sequence[Stretch],
+        intervals: Sequence[Interval],
         buffers: Tensor,
         scratch: Tensor,
     ) -> Tensor:
         source = item.float().contiguous()
         address, offset = source.data_ptr(), 0
         for i, layer in enumerate(layers):
-            have, want = stretches[i], stretches[i + 1]
+            have, want = intervals[i], intervals[i + 1]
             rows = layer.rows(want)
             target = buffers[i % 2]
             source_address = address + 4 * offset * layer.channels_in
@@ -252,15 +252,15 @@ class NativeBackend:
             address = target.data_ptr()
             # Positions of an upsampling layer that were computed and are not wanted.
             offset = want.start - (rows.start * layer.rate - layer.crop)
-        wanted, channels = stretches[-1], layers[-1].channels_out
+        wanted, channels = intervals[-1], layers[-1].channels_out
         return target[: (wanted.stop - wanted.start) * channels].view(-1, channels).clone()
 
     def _compute(
         self,
         layer: Layer,
         source: int,
-        have: Stretch,
-        rows: Stretch,
+        have: Interval,
+        rows: Interval,
         target: Tensor,
         scratch: Tensor,
     ) -> None:

@@ -1,6 +1,6 @@
 """The DAC-VAE codec in tiles: the result of the whole, in memory that does not grow with length.
 
-Each layer of a chain (`soundsift.models.dac_vae_chain`) computes just the stretch that a tile of
+Each layer of a chain (`soundsift.models.dac_vae_chain`) computes just the interval that a tile of
 the output needs. Wherever the tiles are cut, values differ from the whole signal's by rounding.
 """
 
@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from soundsift.models.dac_vae import DacVae, pad_to_frames
 from soundsift.models.dac_vae_chain import (
     Backend,
+    Interval,
     Layer,
     PortableBackend,
-    Stretch,
     decoder_chain,
     encoder_chain,
     trace_back,
@@ -29,11 +29,11 @@ TILE_FRAMES = 32
 
 
 class TiledCodec:
-    """A codec prepared for inference; its weights must not change any more.
+    """A codec prepared for inference; its weights must not change afterwards.
 
     Args:
         codec: the codec.
-        backend: what computes; PyTorch unless given.
+        backend: runs the layers; `PortableBackend` unless given.
     """
 
     def __init__(self, codec: DacVae, backend: Backend | None = None) -> None:
@@ -70,24 +70,24 @@ class TiledCodec:
         for layer in layers:
             length = layer.length(length)
         for start in range(0, length, tile):
-            wanted = Stretch(start, min(start + tile, length))
-            stretches = trace_back(layers, x.shape[1], wanted)
-            begin, end = stretches[0]
+            wanted = Interval(start, min(start + tile, length))
+            intervals = trace_back(layers, x.shape[1], wanted)
+            begin, end = intervals[0]
             with torch.no_grad():
-                yield self.backend.run(layers, x[:, begin:end], stretches)
+                yield self.backend.run(layers, x[:, begin:end], intervals)
 
 
 def optimise_for_inference(codec: DacVae, keep_weights: bool = True) -> DacVae:
-    """Let a codec's `encode` and `decode` take the fastest way that this machine has on the CPU.
+    """Speed up a codec's `encode` and `decode` on the CPU.
 
-    In tiles; in compiled C if the processor has AVX2 or more and there is a C compiler, otherwise
-    in PyTorch. On other devices, and where gradients are wanted, the codec works as before. It must
-    not be trained afterwards: rearranged copies of its weights are kept.
+    They compute in tiles: in compiled C if the processor has AVX2 and there is a C compiler, else
+    in PyTorch. On other devices, and with gradients, the codec works as before. It must not be
+    trained afterwards: rearranged copies of its weights are kept.
 
     Args:
         codec: changed in place.
-        keep_weights: Whether the codec keeps weights of which there are rearranged copies. Without
-            them it only works on the CPU, in float32 and without gradients.
+        keep_weights: whether the codec keeps weights of which there are rearranged copies. Without
+            them it works only on the CPU, in float32 and without gradients.
 
     Returns:
         The same codec.
@@ -116,7 +116,7 @@ def encode_tiled(codec: DacVae, wave: Tensor, tile_frames: int = TILE_FRAMES) ->
 
 
 def decode_tiled(codec: DacVae, latents: Tensor, tile_frames: int = TILE_FRAMES) -> Tensor:
-    """`codec.decode(latents)`, tile by tile, without mark and gradients.
+    """`codec.decode(latents)`, tile by tile, without watermark and gradients.
 
     Args:
         codec: the codec, on the latents' device.

@@ -1,4 +1,4 @@
-"""SAM Audio Judge: how good is a separation, without a reference (arXiv 2512.18099, section 6).
+"""SAM Audio Judge: rates a separation without a reference (arXiv 2512.18099, section 6).
 
 Latents of the mixture and of the separated sound each go through the same audio transformer; a
 small transformer compares the two, knowing the phrase. Codec and text encoder are outside.
@@ -15,13 +15,13 @@ from soundsift.models.pe_audio import AudioTransformer
 
 @dataclass(frozen=True)
 class Scores:
-    """What a listener would say, from 1 (bad) to 5 (good); every part is `(batch,)`, float32.
+    """Predicted ratings of a listener, 1 (bad) to 5 (good); each `(batch,)`, float32.
 
     Attributes:
-        overall: How good the separation is on the whole.
-        recall: How much of the wanted sound is there.
-        precision: How little else is there.
-        faithfulness: How like it is to the sound in the mixture.
+        overall: Quality of the separation as a whole.
+        recall: Share of the wanted sound that is there.
+        precision: Absence of other sounds.
+        faithfulness: Similarity to the sound in the mixture.
     """
 
     overall: Tensor
@@ -31,7 +31,7 @@ class Scores:
 
 
 class Judge(nn.Module):
-    """Scores of separations.
+    """The network of the judge.
 
     Args:
         config: The sizes.
@@ -55,7 +55,7 @@ class Judge(nn.Module):
         self.std = nn.Parameter(torch.ones(4))
 
     def embed(self, latents: Tensor) -> Tensor:
-        """The costly half, which needs no phrase: embed `(batch, frames, latent_channels)`.
+        """Embed `(batch, frames, latent_channels)`: most of the work, independent of the phrase.
 
         Returns:
             `(batch, frames, dim)`.
@@ -68,9 +68,9 @@ class Judge(nn.Module):
     ) -> Scores:
         """Score separations.
 
-        Padding acts on the final mean alone, as in the authors' code: it is seen by attention, so
-        that a clip batched with a longer one gets slightly other scores. Clips of equal length are
-        not affected.
+        As in the authors' code, the mask acts on the final mean only: attention sees the padding,
+        so a clip batched with a longer one gets slightly different scores. Clips of equal length
+        are not affected.
 
         Args:
             mixture: `(batch, frames, latent_channels)`, or a batch of one: a mixture that all of
@@ -87,8 +87,8 @@ class Judge(nn.Module):
         """
         if mixture.shape[1] != separated.shape[1]:
             raise ValueError(
-                f"the mixture has {mixture.shape[1]} frames, the separated sound "
-                f"{separated.shape[1]}; the same number was expected"
+                f"the mixture has {mixture.shape[1]} frames and the separated sound "
+                f"{separated.shape[1]}; they must have the same number"
             )
         batch = len(separated)
         pair = (self.embed(separated), self.embed(mixture).expand(batch, -1, -1))

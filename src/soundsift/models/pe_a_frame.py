@@ -14,7 +14,7 @@ _HEAD_EPS = 1e-6
 
 
 class PeAFrame(nn.Module):
-    """Frames and phrases in one space; their product says whether the one is in the other.
+    """Embeds frames and phrases in one space; their product gives the logits.
 
     Args:
         config: The sizes.
@@ -53,7 +53,7 @@ class PeAFrame(nn.Module):
         return y
 
     def forward(self, latents: Tensor, text: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Say how likely each frame holds its item's sound.
+        """Logits that each frame holds its item's sound.
 
         Args:
             latents: `(batch, frames, latent_channels)`.

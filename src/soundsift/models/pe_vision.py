@@ -17,7 +17,7 @@ from soundsift.models.rope import rotate
 
 
 def resize_picture(picture: Tensor, size: int) -> Tensor:
-    """Squash a picture into the encoder's square, as its training did: bicubic, antialiased.
+    """Resize a picture to the encoder's square, as in its training: bicubic, antialiased.
 
     The result is in whole 8-bit steps: the interpolation overshoots at edges and has to be cut off.
 
@@ -63,7 +63,7 @@ class PeVision(nn.Module):
                 nn.init.normal_(parameter, std=width**-0.5)
 
     def features(self, images: Tensor) -> Tensor:
-        """What the encoder knows of every patch.
+        """Features of every patch.
 
         Args:
             images: `(batch, 3, height, width)`, from -1 to 1. Sides other than `image_size` work:

@@ -1,8 +1,8 @@
-"""The mark that the published DAC-VAE decoder hides in its waves: 16 bits, added at low level.
+"""The watermark that the published DAC-VAE decoder hides in its waves: 16 bits at low level.
 
 A small causal autoencoder (after AudioSeal, arXiv 2401.17264) reads the decoded wave, adds an
 embedding of the message to its own latent and writes back a wave, a quarter of which is added.
-soundsift writes it only when asked to: pass a message to `DacVae.decode`.
+It is written only if a message is passed to `DacVae.decode`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from soundsift.models.layers import embedding
 MESSAGE_BITS = 16
 _LATENT = 128
 _LEVEL = 0.25
-#: By how much the stages divide the rate on the way in, from the wave on; the way out mirrors it.
+#: Strides of the encoder's stages, from the wave on; the decoder mirrors them.
 _RATES = (2, 4, 5, 8)
 
 
@@ -29,7 +29,7 @@ def draw_message(seed: int, batch: int = 1) -> Tensor:
 
 
 class _CausalConv(nn.Conv1d):
-    """A convolution that sees no later sample."""
+    """A causal convolution."""
 
     def forward(self, x: Tensor) -> Tensor:
         (kernel,), (stride,) = self.kernel_size, self.stride
@@ -37,7 +37,7 @@ class _CausalConv(nn.Conv1d):
 
 
 class _CausalUpsampling(nn.ConvTranspose1d):
-    """A transposed convolution that sees no later sample."""
+    """A causal transposed convolution."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         (stride,) = self.stride
@@ -56,7 +56,7 @@ class _Unit(nn.Module):
 
 
 class _Stage(nn.Module):
-    """One rate of the branch: `down` is used on the way in, `up` on the way out."""
+    """One rate of the branch: `down` belongs to its encoder, `up` to its decoder."""
 
     def __init__(self, channels: int, rate: int) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class _Memory(nn.Module):
 
 
 class Watermark(nn.Module):
-    """Adds the mark to a wave.
+    """Adds the watermark to a wave.
 
     Args:
         config: the codec's sizes; the branch has a third of the decoder's channels.
@@ -109,7 +109,7 @@ class Watermark(nn.Module):
             message: `(B, 16)`, zeros and ones.
 
         Returns:
-            The marked wave, `(B, 1, N)`.
+            The watermarked wave, `(B, 1, N)`.
 
         Raises:
             ValueError: if the message has another shape or other values.
@@ -119,18 +119,18 @@ class Watermark(nn.Module):
             or not ((message == 0) | (message == 1)).all()
         ):
             raise ValueError(
-                f"a message of {MESSAGE_BITS} zeros and ones for each of {wave.shape[0]} waves was "
-                f"expected, not one of shape {tuple(message.shape)}"
+                f"message has shape {tuple(message.shape)}; expected {MESSAGE_BITS} zeros and ones "
+                f"for each of {wave.shape[0]} waves"
             )
-        # Each bit chooses one of two vectors.
+        # Each bit selects one of two vectors.
         rows = 2 * torch.arange(MESSAGE_BITS, device=wave.device) + message.to(wave.device).long()
-        said = self.bits(rows).sum(dim=1)[..., None]
+        message_embedding = self.bits(rows).sum(dim=1)[..., None]
         x = self.first(wave)
         for stage in self._stages():
             x = stage.down(functional.elu(stage.unit_in(x)))
         x = self.to_latent(functional.elu(self.memory_in(x)))
-        x = self.memory_out(self.from_latent(x + said))
+        x = self.memory_out(self.from_latent(x + message_embedding))
         for stage in reversed(self._stages()):
             x = stage.unit_out(stage.up(functional.elu(x)))
-        mark: Tensor = self.last(functional.elu(x))[..., : wave.shape[-1]]
-        return wave + _LEVEL * mark
+        watermark: Tensor = self.last(functional.elu(x))[..., : wave.shape[-1]]
+        return wave + _LEVEL * watermark

@@ -1,7 +1,7 @@
-"""The released models' codec as the separation wants it: DAC-VAE, one row per channel.
+"""DAC-VAE as a codec of the separation: the codec of the released models, one row per channel.
 
-Its stems are generated, not cut out of the mixture: target and residual only nearly add up.
-`ConsistentCodec` makes them add up.
+Its stems are generated, so target and residual add up to the mixture only approximately.
+`ConsistentCodec` makes them add up exactly, by a mask on the mixture.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from soundsift.models.codec import Codec
 from soundsift.models.dac_vae import DacVae
-from soundsift.models.dac_vae_chain import Layer, Stretch, decoder_chain, encoder_chain
+from soundsift.models.dac_vae_chain import Interval, Layer, decoder_chain, encoder_chain
 
 
 class WaveformCodec:
@@ -20,8 +20,8 @@ class WaveformCodec:
     Args:
         vae: the codec's network, in eval mode.
         downmix: make one estimate, of the mean of the channels, instead of one per channel.
-        messages: `(2, 16)`, zeros and ones: marks to hide in targets and residuals, as the
-            published decoder does; None hides none.
+        messages: `(2, 16)`, zeros and ones: watermarks to hide in targets and residuals, as
+            the published decoder does; None hides none.
     """
 
     mixture_consistent = False
@@ -60,7 +60,7 @@ class WaveformCodec:
         """Targets and residuals, `(P, 2, C, N)`; see `soundsift.models.codec.Codec`."""
         channels = 1 if self.downmix else mixture.shape[1]
         messages = (None, None) if self.messages is None else self.messages[:, None].unbind()
-        # One after the other: a batch of them would take as long and more memory.
+        # One after the other: a batch would take as long, and more memory.
         waves = [
             self.vae.decode(stem, message)[..., : mixture.shape[-1]]
             for row in latents
@@ -90,7 +90,7 @@ class ConsistentCodec:
         self.inner, self.window, self.exclusive = inner, window, exclusive
         self.sample_rate, self.samples_per_frame = inner.sample_rate, inner.samples_per_frame
         self.context_margin = inner.context_margin
-        # A sample hears spectra within half a window, these the samples within another half.
+        # A sample depends on spectra within half a window, these on samples within another half.
         self.stems_margin = inner.stems_margin + -(-window // inner.samples_per_frame)
         self.hop = window // 4
         if inner.samples_per_frame % self.hop:
@@ -119,7 +119,7 @@ class ConsistentCodec:
     def stems(self, latents: Tensor, mixture: Tensor) -> Tensor:
         """Targets, `(P, 1, C, N)`; see `soundsift.models.codec.Codec`."""
         energies = self._spectra(self.inner.stems(latents, mixture)).abs().square()
-        # Where both are silent, the sound is none of the target's.
+        # Where both stems are silent, the target gets nothing.
         share = energies[:, 0] / (energies.sum(dim=1) + 1e-10)
         if self.exclusive:
             share = share / share.sum(dim=0, keepdim=True).clamp(min=1.0)
@@ -153,7 +153,7 @@ class ConsistentCodec:
 def _margin(layers: list[Layer], per_frame_in: int, per_frame_out: int) -> int:
     """Frames on either side of a frame of a chain's output that it depends on."""
     far = 1000
-    want = Stretch(far * per_frame_out, (far + 1) * per_frame_out)
+    want = Interval(far * per_frame_out, (far + 1) * per_frame_out)
     for layer in reversed(layers):
         want = layer.needs(want)
     left = far * per_frame_in - want.start
