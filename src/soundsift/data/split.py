@@ -50,7 +50,7 @@ _SPEAKERS = {
     "avldrums.lv2-soundfont": re.compile(r"^(\w+ kit)"),
     "nexuiz-data": re.compile(r"sound/(player/[^/]+|announcer/[^/]+|tutorial|weapons/tuba)"),
     "openclonk-data": re.compile(r"(Skin\.ocg/\w+)\.ocg/"),
-    "klettres-data": re.compile(r"klettres/([^/]+)/"),
+    "klettres-data": re.compile(r"klettres/([^/]+/\w+)/"),
     "beneath-a-steel-sky": re.compile(r"!(\d+)\.wav"),  # the speakers are not named
     "festvox-ru": re.compile(r"voices/russian/(\w+)/"),
     "flare-game": re.compile(r"npcs/((?:fe)?male)"),
