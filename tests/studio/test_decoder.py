@@ -153,7 +153,7 @@ def test_a_picture_has_no_sound(tmp_path: Path) -> None:
 def test_too_many_channels_are_refused(tmp_path: Path) -> None:
     answer = take(tmp_path, sound(1.0), channels=1)
     assert answer["refused"] == "unusable"
-    assert "2 channels; at most 1" in answer["sentence"]
+    assert "2 channels. Use at most 1." in answer["sentence"]
 
 
 # --- what a fork may use --------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_a_file_that_waits_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = task(monkeypatch, lambda: time.sleep(60), seconds=0.2)  # type: ignore[func-returns-value]
     assert answer == {
         "refused": "unusable",
-        "sentence": "The file takes too long to read or write.",
+        "sentence": "The file takes too long. Use a shorter one.",
     }
 
 

@@ -209,7 +209,7 @@ def test_progress_and_the_time_left_are_told(client: Client) -> None:
         ({"spans": [["a", 1]]}, "spans.0.0: input should be a valid number"),
         ({"spans": [[1]]}, "spans.0.1: field required."),
         ({"spans": [[0, 1]] * 501}, "spans: list should have at most 500 items"),
-        ({"model": "/etc/passwd"}, "model '/etc/passwd' is unknown; expected one of default."),
+        ({"model": "/etc/passwd"}, "Model '/etc/passwd' is not offered here. Use one of: default."),
         ({"preset": "worst"}, "preset: input should be 'draft', 'standard' or 'best'."),
         ({"seed": -1}, "seed: input should be greater than or equal to 0."),
         ({"seed": 2**32}, "seed: input should be less than or equal to 4294967295."),
@@ -269,7 +269,7 @@ def test_what_can_be_done_instead_is_said(
     answer = client.http.request(method, path)
     assert answer.status_code == 405
     assert answer.headers["allow"] == allowed
-    assert answer.json()["detail"] == f"{method} can't be done here; {allowed} can."
+    assert answer.json()["detail"] == f"{method} is not supported here. Use {allowed}."
 
 
 @pytest.mark.parametrize(

@@ -167,14 +167,14 @@ def test_every_answer_has_the_headers(path: str) -> None:
 
 def test_refusals_have_the_headers_too() -> None:
     refused = guarded().get("/", headers={"host": "evil.example"})
-    assert refused.json()["detail"].startswith("This server is not known as 'evil.example'")
+    assert refused.json()["detail"].startswith("The host 'evil.example' is not accepted.")
     assert refused.headers["x-content-type-options"] == "nosniff"
 
 
 def test_a_traceback_stays_here(caplog: pytest.LogCaptureFixture) -> None:
     answered = guarded().get("/bug")
     assert answered.status_code == 500
-    assert answered.json() == {"detail": "Something went wrong here; the server's log says more."}
+    assert answered.json() == {"detail": "The server failed unexpectedly; its log says more."}
     assert "a secret" in caplog.text
 
 

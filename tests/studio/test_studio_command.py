@@ -26,7 +26,10 @@ SCRIPT = [sys.executable, "-m", "soundsift.cli"]
         (["serve", "--token", "x" * 16, "--no-token"], "exclude each other"),
         (["serve", "--host", "0.0.0.0", "--no-token"], "would let every machine"),
         (["serve", "--proxy", "proxy.example"], "is neither an address nor a network"),
-        (["serve", "--host", "nowhere.invalid", "--port", "0"], "can't be listened at"),
+        (
+            ["serve", "--host", "nowhere.invalid", "--port", "0"],
+            "Can't listen on nowhere",
+        ),
         (["studio", "missing.wav", "--no-open"], "missing.wav can't be read"),
         (["studio", "text.txt", "--no-open"], "text.txt is neither audio nor video"),
     ],

@@ -1,4 +1,4 @@
-"""`soundsift studio` and `soundsift serve`: the page, and the server behind it."""
+"""`soundsift studio` and `soundsift serve`."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def _run(
 
 
 def _take(studio: Studio, file: Path) -> None:
-    """Have a file among the recordings before anybody asks."""
+    """Add a file to the recordings before the server starts."""
     from soundsift.studio.errors import RequestError
 
     try:
@@ -262,5 +262,5 @@ def _take(studio: Studio, file: Path) -> None:
     except OSError as error:
         studio.stop()
         raise SoundsiftError(
-            f"{file} can't be read ({error.strerror}); an audio or video file was expected."
+            f"{file} can't be read ({error.strerror}). Name an audio or video file."
         ) from error

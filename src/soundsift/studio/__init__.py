@@ -1,11 +1,11 @@
-"""The studio: separation as an HTTP API, and the page that uses it.
+"""The studio: an HTTP API for separation, and a web page that uses it.
 
-Who talks to whom, each in a process of its own:
+Processes:
 
-    browser ──► server (app.py; no PyTorch) ──► worker.py, one per device, keeps its model
+    browser ──► server (app.py; without PyTorch) ──► worker.py, one per device, keeps its model
                      │
-                     └──► decoder.py, forks for every file and limits what the fork may use
+                     └──► decoder.py, forks for every file and limits the fork's resources
 
-All state is in the data folder: a database of recordings and jobs (`database.py`), and their files
-(`folder.py`), named by the server.
+All state is in the data folder (`data_folder.py`): a database of recordings, jobs and files
+(`database.py`), and the files, named by the server (`storage.py`).
 """

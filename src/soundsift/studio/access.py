@@ -66,7 +66,7 @@ class Access:
         return f"{facts}.{self._sign(facts)}"
 
     def is_session(self, cookie: str) -> bool:
-        """Whether a cookie is one of ours and has not ended."""
+        """Whether a cookie is a valid session."""
         facts, _, signature = cookie.rpartition(".")
         if self._token is None or not _equal(signature, self._sign(facts)):
             return False

@@ -1,4 +1,4 @@
-"""The application: routes around a `Studio`, behind a `Guard`."""
+"""The ASGI application: routes of a `Studio`, behind a `Guard`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from soundsift.studio.errors import ALWAYS, RequestError, refusals
 from soundsift.studio.job_routes import job_routes
 from soundsift.studio.recording_routes import recording_routes
 from soundsift.studio.schemas import Health, Info, Refusal, StemFormat
-from soundsift.studio.security import NONCE, Guard, as_problem
+from soundsift.studio.security import NONCE, Guard, as_request_error
 from soundsift.studio.server import Studio
 from soundsift.version import __version__
 
@@ -48,11 +48,11 @@ _TEXT_TYPES = {
 
 
 def make_app(studio: Studio, page: Path | None = None) -> ASGIApp:
-    """What an ASGI server such as uvicorn runs.
+    """Build the ASGI application of a studio.
 
     Args:
-        studio: started and stopped with the application.
-        page: folder of the page's files; those of the package unless given.
+        studio: parts of the server; started and stopped with the application.
+        page: folder of the page's files; those of the package by default.
     """
     folder = Path(str(resources.files("soundsift.studio") / "static")) if page is None else page
 
@@ -68,7 +68,7 @@ def make_app(studio: Studio, page: Path | None = None) -> ASGIApp:
         version=__version__,
         lifespan=lifespan,
         openapi_url="/api/openapi.json",
-        # FastAPI's own pages fetch their scripts from elsewhere.
+        # FastAPI's own pages load scripts from other servers.
         docs_url=None,
         redoc_url=None,
         responses=refusals(*ALWAYS),
@@ -86,7 +86,7 @@ def _add_facts(app: FastAPI, studio: Studio) -> None:
 
     @app.get("/api/info", response_model=Info, tags=["server"])
     def info() -> dict[str, Any]:
-        """What this server offers."""
+        """Models, presets, formats and limits of this server."""
         return {
             "version": __version__,
             "models": list(studio.settings.models),
@@ -105,11 +105,11 @@ def _add_facts(app: FastAPI, studio: Studio) -> None:
     @app.get(
         "/health",
         response_model=Health,
-        responses={503: {"model": Health | Refusal, "description": "It does not work."}},
+        responses={503: {"model": Health | Refusal, "description": "A device takes no jobs."}},
         tags=["server"],
     )
     def health(response: Response) -> dict[str, Any]:
-        """Whether this server works; 503 if not."""
+        """State of this server; 503 if a device takes no jobs."""
         working = studio.jobs.working
         if not working:
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
@@ -127,7 +127,7 @@ def _add_facts(app: FastAPI, studio: Studio) -> None:
         tags=["server"],
     )
     def metrics() -> Response:
-        """Numbers for Prometheus."""
+        """Metrics in Prometheus's text format."""
         return Response(studio.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/api/docs", response_class=HTMLResponse, include_in_schema=False)
@@ -136,7 +136,7 @@ def _add_facts(app: FastAPI, studio: Studio) -> None:
 
 
 def _add_page(app: FastAPI, studio: Studio, folder: Path) -> None:
-    # Looked up, not put together: no path that a client sends reaches the file system.
+    # Looked up, not joined: no path of a client reaches the file system.
     files = {
         path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
     }
@@ -163,7 +163,7 @@ def _add_page(app: FastAPI, studio: Studio, folder: Path) -> None:
     def index(request: Request) -> Response:
         page = files.get("index.html")
         if page is None:
-            text = "<!doctype html><title>soundsift</title><p>The page is missing; the "
+            text = "<!doctype html><title>soundsift</title><p>The page is not installed. The "
             return HTMLResponse(text + '<a href="/api/docs">API</a> works without it.</p>')
         text = page.read_text(encoding="utf-8")
         return HTMLResponse(text.replace(NONCE, escape(request.scope["nonce"])))
@@ -174,14 +174,14 @@ def _add_page(app: FastAPI, studio: Studio, folder: Path) -> None:
         if path is None or name == "index.html":
             if _methods(app, f"/{name}"):
                 raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
-            raise RequestError(HTTPStatus.NOT_FOUND, "There is nothing here.")
+            raise RequestError(HTTPStatus.NOT_FOUND, "There is no such page.")
         kind = _TEXT_TYPES.get(path.suffix, "application/octet-stream")
         return FileResponse(path, media_type=kind, headers={"cache-control": "no-cache"})
 
 
 def _add_refusals(app: FastAPI) -> None:
     @app.exception_handler(RequestError)
-    async def on_problem(_: Request, error: RequestError) -> JSONResponse:
+    async def on_refusal(_: Request, error: RequestError) -> JSONResponse:
         return JSONResponse({"detail": error.sentence}, error.status, error.headers)
 
     @app.exception_handler(RequestValidationError)
@@ -192,26 +192,26 @@ def _add_refusals(app: FastAPI) -> None:
     async def on_http(request: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error.__cause__, RequestError):
             # Raised while the body was read.
-            return await on_problem(request, error.__cause__)
+            return await on_refusal(request, error.__cause__)
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             allowed = _methods(app, request.url.path) or "GET"
-            sentence = f"{request.method[:20]} can't be done here; {allowed} can."
+            sentence = f"{request.method[:20]} is not supported here. Use {allowed}."
             return JSONResponse({"detail": sentence}, error.status_code, {"allow": allowed})
         if error.status_code == HTTPStatus.BAD_REQUEST:
-            sentence = "The body can't be read; JSON was expected."
+            sentence = "The body is not valid JSON. Send a JSON object."
             return JSONResponse({"detail": sentence}, HTTPStatus.UNPROCESSABLE_ENTITY)
         return JSONResponse({"detail": str(error.detail)}, error.status_code, error.headers)
 
     @app.exception_handler(OSError)
     @app.exception_handler(sqlite3.Error)
     @app.exception_handler(Exception)
-    async def on_bug(_: Request, error: Exception) -> JSONResponse:
-        problem = as_problem(error)
-        return JSONResponse({"detail": problem.sentence}, problem.status, problem.headers)
+    async def on_error(_: Request, error: Exception) -> JSONResponse:
+        refusal = as_request_error(error)
+        return JSONResponse({"detail": refusal.sentence}, refusal.status, refusal.headers)
 
 
 def _methods(app: FastAPI, path: str) -> str:
-    """What can be done at a path of the API: "GET, DELETE"; empty where there is nothing."""
+    """Methods of a path of the API: "GET, DELETE"; empty for an unknown path."""
     for template, operations in app.openapi()["paths"].items():
         if compile_path(template)[0].match(path):
             return ", ".join(method.upper() for method in operations)
@@ -219,7 +219,7 @@ def _methods(app: FastAPI, path: str) -> str:
 
 
 def _sentence(error: RequestValidationError) -> str:
-    """The first thing that is wrong with a request, in a sentence."""
+    """The first validation error of a request, as a sentence."""
     first = error.errors()[0]
     where = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
     message = str(first["msg"]).rstrip(".")

@@ -1,4 +1,4 @@
-"""The command line that does what a job did."""
+"""The command line that is equivalent to a job."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _OUT = "stems"
 def command_line(
     request: Mapping[str, Any], name: str, before: Sequence[Mapping[str, Any]] = ()
 ) -> str:
-    """What to type in a shell.
+    """The command line that is equivalent to a job.
 
     Args:
         request: a `soundsift.studio.schemas.JobRequest` as a dictionary.
-        name: of the recording that the first turn began with.
-        before: the requests of the turns before, whose stems the command finds in `stems`.
+        name: name of the recording that the first turn began with.
+        before: requests of the earlier turns, whose stems are expected in `stems`.
     """
     turns = [*before, request]
     source = name

@@ -34,9 +34,9 @@ _log = logging.getLogger(__name__)
 
 
 class Database:
-    """All recordings and jobs. Methods may be called from any thread.
+    """Recordings, jobs and files. Methods may be called from any thread.
 
-    Rows that can't be read, say because another program changed them, are skipped and logged.
+    Unreadable rows, such as those that another program changed, are skipped and logged.
 
     Args:
         path: file, created if missing.
@@ -133,7 +133,7 @@ class Database:
     # --- recordings -------------------------------------------------------------------------------
 
     def add_recording(self, row: RecordingRow) -> None:
-        """Add a recording; the same file under another name takes the new one."""
+        """Add a recording; a known file takes the new name."""
         names = [f.name for f in fields(RecordingRow)]
         marks = ", ".join("?" * len(names))
         self._run(
@@ -143,7 +143,7 @@ class Database:
         )
 
     def recording(self, identity: str) -> RecordingRow | None:
-        """A recording by its id."""
+        """Find a recording."""
         return next(self._recordings("WHERE id = ?", identity), None)
 
     def has_recording(self, identity: str) -> bool:
@@ -151,11 +151,11 @@ class Database:
         return bool(self._select("SELECT 1 FROM recordings WHERE id = ?", identity))
 
     def recordings(self) -> list[RecordingRow]:
-        """All of them, those used last first."""
+        """All recordings, last used first."""
         return list(self._recordings("ORDER BY used DESC"))
 
     def old_recordings(self, before: float) -> list[RecordingRow]:
-        """Those that were last used before that, and that no job is left of."""
+        """Recordings without jobs that were last used before a time."""
         return list(
             self._recordings(
                 "WHERE used < ? AND id NOT IN (SELECT recording FROM jobs) ORDER BY used", before
@@ -163,13 +163,13 @@ class Database:
         )
 
     def use_recording(self, identity: str) -> None:
-        """Note that it was used."""
-        # A full disk must not keep anybody from reading.
+        """Note that a recording was used."""
+        # Reading must work on a full disk.
         with suppress(sqlite3.OperationalError):
             self._run("UPDATE recordings SET used = ? WHERE id = ?", self.now(), identity)
 
     def remove_recording(self, identity: str) -> bool:
-        """Remove a recording that no unfinished job needs; whether it could be removed."""
+        """Delete a recording's row unless an unfinished job needs it; whether it was deleted."""
         return bool(
             self._run_vital(
                 "DELETE FROM recordings WHERE id = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE "
@@ -189,7 +189,7 @@ class Database:
         request: Mapping[str, Any],
         most_waiting: int,
     ) -> bool:
-        """Add a job to the queue, unless the queue is full; whether there was room."""
+        """Add a job unless the queue is full; whether it was added."""
         job, stem = source or (None, None)
         now, used = time.time(), self.now()
         return bool(
@@ -202,7 +202,7 @@ class Database:
         )
 
     def job(self, identity: str) -> JobRow | None:
-        """A job by its id."""
+        """Find a job."""
         return next(self._jobs("WHERE id = ?", identity), None)
 
     def has_job(self, identity: str) -> bool:
@@ -210,15 +210,15 @@ class Database:
         return bool(self._select("SELECT 1 FROM jobs WHERE id = ?", identity))
 
     def jobs(self, limit: int = -1, offset: int = 0) -> list[JobRow]:
-        """Jobs, the newest first."""
+        """Jobs, newest first."""
         return list(self._jobs("ORDER BY number DESC LIMIT ? OFFSET ?", limit, offset))
 
     def jobs_on(self, job: str) -> list[JobRow]:
-        """Jobs that work on a stem of this one."""
+        """Jobs that work on a stem of a job."""
         return list(self._jobs("WHERE source_job = ? ORDER BY number", job))
 
     def old_jobs(self, before: float) -> list[JobRow]:
-        """Finished ones whose results were last asked for before that, the newest first."""
+        """Ended jobs that were last used before a time, newest first."""
         return list(
             self._jobs(
                 "WHERE used < ? AND status NOT IN ('queued', 'running') ORDER BY number DESC",
@@ -227,16 +227,16 @@ class Database:
         )
 
     def waiting_before(self, number: int) -> int:
-        """Jobs in the queue before this number."""
+        """Number of queued jobs before a number."""
         sql = "SELECT count(*) FROM jobs WHERE status = 'queued' AND number < ?"
         return int(self._select(sql, number)[0][0])
 
     def count(self, status: Status) -> int:
-        """Jobs in a state."""
+        """Number of jobs in a state."""
         return int(self._select("SELECT count(*) FROM jobs WHERE status = ?", status)[0][0])
 
     def begin_next(self) -> JobRow | None:
-        """Take the job that has waited longest; None if none waits."""
+        """Start the job that has waited longest; None without waiting jobs."""
         with self._transaction():
             for row in self._select("SELECT id FROM jobs WHERE status = 'queued' ORDER BY number"):
                 if self.job(row["id"]) is None:
@@ -254,11 +254,11 @@ class Database:
             return None
 
     def wait_again(self, identity: str, *, counted: bool = True) -> None:
-        """Put a job that was begun back into the queue, where it was.
+        """Put a started job back to its place in the queue.
 
         Args:
-            identity: the job.
-            counted: whether it is to blame for its end, and has one attempt less.
+            identity: id of the job.
+            counted: whether the attempt counts.
         """
         self._run_vital(
             "UPDATE jobs SET status = 'queued', started = NULL, attempts = attempts - ? "
@@ -276,7 +276,7 @@ class Database:
         settings: Mapping[str, Any] | None = None,
         target_level_db: float | None = None,
     ) -> bool:
-        """End a job; whether it had not ended before."""
+        """End a job; whether it was unfinished."""
         now, used = time.time(), self.now()
         return bool(
             self._run_vital(
@@ -289,7 +289,7 @@ class Database:
         )
 
     def cancel_waiting(self, identity: str) -> bool:
-        """Cancel a job that was not begun; whether it was one."""
+        """Cancel a job that was not started; whether it was one."""
         return bool(
             self._run_vital(
                 "UPDATE jobs SET status = 'cancelled', finished = ? WHERE id = ? AND "
@@ -300,12 +300,12 @@ class Database:
         )
 
     def use_job(self, identity: str) -> None:
-        """Note that its results were asked for."""
+        """Note that a job's results were used."""
         with suppress(sqlite3.OperationalError):
             self._run("UPDATE jobs SET used = ? WHERE id = ?", self.now(), identity)
 
     def remove_job(self, identity: str) -> bool:
-        """Remove a job that has ended; whether it could be removed."""
+        """Delete an ended job's row unless another job needs it; whether it was deleted."""
         return bool(
             self._run_vital(
                 "DELETE FROM jobs WHERE id = ? AND status NOT IN ('queued', 'running') AND NOT "
@@ -317,13 +317,13 @@ class Database:
         )
 
     def interrupted(self) -> list[JobRow]:
-        """Those that were running when the last server ended."""
+        """Jobs that were running when the last server ended."""
         return list(self._jobs("WHERE status = 'running' ORDER BY number"))
 
     # --- SQL --------------------------------------------------------------------------------------
 
     def _run(self, sql: str, *values: Any) -> int:
-        """Rows changed."""
+        """Execute a statement; the number of changed rows."""
         with self._lock:
             return self._db.execute(sql, values).rowcount
 

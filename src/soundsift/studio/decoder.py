@@ -1,9 +1,8 @@
-"""A process that reads and writes media files for the server, which never does so itself.
+"""The process that reads and writes media files; the server itself never does.
 
-It takes a task per line of standard input and answers each with a line of standard output, both
-JSON. For every task it forks, and the fork limits itself before it touches the file: so much
-memory, processor time and disk, and no more. A file that crashes FFmpeg, or never ends, takes only
-its fork along.
+It reads a task per line of standard input and answers with a line of standard output, both JSON.
+It forks for every task, and the fork limits its memory, processor time and disk space before it
+opens the file. A file that crashes FFmpeg, or never ends, ends only its fork.
 """
 
 from __future__ import annotations
@@ -46,11 +45,11 @@ _TICK_SECONDS = 0.005
 
 
 class RefusedError(Exception):
-    """A file that is not taken.
+    """A refused file.
 
     Args:
         kind: one of not-audio, too-large, unusable, no-room.
-        sentence: says why.
+        sentence: the reason.
     """
 
     def __init__(self, kind: str, sentence: str) -> None:
@@ -62,24 +61,24 @@ class RefusedError(Exception):
 
 
 def take(folder: str, seconds: float, channels: int, size: int, room: int) -> dict[str, Any]:
-    """Look at what was uploaded, and decode its sound.
+    """Check an uploaded file and decode its sound.
 
     Args:
-        folder: with the file `original` in it; `audio.wav` and `peaks.npy` are added.
-        seconds: at most.
-        channels: at most.
-        size: of the decoded sound in bytes, at most.
+        folder: folder with the file `original`; `audio.wav` and `peaks.npy` are added.
+        seconds: longest accepted duration.
+        channels: most accepted channels.
+        size: largest accepted decoded sound in bytes.
         room: bytes that the decoded sound may take on the disk.
 
     Returns:
         `seconds`, `sample_rate`, `channels`, `has_video` and `suffix`.
 
     Raises:
-        RefusedError: for a reason.
+        RefusedError: the file is not accepted.
     """
     path = Path(folder) / ORIGINAL
     _refuse_strangers(path)
-    # First whether it ends: a few bytes may decode to days of sound.
+    # First, without writing: a few bytes may decode to days of sound.
     _refuse_giants(Decoding(path), seconds, channels, size, room)
     recording = examine(path)
     facts = SoundFacts(
@@ -98,16 +97,16 @@ def take(folder: str, seconds: float, channels: int, size: int, room: int) -> di
 
 
 def copy(source: str, place: str, format: str, picture: str | None) -> dict[str, Any]:  # noqa: A002
-    """Write a sound of ours in another format.
+    """Encode a sound in another format.
 
     Args:
-        source: a WAV file.
-        place: where to.
-        format: of a `soundsift.audio.Output`.
-        picture: the video that it becomes the sound of, for the format "video".
+        source: WAV file.
+        place: file to write.
+        format: format of a `soundsift.audio.Output`.
+        picture: video whose picture is copied, for the format "video".
 
     Raises:
-        RefusedError: the format can't hold it.
+        RefusedError: the format can't hold the sound.
     """
     recording = examine(source, allow_silence=True)
     video = None if picture is None else Path(picture)
@@ -127,11 +126,11 @@ def copy(source: str, place: str, format: str, picture: str | None) -> dict[str,
 
 
 def draw(source: str, place: str) -> dict[str, Any]:
-    """Store the peaks of a sound of ours.
+    """Store the peaks of a sound.
 
     Args:
-        source: a WAV file.
-        place: where to.
+        source: WAV file.
+        place: file to write.
     """
     recording: RecordingFile = examine(source, allow_silence=True)
     write_peaks(Path(place), recording.blocks())
@@ -144,12 +143,10 @@ _TASKS: dict[str, Callable[..., dict[str, Any]]] = {"take": take, "copy": copy, 
 def _refuse_strangers(path: Path) -> None:
     """Refuse what is no sound, and containers that are not known to hold their sound themselves."""
     no_audio = RefusedError(
-        "not-audio", f"{path} is neither audio nor video; a file with sound was expected."
+        "not-audio", f"{path} is neither audio nor video. Use a file with sound."
     )
     if not path.stat().st_size:
-        raise RefusedError(
-            "unusable", f"{path} is empty (0 bytes); a file with sound was expected."
-        )
+        raise RefusedError("unusable", f"{path} is empty (0 bytes). Use a file with sound.")
     try:
         # From an open file, and without a protocol, a playlist can't even be begun.
         with (
@@ -167,9 +164,7 @@ def _refuse_strangers(path: Path) -> None:
     if not kinds & CONTAINERS:
         raise no_audio
     if stream is None:
-        raise RefusedError(
-            "not-audio", f"{path} has no sound; a file with a sound track was expected."
-        )
+        raise RefusedError("not-audio", f"{path} has no sound. Use a file with a sound track.")
 
 
 class _Patient(io.FileIO):
@@ -188,19 +183,15 @@ def _refuse_giants(decoding: Decoding, seconds: float, channels: int, size: int,
     for block in decoding:
         rate, count = decoding.sample_rate, block.shape[0]
         if count > channels:
-            raise RefusedError(
-                "unusable", f"{path} has {count} channels; at most {channels} were expected."
-            )
+            raise RefusedError("unusable", f"{path} has {count} channels. Use at most {channels}.")
         if Fraction(decoding.count, rate) > seconds:
-            raise RefusedError(
-                "too-large", f"{path} is too long; at most {in_words(seconds)} were expected."
-            )
+            raise RefusedError("too-large", f"{path} is too long. Use at most {in_words(seconds)}.")
         if decoding.count * count * 4 > room:
             raise RefusedError("no-room", "The disk is full.")
         if decoding.count * count * 4 > size:
             raise RefusedError(
                 "too-large",
-                f"{path} is too large; at most {size >> 20} MiB of decoded sound were expected.",
+                f"{path} is too large. Use at most {size >> 20} MiB of decoded sound.",
             )
 
 
@@ -233,11 +224,11 @@ def _video_suffix(path: Path) -> str:
 
 
 def main() -> None:
-    """Do tasks until standard input ends."""
-    # Ctrl-C reaches every process of the terminal; the server says when to end.
+    """Run tasks until standard input ends."""
+    # Ctrl-C reaches every process of the terminal; the server ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     av.logging.set_level(av.logging.PANIC)
-    # What a library prints must not get between the answers.
+    # Output of libraries must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -246,13 +237,13 @@ def main() -> None:
 
 
 def _apart(request: dict[str, Any]) -> dict[str, Any]:
-    """Do a task in a fork."""
+    """Run a task in a fork."""
     if not hasattr(os, "fork"):
         return _answer(request)
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        # Nothing may leave here but by the last line.
+        # The fork must end at the last line of this block.
         status = 1
         try:
             os.close(reading)
@@ -272,26 +263,26 @@ def _apart(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _await(child: int, reading: int, seconds: float) -> dict[str, Any]:
-    """What a fork answers; it has twice its processor time by the clock."""
+    """Answer of a fork. Its wall time is limited to twice its processor time."""
     end = time.monotonic() + 2 * seconds
-    # An answer fits into a pipe: the fork never waits for us.
+    # An answer fits into a pipe, so the fork never waits.
     while not (ended := os.waitpid(child, os.WNOHANG))[0]:
         if time.monotonic() > end:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            return _failure("unusable", "The file takes too long to read or write.")
+            return _failure("unusable", "The file takes too long. Use a shorter one.")
         time.sleep(_TICK_SECONDS)
     if os.WIFSIGNALED(ended[1]) and os.WTERMSIG(ended[1]) in (signal.SIGXCPU, signal.SIGKILL):
-        return _failure("unusable", "The file takes too long, or too much memory, to read.")
+        return _failure("unusable", "The file takes too long or too much memory. Use another.")
     answer = os.read(reading, 1 << 16)
     if not answer:
-        return _failure("unusable", "The file is damaged: reading it ends the process that reads.")
+        return _failure("unusable", "The file is damaged: it crashes the decoder.")
     found: dict[str, Any] = json.loads(answer)
     return found
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Do a task here."""
+    """Run a task in this process."""
     try:
         return {"done": _TASKS[request["task"]](**request["arguments"])}
     except RefusedError as error:
@@ -301,11 +292,11 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     except OSError as error:
         return _failure("no-room" if disk_is_full(error) else "unusable", error.strerror or "")
     except MemoryError:
-        return _failure("unusable", "The file takes too much memory to read.")
+        return _failure("unusable", "The file takes too much memory to read. Use a shorter one.")
     except Exception as error:
-        # Whatever a library makes of a damaged file: the file's fault, and no reason to stop.
+        # Libraries raise anything for damaged files.
         print(f"decoder: {type(error).__name__}: {error}", file=sys.stderr)
-        return _failure("unusable", "The file is damaged: it can't be read.")
+        return _failure("unusable", "The file is damaged and can't be read.")
 
 
 def _failure(kind: str, sentence: str) -> dict[str, Any]:
@@ -315,7 +306,7 @@ def _failure(kind: str, sentence: str) -> dict[str, Any]:
 def _limit(memory: int, seconds: float, size: int) -> None:
     if resource is None:
         return
-    # What is mapped already is not the file's doing.
+    # Memory that is mapped already does not count.
     try:
         mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:
@@ -326,7 +317,7 @@ def _limit(memory: int, seconds: float, size: int) -> None:
     _lower(resource.RLIMIT_FSIZE, size)
     _lower(resource.RLIMIT_NOFILE, 64)
     _lower(resource.RLIMIT_CORE, 0)
-    # A write beyond the limit is to fail, not to kill.
+    # A write beyond the limit fails instead of killing the process.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
 

@@ -1,4 +1,4 @@
-"""The server's side of `decoder.py`: a few such processes, and tasks for them."""
+"""The server's side of `decoder.py`: a pool of decoder processes."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _STATUS = {
     "not-audio": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "unusable": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
-#: Beyond what a fork is given by the clock.
+#: Additional to the wall time of a fork.
 _GRACE_SECONDS = 10.0
 
 
 class Decoders:
-    """Decodes and encodes, so many files at once. Methods may be called from any thread.
+    """A pool of decoder processes. Methods may be called from any thread.
 
     Args:
-        limits: of a task.
+        limits: number of processes, and limits of a task.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -39,7 +39,7 @@ class Decoders:
             self._free.put(process)
 
     def start(self) -> None:
-        """Have the processes import what they need before somebody waits for it."""
+        """Start the processes, so that the first upload does not wait for their imports."""
         for process in self._all:
             process.start()
 
@@ -49,7 +49,7 @@ class Decoders:
             process.end()
 
     def take(self, folder: Path, name: str, room: int) -> dict[str, Any]:
-        """Look at an uploaded file and decode its sound.
+        """Check an uploaded file and decode its sound.
 
         Args:
             folder: see `soundsift.studio.decoder.take`.
@@ -60,7 +60,7 @@ class Decoders:
             Its `seconds`, `sample_rate`, `channels`, `has_video` and `suffix`.
 
         Raises:
-            RequestError: it is no audio, too large, or can't be used.
+            RequestError: the file is no audio, too large, or damaged.
         """
         limits = self._limits
         arguments = {
@@ -73,17 +73,17 @@ class Decoders:
         return self._do("take", arguments, {str(folder / "original"): name})
 
     def copy(self, source: Path, place: Path, kind: str, picture: Path | None, name: str) -> None:
-        """Write a WAV file of ours in another format.
+        """Encode a WAV file in another format.
 
         Args:
-            source: the file.
-            place: where to.
-            kind: the format's name.
-            picture: the video that it becomes the sound of.
-            name: of the recording, for messages.
+            source: WAV file.
+            place: file to write.
+            kind: name of the format.
+            picture: video whose picture is copied.
+            name: name of the recording, for messages.
 
         Raises:
-            RequestError: the format can't hold it.
+            RequestError: the format can't hold the sound.
         """
         arguments = {
             "source": str(source),
@@ -95,11 +95,11 @@ class Decoders:
         self._do("copy", arguments, names | ({} if picture is None else {str(picture): name}))
 
     def draw(self, source: Path, place: Path) -> None:
-        """Store the peaks of a WAV file of ours.
+        """Store the peaks of a WAV file.
 
         Args:
-            source: the file.
-            place: where to.
+            source: WAV file.
+            place: file to write.
         """
         self._do("draw", {"source": str(source), "place": str(place)}, {str(source): "The stem"})
 
@@ -123,7 +123,7 @@ class Decoders:
             found: dict[str, Any] = done
             return found
         sentence = str(answer["sentence"])
-        # Our own paths are nobody's business.
+        # Paths of the server are not shown to clients.
         for path, name in names.items():
             sentence = sentence.replace(path, name)
         kind = answer["refused"]
@@ -135,7 +135,7 @@ class Decoders:
 
 
 class _Process:
-    """One `decoder.py`, started when it is needed, and again when it has ended."""
+    """One decoder process, started on demand and restarted after its end."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -143,7 +143,7 @@ class _Process:
 
     def start(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
-            # One thread per library: the forks of threads that do sums end badly.
+            # One thread per library: a fork keeps only the thread that forks.
             own = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "soundsift.studio.decoder"],
@@ -169,7 +169,7 @@ class _Process:
         process = self.start()
         assert process.stdin is not None
         assert process.stdout is not None
-        # The process sees to its forks itself; this is for the case that it can't.
+        # The process limits its forks itself; this is for a process that hangs.
         alarm = threading.Timer(seconds, process.kill)
         alarm.daemon = True
         alarm.start()
@@ -183,6 +183,6 @@ class _Process:
             alarm.cancel()
         if not line:
             process.kill()
-            raise unusable("The file can't be read: the process that reads it has ended.")
+            raise unusable("The file can't be read: it crashes the decoder.")
         answer: dict[str, Any] = json.loads(line)
         return answer

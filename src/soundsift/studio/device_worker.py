@@ -1,4 +1,4 @@
-"""A device's worker, and the thread that keeps it busy."""
+"""The worker process of a device, and the thread that gives it jobs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from soundsift.studio.limits import in_words
 from soundsift.studio.worker import CANCEL, Ending, run
 
 _TICK_SECONDS = 0.05
-#: A worker that was told to stop a job and doesn't within this is killed.
+#: A worker that does not cancel a job within this time is killed.
 _PATIENCE_SECONDS = 5.0
-#: In which a worker has loaded its model.
+#: Time limit for loading a model.
 _START_SECONDS = 600.0
 _PAUSE_SECONDS = 1.0
 _UNEXPECTED = "The job failed unexpectedly; the server's log says more."
@@ -32,15 +32,15 @@ class TaskSource(Protocol):
     """Gives a device worker its tasks and receives their results. Called from its thread."""
 
     def next_task(self) -> Task | None:
-        """A task to be done now; None after a while without one."""
+        """The next task; None after a while without one."""
         ...
 
     def is_cancelled(self, identity: str) -> bool:
-        """Whether a job is to be stopped."""
+        """Whether a job is cancelled."""
         ...
 
     def progressed(self, identity: str, fraction: float) -> None:
-        """So much is done."""
+        """The fraction of a job that is done."""
         ...
 
     def ended(self, identity: str, ending: Ending) -> None:
@@ -48,11 +48,11 @@ class TaskSource(Protocol):
         ...
 
     def lost(self, identity: str) -> None:
-        """The worker ended before the job did."""
+        """The worker ended before the job."""
         ...
 
     def left(self, identity: str) -> None:
-        """The server ends before the job does."""
+        """The server ends before the job."""
         ...
 
 
@@ -72,12 +72,12 @@ class _Worker:
 
 
 class DeviceWorker:
-    """One device at work.
+    """A device with its worker process.
 
     Args:
-        engine: does the tasks, in a process of its own.
+        engine: runs the tasks, in the worker process.
         source: gives tasks.
-        restarted: called when a worker had to be started again.
+        restarted: called when a worker had to be restarted.
     """
 
     def __init__(self, engine: Engine, source: TaskSource, restarted: Callable[[], None]) -> None:
@@ -87,11 +87,11 @@ class DeviceWorker:
         self._thread = threading.Thread(target=self._serve, name="device-worker", daemon=True)
 
     def start(self) -> None:
-        """Start the worker, which loads its model, and begin to take tasks."""
+        """Start the worker, which loads its model, and take tasks."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the worker; a task that it has is left."""
+        """End the worker and leave its task."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -100,16 +100,16 @@ class DeviceWorker:
 
     @property
     def alive(self) -> bool:
-        """Whether it takes tasks."""
+        """Whether the thread takes tasks."""
         return self._thread.is_alive()
 
     @property
     def process_id(self) -> int | None:
-        """Of the worker, if there is one."""
+        """Process id of the worker, if there is one."""
         return None if self._sourceer is None else self._sourceer.process.pid
 
     def _serve(self) -> None:
-        # Nothing may end this thread: it would be the last job of the device.
+        # Nothing may end this thread, or the device would take no more jobs.
         with suppress(Exception):
             self._ready()
         while not self._stopping.is_set():
@@ -119,25 +119,25 @@ class DeviceWorker:
                 if task is not None:
                     self._do(task)
             except Exception:
-                _log.exception("the worker of a device has a problem")
+                _log.exception("a device worker failed")
                 if task is not None:
                     with suppress(Exception):
                         self._source.ended(task.id, Ending("failed", _UNEXPECTED))
                 self._stopping.wait(_PAUSE_SECONDS)
 
     def _ready(self) -> _Worker:
-        """A worker that is alive."""
+        """The worker; restarted if it has ended."""
         if self._sourceer is not None:
             if self._sourceer.process.is_alive():
                 return self._sourceer
             self._sourceer.end()
             self._restarted()
-        # Spawned, not forked: neither the server's threads nor PyTorch's survive a fork.
+        # Spawned, because threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
         own, theirs = context.Pipe()
         process = context.Process(target=run, args=(theirs, self._engine), daemon=True)
         process.start()
-        # With our copy of its end closed, the pipe ends when the worker does.
+        # With this copy closed, the pipe ends with the worker.
         theirs.close()
         self._sourceer = _Worker(process, own)
         return self._sourceer
@@ -150,9 +150,9 @@ class DeviceWorker:
             self._stopping.wait(_PAUSE_SECONDS)
             self._source.lost(task.id)
             return
-        # Why it is stopped; then it has some time to end itself, and keep its model.
+        # Once stopped, a worker has some time to end the task and keep its model.
         stopped: Ending | None = None
-        # Until it takes the job up, a worker that was just started loads its model.
+        # A worker that was just started loads its model before it begins.
         begun, end = False, time.monotonic() + max(_START_SECONDS, task.seconds)
         try:
             worker.connection.send(task)
@@ -190,7 +190,6 @@ class DeviceWorker:
 def _too_slow(task: Task) -> Ending:
     return Ending(
         "failed",
-        f"The separation of {task.name} took over {in_words(task.seconds)}, the most for its "
-        "length, and was stopped; a shorter recording, a smaller model or a quicker preset was "
-        "expected.",
+        f"The separation of {task.name} exceeded its time limit of {in_words(task.seconds)}. Use "
+        "a shorter recording, a smaller model or a quicker preset.",
     )

@@ -1,4 +1,4 @@
-"""Sound files as answers."""
+"""Responses with media files."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _WORDS = {"text/plain": {"schema": {"type": "string"}}}
 _SOUNDS = dict.fromkeys(sorted(set(_TYPES.values())), _BYTES)
 
-#: For an API's description: what `sound_response` answers, and the header that it looks at.
+#: OpenAPI description of `sound_response`: its responses, and the `Range` header.
 SOUND_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"content": _SOUNDS},
     206: {
-        "description": "The parts asked for.",
+        "description": "The requested ranges.",
         "content": _SOUNDS | {"multipart/byteranges": _BYTES},
     },
-    400: {"description": "The header `Range` can't be read.", "content": _WORDS},
-    416: {"description": "The file has no such part.", "content": _WORDS},
+    400: {"description": "The header `Range` is invalid.", "content": _WORDS},
+    416: {"description": "The file has no such range.", "content": _WORDS},
 }
 RANGE = {
     "parameters": [
@@ -43,7 +43,7 @@ RANGE = {
             "in": "header",
             "required": False,
             "schema": {"type": "string"},
-            "description": "The part wanted: bytes=0-999",
+            "description": "Requested range: bytes=0-999",
         }
     ]
 }
@@ -67,17 +67,17 @@ class _OpenFileResponse(FileResponse):
 def sound_response(
     path: Path, name: str, stem: str, download: bool, suffix: str | None = None
 ) -> FileResponse:
-    """A file of ours; it answers `Range` and `If-Range`.
+    """A media file; supports `Range` and `If-Range`.
 
     Args:
-        path: of the file.
-        name: of the recording; goes into a header only.
-        stem: which part of it; empty for the whole.
-        download: whether a browser is to save it.
-        suffix: of the name it is saved under, and so its type; that of the file unless given.
+        path: the file.
+        name: name of the recording, for the download's name.
+        stem: name of the stem; empty for the recording.
+        download: whether browsers save the file.
+        suffix: suffix of the download's name, which sets its type; that of the file by default.
 
     Raises:
-        RequestError: it was removed just now.
+        RequestError: the file has just been deleted.
     """
     suffix = path.suffix if suffix is None else suffix
     base = PurePosixPath(name).stem or "recording"
@@ -90,6 +90,6 @@ def sound_response(
         media_type=_TYPES.get(suffix, "application/octet-stream"),
         filename=f"{base}.{stem}{suffix}" if stem else f"{base}{suffix}",
         content_disposition_type="attachment" if download else "inline",
-        # What is under an id never changes; whether it may be seen still has to be asked.
+        # The content of an id never changes, but access to it has to be checked.
         headers={"cache-control": "private, no-cache"},
     )

@@ -1,4 +1,4 @@
-"""What a worker does with a job: separates, with models that it keeps."""
+"""Separation in a worker, with models that stay loaded."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """A job, as a worker gets it.
+    """A job for a worker.
 
     Attributes:
-        id: of the job.
-        source: a WAV file.
-        name: of the recording, for people.
-        video: the recording's file, if it has a picture.
+        id: id of the job.
+        source: WAV file to separate.
+        name: name of the recording, for messages.
+        video: the uploaded file, if it has a picture.
         folder: folder for the result; does not exist yet.
         request: a `soundsift.studio.schemas.JobRequest` as a dictionary.
-        seconds: that it may take.
+        seconds: time limit.
     """
 
     id: str
@@ -40,11 +40,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a task.
+    """Result of a task.
 
     Attributes:
-        settings: everything needed to make it again.
-        target_level_db: energy of the target against the source.
+        settings: everything needed to reproduce it.
+        target_level_db: energy of the target relative to the source.
     """
 
     settings: dict[str, Any]
@@ -52,21 +52,21 @@ class Result:
 
 
 class Engine(Protocol):
-    """Does tasks, in a worker's process. It gets there pickled."""
+    """Runs tasks in a worker's process, to which it is pickled."""
 
     def prepare(self) -> None:
-        """Load what most tasks need."""
+        """Load the default model."""
         ...
 
     def separate(self, task: Task, report: Callable[[float], None]) -> Result:
         """Write target, residual and settings into the task's folder.
 
         Args:
-            task: what to do.
-            report: told the fraction done; what it raises ends the work.
+            task: the task.
+            report: receives the fraction done; may raise to cancel.
 
         Raises:
-            SoundsiftError: it can't be done.
+            SoundsiftError: the task is invalid.
         """
         ...
 
@@ -76,9 +76,9 @@ class Separators:
     """The engine of the studio.
 
     Attributes:
-        models: what to load, by the name that is asked for.
-        device: to compute on; None is the best that is there.
-        precision: as of `soundsift.load`.
+        models: names of the offered models, and what `soundsift.load` loads for them.
+        device: device to compute on; None is the best available.
+        precision: see `soundsift.load`.
     """
 
     models: Mapping[str, str]
@@ -92,13 +92,13 @@ class Separators:
 
     def separate(self, task: Task, report: Callable[[float], None]) -> Result:
         """See `Engine`."""
-        # Imported here: this file is also read by the server, which does without PyTorch.
+        # Imported here: the server imports this module, and has no PyTorch.
         from soundsift.audio import examine
 
         asked = task.request
         separator = self._separator(asked["model"])
-        # From file to files: a long recording takes no more memory than a short one. What is left
-        # of an earlier turn may be silent.
+        # From file to files, so memory does not grow with the duration. The residual of an earlier
+        # turn may be silent.
         saved = separator.separate_file(
             examine(task.source, allow_silence=True),
             task.folder,
@@ -119,12 +119,12 @@ class Separators:
         if name not in self._loaded:
             import soundsift
 
-            # One at a time: two large models seldom fit.
+            # One at a time: two large models rarely fit into memory.
             self._loaded.clear()
             try:
                 self._loaded[name] = soundsift.load(self.models[name], self.device, self.precision)
             except KeyError as error:
-                raise SoundsiftError(f"model {name!r} is not offered by this server.") from error
+                raise SoundsiftError(f"Model {name!r} is not offered by this server.") from error
         return self._loaded[name]
 
 

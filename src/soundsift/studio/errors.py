@@ -1,4 +1,4 @@
-"""What is wrong with a request: a status and one sentence."""
+"""Errors of requests: a status and one sentence."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from typing import Any
 from soundsift.studio.schemas import Refusal
 
 _MEANINGS = {
-    400: "It can't be read.",
-    401: "A token is missing.",
-    403: "Asked for by another site's page.",
-    404: "There is no such thing, or not any more.",
-    408: "The rest of the request did not come.",
-    409: "Not now.",
-    413: "Too large or too long.",
-    415: "Neither audio nor video.",
-    421: "The server is not known by that name.",
-    422: "It can't be used.",
-    429: "Too many requests; `Retry-After` says when to come again.",
-    503: "The server is busy; `Retry-After` says when to come again.",
-    507: "The disk is full.",
+    400: "The upload is not a form with one file.",
+    401: "The token or session is missing or wrong.",
+    403: "The request comes from another site's page.",
+    404: "There is no such recording or job; it may have been deleted.",
+    408: "The request's body came too slowly.",
+    409: "Conflict: the job is unfinished or the recording is in use.",
+    413: "The file is too large, or the recording too long.",
+    415: "The file is neither audio nor video.",
+    421: "The `Host` header does not name this server.",
+    422: "The request or the file is invalid.",
+    429: "Too many requests. Retry after `Retry-After` seconds.",
+    503: "The server is busy. Retry after `Retry-After` seconds.",
+    507: "The server's disk is full.",
 }
-#: Whatever is asked for may be refused so.
+#: Statuses that any request may get.
 ALWAYS = (401, 403, 421, 422, 429, 503)
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Refusals for an API's description."""
+    """Responses of an OpenAPI operation that refuses with these statuses."""
     return {
         status: {"model": Refusal, "description": _MEANINGS[status]} for status in sorted(statuses)
     }
 
 
 class RequestError(Exception):
-    """Ends a request.
+    """A refused request.
 
     Args:
-        status: of the response.
-        sentence: for the one who asked.
-        headers: of the response.
+        status: status of the response.
+        sentence: the problem and its remedy, for the client.
+        headers: additional headers of the response.
     """
 
     def __init__(
@@ -52,36 +52,36 @@ class RequestError(Exception):
 
 
 def not_found(what: str, identity: str) -> RequestError:
-    """There is nothing by that id, or not any more."""
+    """404: there is nothing by that id."""
     return RequestError(
-        HTTPStatus.NOT_FOUND, f"There is no {what} {identity}; it may have been removed."
+        HTTPStatus.NOT_FOUND, f"There is no {what} {identity}; it may have been deleted."
     )
 
 
 def no_room() -> RequestError:
-    """The disk is full, or nearly so."""
+    """507: the disk is full up to its reserve."""
     return RequestError(
         HTTPStatus.INSUFFICIENT_STORAGE,
-        "The server's disk is full; remove recordings or jobs, then try again.",
+        "The server's disk is full. Delete recordings or jobs, then try again.",
     )
 
 
 def too_large(sentence: str) -> RequestError:
-    """More bytes or seconds than are taken."""
+    """413: more bytes or seconds than accepted."""
     return RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
 
 
 def unusable(sentence: str) -> RequestError:
-    """Understood, but it can't be done."""
+    """422: the request or the file is invalid."""
     return RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
 
 
 def in_use(sentence: str) -> RequestError:
-    """It can't be done now."""
+    """409: not possible in the present state."""
     return RequestError(HTTPStatus.CONFLICT, sentence)
 
 
 def busy(sentence: str, seconds: float) -> RequestError:
-    """It can be done later."""
+    """503: possible in so many seconds."""
     wait = {"Retry-After": str(max(1, round(seconds)))}
     return RequestError(HTTPStatus.SERVICE_UNAVAILABLE, sentence, wait)

@@ -1,4 +1,4 @@
-"""Run the server at an address."""
+"""Run the HTTP server."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _GRACE_SECONDS = 3
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take an address; connections wait until `serve` answers them.
+    """Open a listening socket.
 
     Args:
         host: name or address of an interface.
-        port: 0 for any that is free.
+        port: port; 0 picks a free one.
 
     Raises:
-        SoundsiftError: it can't be had.
+        SoundsiftError: the address can't be used.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -39,26 +39,26 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         raise SoundsiftError(
-            f"{host}:{port} can't be listened at ({error.strerror or error}); a free port of this "
-            "machine was expected."
+            f"Can't listen on {host}:{port} ({error.strerror or error}). Choose a free port and an "
+            "address of this machine."
         ) from error
     return listener
 
 
 def address(listener: socket.socket, host: str) -> str:
-    """What to open in a browser."""
+    """URL of the server."""
     port = listener.getsockname()[1]
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
 def serve(studio: Studio, listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Answer until interrupted.
+    """Serve until interrupted.
 
     Args:
-        studio: what is served.
-        listener: from `listen`.
-        ready: called once requests are answered.
+        studio: parts of the server.
+        listener: socket from `listen`.
+        ready: called when requests are answered.
     """
     set_up_logging()
     limits = studio.settings.limits

@@ -30,7 +30,7 @@ from soundsift.studio.schemas import (
 from soundsift.studio.server import Studio
 
 _TICK_SECONDS = 0.1
-#: A connection on which nothing comes for long is taken for dead on the way.
+#: Proxies close connections on which nothing is sent for long.
 _COMMENT_SECONDS = 15.0
 
 
@@ -46,7 +46,7 @@ def job_routes(studio: Studio) -> APIRouter:
         responses=refusals(404, 408, 409, 413, 507),
     )
     def add(request: JobRequest) -> dict[str, str]:
-        """Separate a recording, or a stem of a job that is done."""
+        """Separate a recording, or a stem of a finished job."""
         return {"id": jobs.add(request)}
 
     @router.get("", response_model=JobList)
@@ -54,12 +54,12 @@ def job_routes(studio: Studio) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     ) -> dict[str, Any]:
-        """Jobs, the newest first."""
+        """List jobs, newest first."""
         return {"jobs": jobs.history(limit, offset)}
 
     @router.get("/{job_id}", response_model=JobOut, responses=refusals(404))
     def describe(job_id: JobId) -> dict[str, Any]:
-        """Describe a job and how far it is."""
+        """Describe a job and its progress."""
         return jobs.describe(jobs.find(job_id))
 
     @router.get(
@@ -68,10 +68,10 @@ def job_routes(studio: Studio) -> APIRouter:
         responses=refusals(404) | {200: {"content": {"text/event-stream": {}}}},
     )
     async def events(job_id: JobId, request: Request) -> StreamingResponse:
-        """Follow a job: `progress`, and at the end `done`, `failed` or `cancelled`.
+        """Follow a job by events: `progress`, and at the end `done`, `failed` or `cancelled`.
 
-        The data of every event is the job, as `GET /api/jobs/{id}` has it. If the job is removed
-        meanwhile, the stream ends.
+        The data of an event is the job, as from `GET /api/jobs/{id}`. The stream ends if the job is
+        deleted.
         """
         await run_in_threadpool(jobs.find, job_id)
 
@@ -99,12 +99,12 @@ def job_routes(studio: Studio) -> APIRouter:
 
     @router.post("/{job_id}/cancel", response_model=JobOut, responses=refusals(404))
     def cancel(job_id: JobId) -> dict[str, Any]:
-        """Stop a job; one that has ended stays as it is."""
+        """Cancel a job. An ended job stays unchanged."""
         return jobs.describe(jobs.cancel(job_id))
 
     @router.delete("/{job_id}", status_code=HTTPStatus.NO_CONTENT, responses=refusals(404, 409))
     def remove(job_id: JobId) -> Response:
-        """Remove a job that has ended, with its stems."""
+        """Delete an ended job with its stems."""
         jobs.remove(job_id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -120,9 +120,9 @@ def job_routes(studio: Studio) -> APIRouter:
         format: StemFormat = "wav",  # noqa: A002
         download: Download = False,
     ) -> FileResponse:
-        """A stem of a job that is done; parts of it by `Range`.
+        """Get a stem of a finished job. Supports `Range`.
 
-        `format=video` is the recording's picture with this stem for its sound.
+        `format=video` combines the recording's picture with the stem.
         """
         row = await run_in_threadpool(jobs.find, job_id)
         source = await run_in_threadpool(jobs.stem, row, stem)
@@ -130,7 +130,7 @@ def job_routes(studio: Studio) -> APIRouter:
         picture = _picture(recording) if format == "video" else None
         name = "recording" if recording is None else recording.name
         path = await studio.recordings.copy(source, format, f"{row.id}.{stem}", name, picture)
-        return sound_response(path, name, _called(row, stem), download)
+        return sound_response(path, name, _stem_name(row, stem), download)
 
     @router.get(
         "/{job_id}/stems/{stem}/peaks",
@@ -138,7 +138,7 @@ def job_routes(studio: Studio) -> APIRouter:
         responses=refusals(404, 409, 507),
     )
     async def peaks(job_id: JobId, stem: Stem, points: Points = 1000) -> dict[str, Any]:
-        """Least and greatest samples of a stem, for drawing."""
+        """Get the waveform's peaks of a stem."""
         row = await run_in_threadpool(jobs.find, job_id)
         source = await run_in_threadpool(jobs.stem, row, stem)
         found = await studio.recordings.drawn(source, f"{row.id}.{stem}", points)
@@ -147,10 +147,12 @@ def job_routes(studio: Studio) -> APIRouter:
 
     @router.get("/{job_id}/settings", response_class=JSONResponse, responses=refusals(404, 409))
     def settings(job_id: JobId, download: Download = False) -> JSONResponse:
-        """Everything needed to make the result of a job again."""
+        """Get everything needed to reproduce the result of a job."""
         row = jobs.find(job_id)
         if row.settings is None:
-            raise in_use(f"Job {row.id} is {row.status}; settings come from jobs that are done.")
+            raise in_use(
+                f"Job {row.id} is {row.status} and has no settings. Wait until it is done."
+            )
         described = jobs.describe(row)
         headers = {}
         if download:
@@ -163,12 +165,12 @@ def job_routes(studio: Studio) -> APIRouter:
 
 def _picture(recording: RecordingRow | None) -> RecordingRow:
     if recording is None:
-        raise in_use("The recording has been removed, and its picture with it.")
+        raise in_use("The recording and its picture have been deleted. Choose another format.")
     if not recording.has_video:
-        raise unusable(f"{recording.name} has no picture; a video was expected.")
+        raise unusable(f"{recording.name} has no picture. Choose another format.")
     return recording
 
 
-def _called(row: JobRow, stem: Stem) -> str:
-    """A stem's part of a file's name, as the command line has it."""
+def _stem_name(row: JobRow, stem: Stem) -> str:
+    """Name of a stem in file names, as the command line has it."""
     return "without" if row.request["mode"] == "remove" and stem == "residual" else stem

@@ -1,4 +1,4 @@
-"""Jobs: asked for, waiting, done, removed."""
+"""Jobs: requests, descriptions, deletion."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Jobs:
     """All jobs of a server. Methods may be called from any thread.
 
     Args:
-        storage: the data folder.
-        database: the database.
+        storage: files of the jobs.
+        database: rows of the jobs.
         recordings: inputs of the jobs.
         space: disk space.
-        limits: how many may wait.
-        engines: one for each device.
-        models: names that may be asked for.
-        watcher: for statistics.
+        limits: limits of the queue and of a job.
+        engines: one per device.
+        models: names of the offered models.
+        watcher: receives events for statistics.
     """
 
     def __init__(
@@ -58,38 +58,41 @@ class Jobs:
         ]
 
     def start(self) -> None:
-        """Take up what the last server left, and begin to work."""
+        """Queue the interrupted jobs of the last server, and start the device workers."""
         self._queue.start()
         for worker in self.device_workers:
             worker.start()
 
     def stop(self) -> None:
-        """End; what is not done is taken up by the next server."""
+        """Stop the device workers; the next server continues unfinished jobs."""
         self._queue.stop()
         for worker in self.device_workers:
             worker.stop()
 
     @property
     def stopping(self) -> bool:
-        """Whether the server is about to end."""
+        """Whether the server is stopping."""
         return self._queue.stopping
 
     @property
     def working(self) -> bool:
-        """Whether every device takes jobs."""
+        """Whether all device workers are alive."""
         return all(worker.alive for worker in self.device_workers)
 
-    # --- asked for --------------------------------------------------------------------------------
+    # --- requests ---------------------------------------------------------------------------------
 
     def add(self, request: JobRequest) -> str:
-        """Take a job; its id.
+        """Queue a job.
+
+        Returns:
+            The job's id.
 
         Raises:
-            RequestError: the request can't be used, the queue is full, or there is no room.
+            RequestError: the request is invalid, the queue is full, or there is no room.
         """
         if request.model not in self._models:
             names = ", ".join(self._models)
-            raise unusable(f"model {request.model!r} is unknown; expected one of {names}.")
+            raise unusable(f"Model {request.model!r} is not offered here. Use one of: {names}.")
         recording, source = self._source(request)
         _check(request, recording)
         if request.seed is None:
@@ -100,28 +103,29 @@ class Jobs:
         asked = request.model_dump(mode="json")
         if not self._database.add_job(identity, recording.id, source, asked, self._limits.queue):
             queue = self._limits.queue
-            waiting = "One job is" if queue == 1 else f"{queue} jobs are"
+            waiting = "one job is" if queue == 1 else f"{queue} jobs are"
             raise busy(
-                f"{waiting} waiting, and no more are taken now.", self._queue.seconds_until_free()
+                f"The queue is full: {waiting} waiting. Try again later.",
+                self._queue.seconds_until_free(),
             )
         self._queue.notify()
         return identity
 
     def find(self, identity: str) -> JobRow:
-        """A job.
+        """Find a job.
 
         Raises:
-            RequestError: there is none.
+            RequestError: there is no such job, or its row is damaged.
         """
         row = self._database.job(identity)
         if row is None:
             raise not_found("job", identity)
         if not is_readable(row):
-            raise in_use(f"The record of job {identity} is damaged; delete the job.")
+            raise in_use(f"The record of job {identity} is damaged. Delete the job.")
         return self._queue.current(row)
 
     def describe(self, row: JobRow) -> dict[str, Any]:
-        """A job as a `JobOut`, how far it is included."""
+        """A job with its progress, as `soundsift.studio.schemas.JobOut`."""
         fraction, eta = self._queue.progress(row)
         recording = self._database.recording(row.recording)
         name = "recording" if recording is None else recording.name
@@ -148,15 +152,18 @@ class Jobs:
         }
 
     def history(self, limit: int, offset: int) -> list[dict[str, Any]]:
-        """Jobs as `JobOut`, the newest first."""
+        """Jobs as `soundsift.studio.schemas.JobOut`, newest first."""
         rows = [row for row in self._database.jobs(limit, offset) if is_readable(row)]
         return [self.describe(self._queue.current(row)) for row in rows]
 
     def cancel(self, identity: str) -> JobRow:
-        """Stop a job, if it has not ended; how it is then.
+        """Cancel a job unless it has ended.
+
+        Returns:
+            The job's row afterwards.
 
         Raises:
-            RequestError: there is none.
+            RequestError: there is no such job.
         """
         self.find(identity)
         if not self._database.cancel_waiting(identity):
@@ -164,43 +171,44 @@ class Jobs:
         return self.find(identity)
 
     def remove(self, identity: str) -> None:
-        """Remove a job that has ended, and its files.
+        """Delete a finished job and its files.
 
         Raises:
-            RequestError: there is none, it has not ended, or one that has not needs it.
+            RequestError: there is no such job, it is unfinished, or an unfinished job needs it.
         """
         if not self._database.has_job(identity):
             raise not_found("job", identity)
         if not self._database.remove_job(identity):
             row = self._database.job(identity)
             unfinished = row is not None and row.status in ("queued", "running")
-            reason = "has not ended" if unfinished else "is needed by another"
-            raise in_use(f"Job {identity} {reason}; cancel that first.")
+            if unfinished:
+                raise in_use(f"Job {identity} is unfinished. Cancel it first.")
+            raise in_use(f"An unfinished job works on a stem of job {identity}. Cancel it first.")
         self._forget(identity)
 
     def stem(self, row: JobRow, stem: str) -> Path:
-        """A stem of a job that is done, which counts as used.
+        """File of a finished job's stem; notes its use.
 
         Raises:
-            RequestError: it is not done.
+            RequestError: the job is not done.
         """
         path = self._storage.stem(row.id, stem)
         if row.status != "done" or not path.exists():
-            raise in_use(f"Job {row.id} is {row.status}; stems come from jobs that are done.")
+            raise in_use(f"Job {row.id} is {row.status} and has no stems. Wait until it is done.")
         self._database.use_job(row.id)
         self._database.use_recording(row.recording)
         return path
 
     def sweep(self, before: float) -> None:
-        """Remove those whose results were last asked for before that."""
+        """Delete finished jobs that were last used before a time of `Database.now`."""
         for row in self._database.old_jobs(before):
             if self._database.remove_job(row.id):
                 self._forget(row.id)
 
-    # --- within -----------------------------------------------------------------------------------
+    # --- internal ---------------------------------------------------------------------------------
 
     def _source(self, request: JobRequest) -> tuple[RecordingRow, tuple[str, str] | None]:
-        """The recording that a request began with, and the job and stem that it works on."""
+        """The recording of the first turn, and the job and stem that a request works on."""
         if not isinstance(request.recording, StemOf):
             return self._recordings.find(request.recording), None
         job = self.find(request.recording.job)
@@ -209,7 +217,7 @@ class Jobs:
         return recording, (request.recording.job, request.recording.stem)
 
     def _before(self, row: JobRow) -> list[Mapping[str, Any]]:
-        """Requests of the turns before this one, the first one first."""
+        """Requests of the earlier turns, oldest first."""
         turns: list[Mapping[str, Any]] = []
         before = row
         while before.source_job is not None:
@@ -227,9 +235,9 @@ class Jobs:
 
 
 def _check(request: JobRequest, recording: RecordingRow) -> None:
-    """Refuse what can be seen to fail without loading a model."""
+    """Refuse requests that would fail, as far as that is known without a model."""
     if request.boxes and not recording.has_video:
-        raise unusable(f"{recording.name} has no picture; boxes go with a video.")
+        raise unusable(f"{recording.name} has no picture. Use boxes with a video.")
     try:
         for box in request.boxes:
             if box.span is not None:

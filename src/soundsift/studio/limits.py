@@ -1,4 +1,4 @@
-"""How much is taken from whom."""
+"""Limits of a server, and a rate limiter."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """What a server takes.
+    """Limits of a server.
 
     Attributes:
-        upload_bytes: of a file.
-        seconds: of a recording.
-        channels: of a recording.
-        decoded_bytes: of a recording, once decoded.
-        decode_seconds: of processor time to decode or encode any file.
-        decode_times: of processor time to decode or encode a second of sound, beside that.
-        decode_memory: bytes that decoding a file may take.
+        upload_bytes: size of an uploaded file.
+        seconds: duration of a recording.
+        channels: channels of a recording.
+        decoded_bytes: size of a decoded recording.
+        decode_seconds: processor time for decoding or encoding any file.
+        decode_times: additional processor time per second of sound.
+        decode_memory: bytes of memory for decoding a file.
         decoders: files decoded or encoded at once.
-        queue: jobs that may wait.
-        job_seconds: that any job may take.
-        job_times: how many times its recording's length a job may take, if that is longer.
-        reserve_bytes: what stays free on the disk.
-        keep_seconds: how long recordings and jobs are kept after they were last used.
-        keep_copies_seconds: the same, of copies in other formats.
-        requests_per_second: of one client, in the long run.
+        queue: waiting jobs.
+        job_seconds: duration of any job.
+        job_times: duration of a job relative to its recording; the longer of both limits counts.
+        reserve_bytes: disk space that stays free.
+        keep_seconds: time for which unused recordings and jobs are kept.
+        keep_copies_seconds: time for which unused copies in other formats are kept.
+        requests_per_second: sustained rate of one client's requests.
         burst: requests of one client at once.
-        wrong_tokens: of one client at once; another one each ten seconds.
+        wrong_tokens: wrong tokens of one client at once; one more every ten seconds.
         connections: connections at once.
         header_seconds: time for a connection to send a request's headers.
         silence_seconds: longest pause within a request's body.
@@ -67,25 +67,25 @@ class Limits:
         return self.decode_seconds + self.decode_times * self.seconds
 
     def of_job(self, seconds: float) -> float:
-        """Seconds that a job may take on a recording of so many."""
+        """Time limit of a job in seconds, by its recording's duration in seconds."""
         return max(self.job_seconds, self.job_times * seconds)
 
 
 def in_words(seconds: float) -> str:
-    """A length: "90 minutes", "2.5 s"."""
+    """A duration in words: "90 minutes", "2.5 s"."""
     return f"{seconds / 60:.4g} minutes" if seconds >= 60 else f"{seconds:.4g} s"
 
 
 class Rate:
-    """Lets each client through so often: a bucket of tokens that fills up with time.
+    """Rate limiter with a token bucket per client.
 
     Args:
-        per_second: tokens that a client gets.
-        burst: tokens that a client can have.
-        clock: of seconds.
+        per_second: rate at which a bucket fills.
+        burst: size of a bucket.
+        clock: seconds.
     """
 
-    #: Clients remembered; who was forgotten starts with a full bucket.
+    #: Number of buckets kept; a forgotten client starts with a full one.
     _MOST = 10_000
 
     def __init__(
@@ -95,16 +95,12 @@ class Rate:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, client: str) -> float:
-        """Take a token. Seconds until there is one; 0 if this one was there."""
+        """Take a token; 0 on success, else the seconds until there is one."""
         level = self._level(client)
         if level < 1:
             return (1 - level) / self._per_second
         self._keep(client, level - 1)
         return 0.0
-
-    def exhausted(self, client: str) -> bool:
-        """Whether a client has no token left; takes none."""
-        return self._level(client) < 1
 
     def _level(self, client: str) -> float:
         now = self._clock()

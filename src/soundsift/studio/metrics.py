@@ -1,4 +1,4 @@
-"""Numbers for Prometheus."""
+"""Metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -12,56 +12,58 @@ _JOB_SECONDS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600)
 
 
 class Metrics:
-    """Counts; one per server."""
+    """Metrics of a server."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "soundsift_requests",
-            "Requests answered.",
+            "Answered requests.",
             ("method", "route", "status"),
             registry=registry,
         )
         self._request_seconds = Histogram(
             "soundsift_request_seconds",
-            "From a request to the first of its answer.",
+            "Time from a request to the start of its response.",
             ("route",),
             registry=registry,
         )
         self._jobs = Histogram(
             "soundsift_job_seconds",
-            "Work on jobs that have ended.",
+            "Duration of ended jobs.",
             ("status",),
             buckets=_JOB_SECONDS,
             registry=registry,
         )
         self._restarts = Counter(
-            "soundsift_worker_restarts", "Workers that ended by themselves.", registry=registry
+            "soundsift_worker_restarts", "Restarted workers.", registry=registry
         )
-        self._uploaded = Counter("soundsift_uploaded_bytes", "Uploads taken.", registry=registry)
+        self._uploaded = Counter(
+            "soundsift_uploaded_bytes", "Size of accepted uploads.", registry=registry
+        )
 
     def job_ended(self, status: str, seconds: float) -> None:
-        """See `soundsift.studio.jobs.Watcher`."""
+        """See `soundsift.studio.job_queue.Watcher`."""
         self._jobs.labels(status).observe(seconds)
 
     def worker_restarted(self) -> None:
-        """See `soundsift.studio.jobs.Watcher`."""
+        """See `soundsift.studio.job_queue.Watcher`."""
         self._restarts.inc()
 
     def uploaded(self, size: int) -> None:
-        """Bytes of a recording that was taken."""
+        """Count an accepted upload of so many bytes."""
         self._uploaded.inc(size)
 
     def watch(self, name: str, meaning: str, look: Callable[[], float]) -> None:
-        """Have a number looked up whenever somebody asks."""
+        """Add a gauge whose value is looked up at every request."""
         Gauge(name, meaning, registry=self._registry).set_function(look)
 
     def text(self) -> bytes:
-        """All numbers, as Prometheus reads them."""
+        """All metrics in Prometheus's text format."""
         return generate_latest(self._registry)
 
     def counting(self, app: ASGIApp) -> ASGIApp:
-        """An application whose requests are counted."""
+        """ASGI middleware that counts requests."""
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http":

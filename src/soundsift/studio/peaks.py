@@ -1,4 +1,4 @@
-"""Least and greatest samples of a sound, for drawing its waveform at any size."""
+"""Waveform peaks: minimum and maximum samples for drawing at any width."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-#: Samples that a stored pair stands for: fine enough for a second to fill a screen at 48 kHz.
+#: Samples per stored pair: a second of 48 kHz fills a screen.
 SAMPLES = 256
 
 _STEPS = 32767
 
 
 def write_peaks(path: Path, blocks: Iterable[np.ndarray]) -> None:
-    """Go through a sound and store its peaks: int16 `(channels, 2, pairs)`.
+    """Store the peaks of a sound: int16 `(channels, 2, pairs)`.
 
     Args:
-        path: of the file, which must not exist.
+        path: file to write; must not exist.
         blocks: samples `(channels, samples)`, full scale ±1.
     """
     pairs: list[np.ndarray] = []
@@ -35,11 +35,11 @@ def write_peaks(path: Path, blocks: Iterable[np.ndarray]) -> None:
 
 
 def read_peaks(path: Path, points: int) -> dict[str, Any]:
-    """Peaks for a drawing that is so wide.
+    """Read peaks, reduced to a width.
 
     Args:
-        path: written by `write_peaks`.
-        points: pairs wanted; fewer come where there are not so many.
+        path: file written by `write_peaks`.
+        points: number of pairs; all if there are fewer.
 
     Returns:
         `points`, and `minimum` and `maximum`: for each channel a list of numbers in -1..1.

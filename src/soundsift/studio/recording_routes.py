@@ -30,7 +30,7 @@ _FORM = {
         },
     }
 }
-Download = Annotated[bool, Query(description="Offer the file to be saved.")]
+Download = Annotated[bool, Query(description="Send it as a file to save.")]
 Points = Annotated[int, Query(ge=1, le=20_000)]
 
 
@@ -54,7 +54,7 @@ def recording_routes(studio: Studio) -> APIRouter:
         responses=refusals(400, 408, 413, 415, 507),
     )
     async def upload(request: Request) -> dict[str, Any]:
-        """Upload a sound or a video; the same file has the same id."""
+        """Upload an audio or video file. The same file has the same id."""
         announced = request.headers.get("content-length", "")
         row = await recordings.receive(
             request.stream(),
@@ -80,7 +80,7 @@ def recording_routes(studio: Studio) -> APIRouter:
         format: SoundFormat = "wav",  # noqa: A002
         download: Download = False,
     ) -> FileResponse:
-        """Its sound; parts of it by `Range`."""
+        """Get the recording's sound. Supports `Range`."""
         row = await run_in_threadpool(recordings.find, recording_id)
         return sound_response(await recordings.audio(row, format), row.name, "", download)
 
@@ -91,20 +91,20 @@ def recording_routes(studio: Studio) -> APIRouter:
         openapi_extra=RANGE,
     )
     def video(recording_id: RecordingId, download: Download = False) -> FileResponse:
-        """The video as it was uploaded; parts of it by `Range`."""
+        """Get the uploaded video. Supports `Range`."""
         row = recordings.find(recording_id)
         return sound_response(recordings.video(row), row.name, "", download, row.suffix)
 
     @router.get("/{recording_id}/peaks", response_model=Peaks, responses=refusals(404))
     def peaks(recording_id: RecordingId, points: Points = 1000) -> dict[str, Any]:
-        """Its least and greatest samples, for drawing."""
+        """Get the waveform's peaks."""
         return recordings.peaks(recordings.find(recording_id), points)
 
     @router.delete(
         "/{recording_id}", status_code=HTTPStatus.NO_CONTENT, responses=refusals(404, 409)
     )
     def remove(recording_id: RecordingId) -> Response:
-        """Remove a recording; results of jobs stay."""
+        """Delete a recording. Results of jobs stay."""
         recordings.remove(recording_id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 

@@ -1,4 +1,4 @@
-"""What goes over the wire: the JSON of requests and answers, checked."""
+"""JSON of requests and responses."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ STEMS: tuple[Stem, ...] = ("target", "residual")
 SoundFormat = Literal["wav", "flac", "mp3", "opus"]
 StemFormat = Literal["wav", "flac", "mp3", "opus", "video"]
 
-#: Far beyond any recording, so that times are numbers that can be calculated with.
+#: Longest time in seconds; far beyond any recording.
 _LAST = 1e6
-# Strict: neither "1" nor true is a number.
+# Strict: "1" and true are not numbers.
 _Time = Annotated[float, Field(ge=0, le=_LAST, allow_inf_nan=False, strict=True)]
 _Place = Annotated[float, Field(ge=0, le=1e5, allow_inf_nan=False, strict=True)]
 _Length = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False, strict=True)]
@@ -30,33 +30,41 @@ class _Strict(BaseModel):
 
 
 class StemOf(_Strict):
-    """A stem of a job that is done."""
+    """A stem of a finished job."""
 
     job: JobId
     stem: Stem
 
 
 class BoxIn(_Strict):
-    """Where the object is in the picture, in pixels, or in fractions if no number is above 1."""
+    """A region of the picture, in pixels, or in fractions if no number is above 1."""
 
     x: _Place
     y: _Place
     width: _Length
     height: _Length
-    span: tuple[_Time, _Time] | None = Field(None, description="When, in seconds; null: always.")
+    span: tuple[_Time, _Time] | None = Field(
+        None, description="[start, end] in seconds; null means always."
+    )
 
 
 class JobRequest(_Strict):
-    """What to lift out of what."""
+    """A separation to run."""
 
-    recording: RecordingId | StemOf = Field(description="A recording's id, or a job's stem.")
-    text: str | None = Field(None, max_length=2000, description="The sound: 'dog barking'.")
-    spans: _Spans = Field([], description="When it is heard: [start, end] in seconds.")
-    not_spans: _Spans = Field([], description="When it is not; of two that overlap, the later.")
+    recording: RecordingId | StemOf = Field(description="Id of a recording, or a stem of a job.")
+    text: str | None = Field(
+        None, max_length=2000, description="The target as a phrase: 'dog barking'."
+    )
+    spans: _Spans = Field([], description="Where it is heard: [start, end] in seconds.")
+    not_spans: _Spans = Field(
+        [], description="Where it is not heard; the later of two overlapping spans counts."
+    )
     boxes: list[BoxIn] = Field([], max_length=100)
     preset: PresetName = "standard"
     model: str = Field("default", max_length=200)
-    seed: int | None = Field(0, ge=0, le=2**32 - 1, strict=True, description="null draws one.")
+    seed: int | None = Field(
+        0, ge=0, le=2**32 - 1, strict=True, description="null picks a random seed."
+    )
     mode: Literal["separate", "remove"] = "separate"
 
 
@@ -70,21 +78,21 @@ class RecordingOut(BaseModel):
     channels: int
     has_video: bool
     bytes: int
-    expires: float = Field(description="Seconds since 1970; it is put off by every use.")
+    expires: float = Field(description="Seconds since 1970; extended by every use.")
 
 
 class JobOut(BaseModel):
-    """A job and how far it is."""
+    """A job with its progress."""
 
     id: str
     status: Status
     progress: float = Field(ge=0, le=1)
-    eta: float | None = Field(description="Seconds until it is done, once that can be guessed.")
-    waiting: int | None = Field(description="Jobs before it in the queue.")
+    eta: float | None = Field(description="Estimated remaining seconds; null if unknown.")
+    waiting: int | None = Field(description="Number of jobs before it in the queue.")
     error: str | None
     request: JobRequest
-    recording: str = Field(description="The recording that its first turn began with.")
-    name: str = Field(description="Of that recording.")
+    recording: str = Field(description="Id of the recording that the first turn began with.")
+    name: str = Field(description="Name of that recording.")
     settings: dict[str, Any] | None
     stems: list[Stem]
     target_level_db: float | None
@@ -96,19 +104,19 @@ class JobOut(BaseModel):
 
 
 class JobAccepted(BaseModel):
-    """A job that was taken."""
+    """An accepted job."""
 
     id: str
 
 
 class JobList(BaseModel):
-    """Jobs, the newest first."""
+    """Jobs, newest first."""
 
     jobs: list[JobOut]
 
 
 class Peaks(BaseModel):
-    """Least and greatest samples; for each channel a list of `points` numbers in -1..1."""
+    """Minimum and maximum samples; for each channel a list of `points` numbers in -1..1."""
 
     points: int
     seconds: float
@@ -117,18 +125,18 @@ class Peaks(BaseModel):
 
 
 class Info(BaseModel):
-    """What a server offers."""
+    """Capabilities of a server."""
 
     version: str
     models: list[str]
-    presets: dict[str, str] = Field(description="Name and what it means.")
+    presets: dict[str, str] = Field(description="Names and descriptions.")
     formats: list[str]
     limits: dict[str, float]
-    opened: str | None = Field(description="The recording that the studio was started with.")
+    opened: str | None = Field(description="Id of the recording that the studio was started with.")
 
 
 class Health(BaseModel):
-    """Whether a server works."""
+    """State of a server."""
 
     status: Literal["ok", "failing"]
     version: str
@@ -137,6 +145,6 @@ class Health(BaseModel):
 
 
 class Refusal(BaseModel):
-    """Why a request was refused."""
+    """Reason of a refusal."""
 
     detail: str

@@ -1,4 +1,4 @@
-"""Who may ask, and what a browser may do with the answer."""
+"""Checks of every request, and security headers of every response."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from soundsift.studio.errors import RequestError, busy, no_room, too_large
 from soundsift.studio.limits import Rate
 from soundsift.studio.settings import Settings, is_address, is_loopback
 
-#: Put into the page in place of this word, so that a script may add its own style sheet.
+#: Placeholder in the page for the nonce, so that a script may add its own style sheet.
 NONCE = "__CSP_NONCE__"
 
 _log = logging.getLogger(__name__)
@@ -42,10 +42,10 @@ _HEADERS = {
 
 
 def content_policy(nonce: str) -> str:
-    """The Content-Security-Policy: nothing from anywhere but here.
+    """The Content-Security-Policy: everything comes from this server.
 
     Args:
-        nonce: of this answer, for style sheets that a script of ours adds.
+        nonce: nonce of this response, for style sheets that the page's scripts add.
     """
     return "; ".join(
         (
@@ -66,18 +66,19 @@ def content_policy(nonce: str) -> str:
 
 
 class Guard:
-    """Refuses whom it must, and adds what every answer has.
+    """ASGI middleware that checks requests and adds security headers.
 
-    - `Host` must be an address in numbers or a known name, against DNS rebinding.
-    - `Origin` and `Sec-Fetch-Site`, which browsers send, must say that the request is our page's.
-    - The token, if there is one, must be in `Authorization`, or a session in the cookie.
-    - A client may ask so often, and send so much.
-    - An exception becomes one sentence, and its traceback stays here.
+    - `Host` must be a loopback address, a numeric address of a public server, or a configured name,
+      against DNS rebinding. (Starlette's `TrustedHostMiddleware` knows no numeric addresses.)
+    - `Origin` and `Sec-Fetch-Site`, which browsers send, must name this server's page.
+    - `Authorization` must hold the token, or the cookie a session, unless the server has no token.
+    - The rate of a client's requests, and the size and rate of their bodies, are limited.
+    - An exception becomes a response of one sentence; its traceback goes to the log.
 
     Args:
-        app: what is guarded.
-        settings: how the server was started.
-        access: knows the token and the sessions.
+        app: the guarded application.
+        settings: settings of the server.
+        access: checks tokens and sessions.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, access: Access) -> None:
@@ -92,7 +93,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":
-            # There are no web sockets here.
+            # There are no web sockets.
             await send({"type": "websocket.close", "code": 1008})
             return
         nonce = secrets.token_urlsafe(16)
@@ -116,13 +117,13 @@ class Guard:
             await self._app(scope, self._measured(scope, receive), reply)
         except Exception as error:
             if ended:
-                # Starlette raises what it has answered.
+                # Starlette re-raises an exception that it has answered.
                 return
-            problem = as_problem(error)
+            refusal = as_request_error(error)
             if begun:
-                # Too late for another answer: a connection that breaks is what is left.
+                # Too late for another response: the connection is closed.
                 raise
-            await _refuse(problem, reply, as_page=_is_visit(scope))
+            await _refuse(refusal, reply, as_page=_is_visit(scope))
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -134,7 +135,7 @@ class Guard:
         except RequestError:
             self._count(f"stranger {client}")
             raise
-        # Strangers at the same address, say other users of this machine, have their own count.
+        # Strangers at the same address, such as other users of this machine, are counted apart.
         self._count(client)
 
     def _count(self, client: str) -> None:
@@ -150,7 +151,7 @@ class Guard:
             return
         token = _bearer(headers)
         cookie = cookie_parser(headers.get("cookie", "")).get(cookie_name(headers.get("host", "")))
-        # First: wrong tokens, of the same address perhaps, must not lock out the right one.
+        # First: wrong tokens, perhaps from the same address, must not lock out the right one.
         if token is not None and self._access.is_token(token):
             return
         if cookie is not None and self._access.is_session(cookie):
@@ -173,15 +174,19 @@ class Guard:
         name = _host_name(host)
         settings = self._settings
         known = name in settings.names or is_loopback(name)
-        # A name server can make any name mean this machine, but nothing makes a name a number.
+        # A name server can resolve any name to this machine; a numeric address needs none.
         if not (known or (settings.public and is_address(name))):
             raise RequestError(
                 HTTPStatus.MISDIRECTED_REQUEST,
-                f"This server is not known as {host[:100]!r}; its address was expected.",
+                f"The host {host[:100]!r} is not accepted. Use the server's address, or name the "
+                "host with --name.",
             )
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
-        refused = RequestError(HTTPStatus.FORBIDDEN, "Requests of other sites' pages are refused.")
+        refused = RequestError(
+            HTTPStatus.FORBIDDEN,
+            "Requests from other sites' pages are refused.",
+        )
         origin = headers.get("origin")
         if origin is not None:
             try:
@@ -190,7 +195,7 @@ class Guard:
                 raise refused from error
             if parts.scheme not in ("http", "https") or parts.netloc != headers.get("host"):
                 raise refused
-        # Coming from a link elsewhere is no harm where only the page is fetched.
+        # Following a link of another site is harmless if only the page is fetched.
         visit = _is_visit(scope)
         site = headers.get("sec-fetch-site", "none")
         is_api = scope["path"].startswith("/api")
@@ -198,7 +203,7 @@ class Guard:
             raise refused
 
     def _measured(self, scope: Scope, receive: Receive) -> Receive:
-        """The body of a request, which may not be too large or too slow."""
+        """Receive a body of limited size, pauses and rate."""
         limits = self._settings.limits
         kind = Headers(scope=scope).get("content-type", "")
         is_upload = kind.startswith("multipart/form-data")
@@ -213,7 +218,7 @@ class Guard:
                 message = await asyncio.wait_for(receive(), limits.silence_seconds)
             except TimeoutError as error:
                 raise RequestError(
-                    HTTPStatus.REQUEST_TIMEOUT, "The rest of the request did not come."
+                    HTTPStatus.REQUEST_TIMEOUT, "The rest of the request is missing. Send it again."
                 ) from error
             if message["type"] != "http.request":
                 ended = True
@@ -224,46 +229,46 @@ class Guard:
                 raise RequestError(HTTPStatus.REQUEST_TIMEOUT, "The request came too slowly.")
             ended = not message.get("more_body", False)
             if size > most:
-                raise too_large(f"The request is too large; at most {most} bytes were expected.")
+                raise too_large(f"The request is too large. Send at most {most} bytes.")
             return message
 
         return measured
 
 
-def as_problem(error: Exception) -> RequestError:
-    """What a client is told of an exception; one that nobody expected is printed."""
+def as_request_error(error: Exception) -> RequestError:
+    """Response to an exception; an unexpected one is logged."""
     if isinstance(error, RequestError):
         return error
     if disk_is_full(error):
         return no_room()
     if isinstance(error, sqlite3.OperationalError) and re.search("locked|busy", str(error)):
-        return busy("The server is busy.", 1)
+        return busy("The server is busy. Try again later.", 1)
     _log.error("a request failed", exc_info=error)
     if isinstance(error, OSError | sqlite3.OperationalError):
         return busy("The server can't use its disk; its log says more.", 10)
     return RequestError(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here; the server's log says more."
+        HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed unexpectedly; its log says more."
     )
 
 
-async def _refuse(problem: RequestError, send: Send, *, as_page: bool) -> None:
+async def _refuse(refusal: RequestError, send: Send, *, as_page: bool) -> None:
     if as_page:
         kind = "text/html; charset=utf-8"
-        body = f"<!doctype html><title>soundsift</title><p>{escape(problem.sentence)}</p>".encode()
+        body = f"<!doctype html><title>soundsift</title><p>{escape(refusal.sentence)}</p>".encode()
     else:
         kind = "application/json"
-        body = json.dumps({"detail": problem.sentence}).encode()
+        body = json.dumps({"detail": refusal.sentence}).encode()
     headers = {"content-type": kind, "content-length": str(len(body))}
     raw = [
         (name.lower().encode(), value.encode("latin-1"))
-        for name, value in (headers | problem.headers).items()
+        for name, value in (headers | refusal.headers).items()
     ]
-    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
+    await send({"type": "http.response.start", "status": refusal.status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
 
 
 def _is_visit(scope: Scope) -> bool:
-    """Whether a browser goes to a page, rather than a page fetching something."""
+    """Whether a browser navigates to a page."""
     mode = Headers(scope=scope).get("sec-fetch-mode")
     return bool(scope["method"] == "GET" and mode == "navigate")
 

@@ -1,4 +1,4 @@
-"""Everything that a running server consists of."""
+"""The parts of a running server."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _SWEEP_SECONDS = 600.0
 
 
 class Studio:
-    """A server without its routes.
+    """The parts of a server, without its routes.
 
     Args:
-        settings: how it was started.
-        engines: what does the jobs, one for each device; those of the settings unless given.
+        settings: settings of the server.
+        engines: run the jobs, one per device; those of the settings by default.
 
     Attributes:
-        access: knows the token and the sessions.
-        opened: id of the recording that the page is to show first.
+        access: checks tokens and sessions.
+        opened: id of the recording that the page shows first.
 
     Raises:
         SoundsiftError: the data folder can't be used.
@@ -41,7 +41,7 @@ class Studio:
     def __init__(self, settings: Settings, engines: Sequence[Engine] | None = None) -> None:
         self.settings = settings
         self._folder = DataFolder(settings.data)
-        # Time without a server counts for a seventh of what it takes to expire, at most.
+        # While no server runs, at most a seventh of the time to expiry passes.
         away = settings.limits.keep_seconds / 7
         self.database = Database(self._folder.database, away)
         self.storage = Storage(self._folder, self.database)
@@ -73,7 +73,7 @@ class Studio:
         self._sweeper = threading.Thread(target=self._sweep_often, name="sweeper", daemon=True)
 
     def start(self) -> None:
-        """Clear what a killed server left, and begin to work."""
+        """Delete leftovers of a killed server, and start the processes."""
         self.storage.clean()
         self.storage.report_unlisted()
         self.decoders.start()
@@ -81,7 +81,7 @@ class Studio:
         self._sweeper.start()
 
     def stop(self) -> None:
-        """End. What is not done is taken up by the next server."""
+        """Stop the processes. The next server continues unfinished jobs."""
         self._ending.set()
         self.jobs.stop()
         if self._sweeper.ident is not None:
@@ -90,12 +90,12 @@ class Studio:
         self.close()
 
     def close(self) -> None:
-        """Close the database and let other servers use the folder."""
+        """Close the database and unlock the data folder."""
         self.database.close()
         self._folder.close()
 
     def sweep(self, now: float | None = None) -> None:
-        """Remove what has expired.
+        """Delete expired recordings, jobs and copies.
 
         Args:
             now: time by `Database.now`; the present unless given.
@@ -117,8 +117,8 @@ class Studio:
 
     def _watch(self) -> None:
         watch, database = self.metrics.watch, self.database
-        watch("soundsift_jobs_waiting", "Jobs in the queue.", lambda: database.count("queued"))
-        watch("soundsift_jobs_running", "Jobs at work.", lambda: database.count("running"))
+        watch("soundsift_jobs_waiting", "Waiting jobs.", lambda: database.count("queued"))
+        watch("soundsift_jobs_running", "Running jobs.", lambda: database.count("running"))
         watch(
             "soundsift_workers",
             "Devices that take jobs.",

@@ -1,4 +1,4 @@
-"""How a server was started."""
+"""Settings of a server."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from soundsift.studio.limits import Limits
 
 @dataclass(frozen=True)
 class Settings:
-    """Of a server.
+    """Settings of a server.
 
     Attributes:
-        data: its folder, made if missing.
-        host: address that it listens at.
-        names: by which it may be asked for, besides `localhost` and addresses in numbers.
+        data: data folder, created if missing.
+        host: address to listen on.
+        names: accepted host names, besides `localhost` and numeric addresses.
         token: secret that requests must show; None if none is asked for.
         proxies: addresses or networks of proxies whose `X-Forwarded-*` headers are trusted.
-        models: that may be asked for: the name, and what to load.
-        devices: to compute on, a process each; None is the best that is there.
-        precision: as of `soundsift.load`.
-        limits: what it takes.
+        models: names of the offered models, and what `soundsift.load` loads for them.
+        devices: devices with a process each; None is the best available.
+        precision: see `soundsift.load`.
+        limits: limits of requests, jobs and files.
     """
 
     data: Path
@@ -40,12 +40,12 @@ class Settings:
 
     @property
     def public(self) -> bool:
-        """Whether other machines can reach it."""
+        """Whether other machines can reach the server."""
         return not is_loopback(self.host)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, by name or address, is this machine as only it can see itself."""
+    """Whether a host name or address is a loopback one."""
     if host.lower() == "localhost":
         return True
     try:
@@ -55,7 +55,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is given in numbers, which no name server can answer for."""
+    """Whether a host is a numeric address."""
     try:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -64,7 +64,7 @@ def is_address(host: str) -> bool:
 
 
 def usual_folder() -> Path:
-    """Where the data is unless told otherwise: the user's own folder for it."""
+    """The user's data folder for the studio, as the platform has it."""
     home = Path.home()
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))

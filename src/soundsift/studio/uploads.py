@@ -1,4 +1,7 @@
-"""A file as it comes in: straight to the data folder, counted and hashed on the way."""
+"""Receive a form with a file: written to the data folder, counted and hashed on the way.
+
+Starlette's `UploadFile` would store it elsewhere first, and check its size only then.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +20,22 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from soundsift.studio.errors import RequestError, too_large
 
 _LONGEST_NAME = 200
-#: Between the parts of a form, around the file.
-_MOST_ELSE = 1 << 16
+#: Bytes of a form besides the file.
+_MOST_OTHER_BYTES = 1 << 16
 _UNREADABLE = RequestError(
     HTTPStatus.BAD_REQUEST,
-    "The upload can't be read; multipart/form-data with one file named 'file' was expected.",
+    "The upload can't be read. Send multipart/form-data with one file in the field 'file'.",
 )
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that has come in.
+    """A received file.
 
     Attributes:
-        name: that its sender gave it, for people; never a path.
-        sha256: of its bytes, in hexadecimal digits.
-        size: in bytes.
+        name: file name for display; never used as a path.
+        sha256: SHA-256 of the file, in hexadecimal digits.
+        size: size in bytes.
     """
 
     name: str
@@ -43,17 +46,17 @@ class Upload:
 async def receive(
     chunks: AsyncIterator[bytes], content_type: str, place: Path, most_bytes: int
 ) -> Upload:
-    """Write the file of a form to a place.
+    """Write the file of a form to the disk.
 
     Args:
-        chunks: the body of the request.
-        content_type: its header.
-        place: where to; must not exist.
-        most_bytes: of the file.
+        chunks: body of the request.
+        content_type: header `Content-Type`.
+        place: path to write; must not exist.
+        most_bytes: largest accepted file.
 
     Raises:
-        RequestError: the body is no such form, or the file is too large.
-        OSError: it can't be written.
+        RequestError: the body is no form with one file, or the file is too large.
+        OSError: the file can't be written.
     """
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
@@ -76,7 +79,7 @@ async def receive(
                 },
             )
             async for chunk in chunks:
-                # Not in the loop, which must not wait for a disk.
+                # Not in the event loop, which must not wait for a disk.
                 await asyncio.to_thread(parser.write, chunk)
             parser.finalize()
         except (FormParserError, MultipartParseError) as error:
@@ -87,13 +90,13 @@ async def receive(
 
 
 class _Form:
-    """Takes what the parser finds."""
+    """Callbacks of the multipart parser."""
 
     def __init__(self, file: BinaryIO, most_bytes: int) -> None:
         self.name: str | None = None
         self.digest, self.size, self.ended = hashlib.sha256(), 0, False
         self._file, self._most = file, most_bytes
-        self._else = 0
+        self._other = 0
         self._header, self._value = b"", b""
         self._disposition = b""
         self._is_file = False
@@ -123,14 +126,14 @@ class _Form:
 
     def data(self, data: bytes, start: int, end: int) -> None:
         if not self._is_file:
-            self._else += end - start
-            if self._else > _MOST_ELSE:
+            self._other += end - start
+            if self._other > _MOST_OTHER_BYTES:
                 raise _UNREADABLE
             return
         self.size += end - start
         if self.size > self._most:
             raise too_large(
-                f"{self.name} is too large; at most {self._most / (1 << 20):g} MiB were expected."
+                f"{self.name} is too large. Send at most {self._most / (1 << 20):g} MiB."
             )
         piece = data[start:end]
         self.digest.update(piece)
@@ -144,7 +147,7 @@ class _Form:
 
 
 def clean_name(name: str) -> str:
-    """A file's name as people may see it: its last part, without control characters."""
+    """A file name for display: its last part, without control characters."""
     last = name.replace("\\", "/").rpartition("/")[2]
     printable = "".join(c for c in last if not unicodedata.category(c).startswith("C"))
     return " ".join(printable.split())[:_LONGEST_NAME] or "recording"

@@ -1,7 +1,7 @@
-"""The process that separates: one per device, which keeps its model.
+"""The separating process, one per device, which keeps its model loaded.
 
-Messages go through a pipe. The server sends a `Task`, or `CANCEL`; the worker answers with a
-fraction of the task when it begins and while it works, and at the end with an `Ending`.
+Messages go through a pipe. The server sends a `Task`, or `CANCEL`. The worker answers with the
+fraction done, from the start of the task, and with an `Ending`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _NO_ROOM = "The server's disk is full. Delete recordings or jobs, then try again
 
 @dataclass(frozen=True)
 class Ending:
-    """How a task ended.
+    """End of a task.
 
     Attributes:
-        status: that of the job.
-        error: why it failed, in a sentence.
-        result: of what is done.
+        status: status of the job.
+        error: reason of a failure, in a sentence.
+        result: result of a finished task.
     """
 
     status: Literal["done", "failed", "cancelled"]
@@ -45,13 +45,13 @@ class _CancelledError(Exception):
 
 
 def run(connection: Connection[Any, Any], engine: Engine) -> None:
-    """Do tasks until the server ends.
+    """Run tasks until the server ends.
 
     Args:
         connection: the worker's end of the pipe.
-        engine: does them.
+        engine: runs the tasks.
     """
-    # Ctrl-C reaches every process of the terminal; the server says when to end.
+    # Ctrl-C reaches every process of the terminal; the server ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:
@@ -59,7 +59,7 @@ def run(connection: Connection[Any, Any], engine: Engine) -> None:
     try:
         engine.prepare()
     except SoundsiftError:
-        # The first job that needs the model says so.
+        # The first job that needs the model reports it.
         pass
     except Exception:
         traceback.print_exc()
@@ -68,7 +68,7 @@ def run(connection: Connection[Any, Any], engine: Engine) -> None:
             message = connection.recv()
         except (EOFError, OSError):
             return
-        # A cancellation may come when the task has just ended.
+        # A cancellation may arrive after the end of its task.
         if message != CANCEL:
             connection.send(_do(message, engine, connection))
 
@@ -81,7 +81,7 @@ def _do(task: Task, engine: Engine, connection: Connection[Any, Any]) -> Ending:
         connection.send(min(1.0, max(0.0, fraction)))
 
     try:
-        # The clock of the job begins.
+        # Starts the job's time limit.
         report(0.0)
         return Ending("done", result=engine.separate(task, report))
     except _CancelledError:
@@ -89,7 +89,7 @@ def _do(task: Task, engine: Engine, connection: Connection[Any, Any]) -> Ending:
     except SoundsiftError as error:
         if disk_is_full(error):
             return Ending("failed", _NO_ROOM)
-        # Our own paths are nobody's business.
+        # Paths of the server are not shown to clients.
         said = str(error).replace(str(task.source), task.name)
         return Ending("failed", said.replace(str(task.folder), "the server's folder"))
     except MemoryError:
@@ -104,6 +104,6 @@ def _do(task: Task, engine: Engine, connection: Connection[Any, Any]) -> Ending:
 
 
 def _end_with(sentinel: Any) -> None:
-    """Don't outlive a killed server: it would have the model in memory for nobody."""
+    """End with a killed server, to free the model's memory."""
     wait_for([sentinel])
     os._exit(1)

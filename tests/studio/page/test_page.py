@@ -416,7 +416,7 @@ def test_a_job_that_takes_too_long_is_said(new_visit, serving, clip) -> None:
         visit.open(clip.path)
         visit.start("slow low")
         visit.page.wait_for_selector("#error:not([hidden])")
-        assert "two tones.wav took over 2 s" in visit.page.inner_text("#error")
+        assert "exceeded its time limit of 2 s" in visit.page.inner_text("#error")
         visit.page.wait_for_selector(".turn.failed")
         visit.turn("low")
 
@@ -427,12 +427,12 @@ def test_copying(visit, clip) -> None:
     visit.turn("low")
     page = visit.page
     page.click("#copy")
-    page.wait_for_selector("#notice >> text=The command line is in the clipboard.")
+    page.wait_for_selector("#notice >> text=Command line copied.")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == visit.jobs()[0]["command"]
     assert copied.startswith("soundsift separate 'two tones.wav' --text low")
     page.click("#copy-settings")
-    page.wait_for_selector("#notice >> text=The settings are in the clipboard.")
+    page.wait_for_selector("#notice >> text=Settings copied.")
     copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
     assert copied["command"] == visit.jobs()[0]["command"]
     assert copied["request"]["text"] == "low"

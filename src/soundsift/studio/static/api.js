@@ -1,4 +1,4 @@
-// The server's HTTP API, as functions. Every refusal becomes an ApiError with one sentence to show.
+// The server's HTTP API, as functions. Every refusal becomes an ApiError with a sentence to show.
 
 export class ApiError extends Error {
   constructor(message, status, retryAfter = null) {
@@ -35,7 +35,7 @@ async function call(method, path, body) {
   try {
     response = await fetch(`/api${path}`, options);
   } catch {
-    throw new ApiError("The server cannot be reached: is soundsift still running?", 0);
+    throw new ApiError("The server cannot be reached. Check that soundsift is running.", 0);
   }
   if (!response.ok) throw await refusal(response);
   const text = await response.text();
@@ -44,7 +44,7 @@ async function call(method, path, body) {
 
 export const info = () => call("GET", "/info");
 export const recording = (id) => call("GET", `/recordings/${encodeURIComponent(id)}`);
-/** All jobs, the newest first. */
+/** All jobs, newest first. */
 export const jobs = async () => (await call("GET", "/jobs?limit=1000")).jobs;
 export const job = (id) => call("GET", `/jobs/${encodeURIComponent(id)}`);
 export const startJob = (request) => call("POST", "/jobs", request);
@@ -53,17 +53,17 @@ export const deleteJob = (id) => call("DELETE", `/jobs/${encodeURIComponent(id)}
 
 export const audioUrl = (id, format = "wav") =>
   `/api/recordings/${encodeURIComponent(id)}/audio?format=${format}`;
-/** Where the peaks of a sound are, from the address of the sound. */
+/** URL of a sound's peaks, from the URL of the sound. */
 export const peaksUrl = (soundUrl, points) =>
   `${soundUrl.replace(/(\/audio)?\?.*$/, "")}/peaks?points=${points}`;
 export const videoUrl = (id) => `/api/recordings/${encodeURIComponent(id)}/video`;
 export const stemUrl = (id, stem, format = "wav") =>
   `/api/jobs/${encodeURIComponent(id)}/stems/${stem}?format=${format}`;
 export const settingsUrl = (id) => `/api/jobs/${encodeURIComponent(id)}/settings`;
-/** Everything needed to make a result again. */
+/** Everything needed to reproduce a result. */
 export const settings = (id) => call("GET", `/jobs/${encodeURIComponent(id)}/settings`);
 
-/** Send a file; `onProgress` hears the part that is sent, 0 to 1. */
+/** Upload a file; `onProgress` receives the fraction sent, 0 to 1. */
 export function upload(file, onProgress) {
   return new Promise((resolve, reject) => {
     const form = new FormData();
@@ -75,13 +75,13 @@ export function upload(file, onProgress) {
       if (event.lengthComputable) onProgress(event.loaded / event.total);
     };
     request.onerror = () =>
-      reject(new ApiError("The file could not be sent: is soundsift still running?", 0));
+      reject(new ApiError("The file could not be sent. Check that soundsift is running.", 0));
     request.onload = () => {
       let answer = null;
       try {
         answer = JSON.parse(request.responseText);
       } catch {
-        // Said below.
+        // Reported below.
       }
       if (request.status < 300 && answer) resolve(answer);
       else {
@@ -98,8 +98,8 @@ const FINAL = new Set(["done", "failed", "cancelled"]);
 export const isFinal = (status) => FINAL.has(status);
 
 /**
- * Hear every change of a job until it ends. Returns a function that stops listening.
- * Where the stream of events breaks for good, the job is asked for once a second instead.
+ * Follow a job until it ends. Returns a function that stops following.
+ * If the stream of events fails for good, the job is polled once a second.
  */
 export function follow(id, onChange) {
   const events = new EventSource(`/api/jobs/${encodeURIComponent(id)}/events`);

@@ -1,4 +1,4 @@
-// The studio's page: wires the parts to each other. What each does is in the file named after it.
+// The studio's page: connects its parts, each in the file named after it.
 
 import * as api from "./api.js";
 import { button, byId, element } from "./dom.js";
@@ -46,7 +46,7 @@ function showError(sentence) {
   if (sentence) box.append(sentence, button("×", () => showError(null), { "aria-label": "Dismiss" }));
 }
 
-/** Run what a button asked for; a refusal is shown. */
+/** Run a button's action and show its error. */
 async function attempt(work) {
   try {
     showError(null);
@@ -80,7 +80,7 @@ function start(request) {
   });
 }
 
-/** Take a job, and if it is not over, hear of it until it is. */
+/** Add a job to the session and follow it until it ends. */
 function watch(job) {
   session.take(job);
   if (api.isFinal(job.status)) arrived(job);
@@ -104,7 +104,7 @@ function arrived(job) {
 function cancel(id) {
   return attempt(async () => {
     await api.cancelJob(id);
-    // That it has ended comes with its events.
+    // Its events report the end.
     session.take(await api.job(id));
   });
 }
@@ -124,7 +124,7 @@ function compare(job) {
   history.pinned = pinned === null ? job.id : null;
   if (pinned === null || pinned === job.id) {
     history.draw();
-    if (pinned === null) notice("Now press Compare on another result.");
+    if (pinned === null) notice("Press Compare on a second result.");
     return;
   }
   const stem = job.request.mode === "remove" ? "residual" : "target";
@@ -156,7 +156,7 @@ const sourceUrl = (source) =>
 
 const stemTone = (stem) => (stem === "target" ? "isolated" : "without");
 
-/** The tracks of the session's view, and which of them are A and B and heard first. */
+/** Tracks of the session's view, which of them are A and B, and which is heard first. */
 function plan() {
   const { source, compare: pair } = session.view;
   const original = typeof source === "string";
@@ -180,7 +180,7 @@ function plan() {
     key: stem, tone: stemTone(stem), title: STEM_NAMES[stem], about: subject(job.request),
     url: api.stemUrl(job.id, stem),
     actions: [button("Go on from this", () => goOnFrom(job, stem), {
-      title: "The next turn works on this track", "aria-label": `Go on from: ${STEM_NAMES[stem]}`,
+      title: "Use this track as the input of the next turn", "aria-label": `Go on from: ${STEM_NAMES[stem]}`,
     })],
   }));
   const wanted = job.request.mode === "remove" ? "residual" : "target";
@@ -279,7 +279,7 @@ function markIn() {
 }
 function markOut() {
   if (markedIn === null) notice("I begins a span, O ends it.");
-  else if (!spans.add(markedIn, player.currentTime)) notice("The span would be too short.");
+  else if (!spans.add(markedIn, player.currentTime)) notice("The span is too short.");
   markedIn = null;
 }
 
@@ -304,7 +304,7 @@ function setUpControls() {
     attempt(async () => {
       const { blob, turnedDown } = await mixDown(player.levels());
       save(blob, `${session.recording.name.replace(/\.[^.]*$/, "")}.mix.wav`);
-      if (turnedDown > 0) notice(`Turned down by ${turnedDown.toFixed(1)} dB, so that it does not clip.`);
+      if (turnedDown > 0) notice(`Reduced by ${turnedDown.toFixed(1)} dB to avoid clipping.`);
     }));
   setUpUpload({
     onOpened: open,
@@ -335,7 +335,7 @@ function setUpControls() {
 
 // Start
 
-/** The recording that the page was left with, if the server still has it. */
+/** The last recording of this page, if the server still has it. */
 async function comeBack(kept) {
   if (!kept) return false;
   try {
@@ -359,7 +359,7 @@ async function begin() {
   const kept = Session.restore();
   const address = new URL(location);
   const asked = address.searchParams.get("recording");
-  // Once: a reload goes on with what this tab has been at work on since.
+  // Once: a reload continues with the tab's own recording.
   address.searchParams.delete("recording");
   globalThis.history.replaceState(null, "", address);
   const wanted = asked ?? info.opened;

@@ -1,8 +1,8 @@
-// Making elements and reading the style sheet's colours.
+// Create elements, read colours of the style sheet.
 
 export const byId = (id) => document.getElementById(id);
 
-/** An element with attributes and children; children are nodes or text, null ones are left out. */
+/** Create an element; children are nodes or text, null ones are skipped. */
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -13,14 +13,14 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-/** A button with a handler. */
+/** Create a button with a handler. */
 export function button(label, onClick, attributes = {}) {
   const made = element("button", { type: "button", ...attributes }, label);
   made.addEventListener("click", onClick);
   return made;
 }
 
-/** The value of a colour of the style sheet, `--name`. */
+/** Value of the style sheet's colour `--name`. */
 export const colour = (name) =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 

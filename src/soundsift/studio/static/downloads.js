@@ -1,10 +1,10 @@
-// What can be taken away: the stems, the mix-down, the video, the settings and the command line.
+// Exports: stems, mix-down, video, settings and command line.
 
 import { settings, settingsUrl, stemUrl } from "./api.js";
 import { element } from "./dom.js";
 import { STEM_NAMES } from "./session.js";
 
-/** The address under which the server names the file and has it saved. */
+/** URL of a download that browsers save. */
 const saved = (url) => `${url}&download=true`;
 const SOUND_FORMATS = { wav: "WAV", flac: "FLAC", mp3: "MP3", opus: "Opus" };
 const stemOfName = (name) => name.replace(/\.[^.]*$/, "");
@@ -21,24 +21,24 @@ export class Downloads {
     this.copy.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(this.command.textContent);
-        onNotice("The command line is in the clipboard.");
+        onNotice("Command line copied.");
       } catch {
         getSelection().selectAllChildren(this.command);
-        onNotice("The browser does not let the page copy; the command line is selected.");
+        onNotice("The browser refused to copy. The command line is selected: press Ctrl C.");
       }
     });
     section.querySelector("#copy-settings").addEventListener("click", async () => {
       try {
         const facts = await settings(this.job.id);
         await navigator.clipboard.writeText(JSON.stringify(facts, null, 2));
-        onNotice("The settings are in the clipboard.");
+        onNotice("Settings copied.");
       } catch {
-        onNotice("The settings could not be copied; the link beside saves them.");
+        onNotice("The browser refused to copy. Use the JSON link.");
       }
     });
   }
 
-  /** For a finished job; null: only the mix-down. */
+  /** Show a finished job's exports; for null, the mix-down only. */
   show(job, recording) {
     this.job = job;
     this.section.hidden = recording === null;
@@ -52,7 +52,7 @@ export class Downloads {
             "aria-label": `${title} as ${label}` }, label));
         if (recording.has_video) {
           links.push(element("a", { href: saved(stemUrl(job.id, stem, "video")), download: true,
-            "aria-label": `The video with this sound: ${title}` }, "Video"));
+            "aria-label": `Video with this sound: ${title}` }, "Video"));
         }
         return element("div", { class: "stem-row" },
           element("span", { class: `stem-name ${stem}` }, title), ...links);

@@ -1,4 +1,4 @@
-// The session's history: every turn with its settings, to show, redo with a change, compare, delete.
+// The session's history: turns with their settings, to show, redo, compare and delete.
 
 import { clock, fromRequest } from "./spans.js";
 import { button, element } from "./dom.js";
@@ -6,7 +6,7 @@ import { subject } from "./session.js";
 
 const STATUS = { queued: "waiting", running: "running", failed: "failed", cancelled: "cancelled" };
 
-/** A request's settings as rows of two. */
+/** A request's settings as rows of name and value. */
 export function settingRows(request) {
   const spans = fromRequest(request).map(
     ({ start, end, sign }) => `${sign === "+" ? "+" : "−"} ${clock(start)}–${clock(end)}`,
@@ -19,7 +19,7 @@ export function settingRows(request) {
   ].filter(([, value]) => value);
 }
 
-/** What differs between two requests, in words. */
+/** Differences between two requests, in words. */
 export function differences(one, other) {
   const rows = (request) => new Map([["prompt", subject(request)], ["mode", request.mode], ...settingRows(request)]);
   const [a, b] = [rows(one), rows(other)];
@@ -74,10 +74,10 @@ export class History {
           element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
       element("div", { class: "turn-actions" },
         button("Redo…", () => this.actions.redo(job), {
-          title: "Take these settings up again, to change some", "aria-label": `Redo with a change: ${words}`,
+          title: "Edit these settings for a new turn", "aria-label": `Redo with a change: ${words}`,
         }),
         done ? button(pinned ? "Compare with…" : "Compare", () => this.actions.compare(job), {
-          "aria-pressed": String(pinned), title: "Press on two results to hear them side by side",
+          "aria-pressed": String(pinned), title: "Select two results to compare them",
         }) : null,
         done || status === "failed" || status === "cancelled"
           ? button("Delete", () => this.actions.remove(job), { "aria-label": `Delete: ${words}` })

@@ -1,4 +1,4 @@
-// Recording from the microphone, into a file like any other.
+// Recording from the microphone into a file.
 
 export class Microphone {
   #recorder = null;
@@ -10,16 +10,16 @@ export class Microphone {
     return this.#recorder !== null;
   }
 
-  /** Ask for the microphone and begin; throws if the user or the system says no. */
+  /** Ask for the microphone and start; throws if it is refused. */
   async start() {
-    // As it is: a call's noise reduction would take away what is to be separated.
+    // Unprocessed: noise reduction would remove sounds to be separated.
     const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
     const stream = await navigator.mediaDevices.getUserMedia({ audio: plain });
     this.#recorder = new MediaRecorder(stream, { audioBitsPerSecond: 256000 });
     this.#recorder.start();
   }
 
-  /** End, and give the file. */
+  /** Stop and return the file. */
   stop() {
     const recorder = this.#recorder;
     const parts = [];

@@ -1,4 +1,4 @@
-// The mix-down: what the tracks' gains, solos and mutes make heard, as a 24-bit WAV file made here.
+// The mix-down of the audible tracks with their gains, as a 24-bit WAV file.
 
 import { encode24, head24 } from "./wav.js";
 import { peakOf } from "./sound.js";
@@ -22,12 +22,12 @@ async function* blocks(tracks, channels, frames) {
 }
 
 /**
- * `{ blob, turnedDown }`: the file, and by how many decibels the mix was turned down because it would
- * have clipped. Throws if nothing is audible.
+ * `{ blob, turnedDown }`: the file, and the decibels by which the mix was reduced to avoid clipping.
+ * Throws if nothing is audible.
  */
 export async function mixDown(levels) {
   const tracks = levels.filter(({ level }) => level > 0);
-  if (tracks.length === 0) throw new Error("All tracks are silent: there is nothing to mix.");
+  if (tracks.length === 0) throw new Error("All tracks are silent. Unmute one to mix.");
   const channels = Math.max(...tracks.map(({ sound }) => sound.channels));
   const frames = Math.max(...tracks.map(({ sound }) => sound.frames));
   const { sampleRate } = tracks[0].sound;
@@ -36,18 +36,18 @@ export async function mixDown(levels) {
   const scale = peak > 1 ? 1 / peak : 1;
   const scaled = tracks.map(({ sound, level }) => ({ sound, level: level * scale }));
   const parts = [head24(channels, sampleRate, frames)];
-  // A blob each: the browser keeps those on the disk where they are many.
+  // A blob each: browsers keep large ones on the disk.
   for await (const sum of blocks(scaled, channels, frames)) parts.push(new Blob([encode24(sum)]));
   return { blob: new Blob(parts, { type: "audio/wav" }), turnedDown: -20 * Math.log10(scale) };
 }
 
-/** Hand a file made in the page to the browser's downloads. */
+/** Offer a file as a download. */
 export function save(blob, name) {
   const url = URL.createObjectURL(blob);
   const link = document.createElement("a");
   link.href = url;
   link.download = name;
   link.click();
-  // The browser takes the file after this task.
+  // The browser reads the file after this task.
   setTimeout(() => URL.revokeObjectURL(url), 60000);
 }

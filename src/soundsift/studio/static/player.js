@@ -1,7 +1,7 @@
-// Plays the tracks in step, to the sample: one clock, one gain a track.
+// Plays the tracks in sync to the sample: one clock, one gain per track.
 //
-// It speaks like a media element (currentTime, paused, play, "timeupdate", ...), so that the waveforms
-// take it as theirs: all show the same position, and a click on any of them moves all.
+// It has the interface of a media element (currentTime, paused, play, "timeupdate", ...), so that all
+// waveforms show the same position, and a click on any of them seeks.
 
 const BLOCK_SECONDS = 4;
 const AHEAD_SECONDS = 6;
@@ -13,7 +13,7 @@ export const linear = (decibels) => 10 ** (decibels / 20);
 const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, Math.max(0, seconds) * 1000));
 
 export class Player extends EventTarget {
-  // What the waveforms look at in a media element and what means nothing here.
+  // Properties of media elements that the waveforms read and that have no meaning here.
   volume = 1;
   muted = false;
   playbackRate = 1;
@@ -56,7 +56,7 @@ export class Player extends EventTarget {
     this.#tell("timeupdate");
   }
 
-  /** Take other sounds: `[{ key, sound }]`. The position stays where it is, as far as they reach. */
+  /** Set the sounds: `[{ key, sound }]`. The position is kept within their duration. */
   setTracks(tracks) {
     const wasPlaying = !this.paused;
     const position = this.currentTime;
@@ -78,13 +78,13 @@ export class Player extends EventTarget {
     this.#levelsChanged();
   }
 
-  /** Hear this track alone; null: as the mutes say. */
+  /** Solo this track; null ends solo. */
   soloOnly(key) {
     for (const [name, track] of this.#tracks) track.solo = name === key;
     this.#levelsChanged();
   }
 
-  /** What is heard now: `[{ key, sound, level, decibels, mute, solo }]`, level 0 for silent ones. */
+  /** The mix: `[{ key, sound, level, decibels, mute, solo }]`, level 0 for silent tracks. */
   levels() {
     const anySolo = [...this.#tracks.values()].some((track) => track.solo);
     return [...this.#tracks].map(([key, { sound, decibels, mute, solo }]) => {
@@ -118,13 +118,13 @@ export class Player extends EventTarget {
   #levelsChanged() {
     for (const { key, level } of this.levels()) {
       const gain = this.#tracks.get(key).gain;
-      // Ten milliseconds: no click, and too short to hear as a fade.
+      // Ten milliseconds avoid clicks and are not heard as a fade.
       if (gain) gain.gain.setTargetAtTime(level, this.#context.currentTime, 0.01);
     }
     this.#tell("levels");
   }
 
-  /** An audio context at the sounds' own rate: then blocks join to the sample, with nothing resampled between. */
+  /** An audio context at the sounds' sample rate: consecutive blocks join without resampling. */
   #ensureContext() {
     const [{ sound }] = this.#tracks.values();
     const rate = Math.min(96000, Math.max(8000, sound.sampleRate));
@@ -161,7 +161,7 @@ export class Player extends EventTarget {
     this.#tell("timeupdate");
   }
 
-  /** Stop all sound; what runs for an earlier start notices that #run has changed. */
+  /** Stop all sound; pending work of an earlier start ends, because #run has changed. */
   #silence() {
     this.#run += 1;
     clearInterval(this.#ticker);

@@ -1,4 +1,4 @@
-// The jobs that wait or run: how far they are, the time left, and cancel.
+// Unfinished jobs: progress, remaining time, and cancel.
 
 import { button, element } from "./dom.js";
 import { subject } from "./session.js";

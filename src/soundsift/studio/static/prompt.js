@@ -1,4 +1,4 @@
-// The prompt: the words, the model, the preset, the seed, and the buttons that begin.
+// The prompt form: text, model, preset, seed, and the buttons that start a turn.
 
 import { button, element } from "./dom.js";
 
@@ -27,7 +27,7 @@ export class Prompt {
     this.check();
   }
 
-  /** Offer what the server has. */
+  /** Fill in the server's models and presets. */
   setInfo({ models, presets }) {
     this.presets = presets;
     this.#options("model", models);
@@ -48,7 +48,7 @@ export class Prompt {
     );
   }
 
-  /** A prompt needs words or a span. */
+  /** Enable the buttons if there is a text or a span. */
   check() {
     const there = this.text.value.trim() !== "" || this.spans.all.length > 0;
     for (const start of this.form.querySelectorAll("button[name=mode]")) start.disabled = !there;
@@ -66,7 +66,7 @@ export class Prompt {
     };
   }
 
-  /** Show a request's words and settings; what is missing from it stays. */
+  /** Fill in a request's text and settings; missing ones stay. */
   fill(request) {
     for (const name of ["text", "model", "preset", "seed"]) {
       if (request[name] !== undefined) this.form.elements[name].value = request[name] ?? "";

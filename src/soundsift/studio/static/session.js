@@ -1,8 +1,8 @@
-// What this session is about: the recording, its jobs, and the turns taken, which can be undone.
+// The session: the recording, its jobs, and the turns, which can be undone.
 //
-// A view is one state of the tracks: `{ source, job, compare, form }`. `source` is what the next turn
-// starts from: the recording's id, or `{ job, stem }`. `job` is the result shown, or null. `compare` is
-// `{ a, b, stem }`, two jobs side by side, or null. `form` is what the prompt said when it was left.
+// A view is a state of the tracks: `{ source, job, compare, form }`. `source` is the input of the next
+// turn: the recording's id, or `{ job, stem }`. `job` is the shown result, or null. `compare` is
+// `{ a, b, stem }`, two jobs side by side, or null. `form` is the content of the prompt.
 
 const STORE = "soundsift-session";
 
@@ -12,7 +12,7 @@ export const sourceKey = (source) =>
 
 export const STEM_NAMES = { target: "Isolated", residual: "Without" };
 
-/** What a job looks for, in words: “cow”, 2 spans. */
+/** A job's prompt in words: “cow”, 2 spans. */
 export function subject({ text, spans = [], not_spans: notSpans = [] }) {
   if (text) return `“${text}”`;
   const count = spans.length + notSpans.length;
@@ -30,12 +30,12 @@ export class Session extends EventTarget {
   get canUndo() {
     return this.#views.length > 1;
   }
-  /** The job whose result is shown, if it is known. */
+  /** The job whose result is shown, if known. */
   get shown() {
     return this.jobs.get(this.view?.job) ?? null;
   }
 
-  /** Begin with a recording, or come back to it with the views that `restore` found. */
+  /** Start with a recording, or resume it with the views that `restore` found. */
   open(recording, views = null) {
     this.recording = recording;
     this.#views = views ?? [{ source: recording.id, job: null, compare: null }];
@@ -48,7 +48,7 @@ export class Session extends EventTarget {
     this.#moved();
   }
 
-  /** One view back; gives what the prompt said there. */
+  /** Go back one view; returns its prompt. */
   undo() {
     if (!this.canUndo) return null;
     this.#views.pop();
@@ -65,7 +65,7 @@ export class Session extends EventTarget {
     this.jobs.set(job.id, job);
     this.dispatchEvent(new Event("jobs"));
   }
-  /** Forget a job, and the views that need it. */
+  /** Remove a job and the views that need it. */
   drop(id) {
     this.jobs.delete(id);
     const needs = ({ source, job, compare }) =>
@@ -77,14 +77,14 @@ export class Session extends EventTarget {
     this.dispatchEvent(new Event("jobs"));
   }
 
-  /** The jobs that began with this recording, over any number of turns, newest first. */
+  /** Jobs of this recording, of all turns, newest first. */
   get own() {
     return [...this.jobs.values()]
       .filter((job) => job.recording === this.recording?.id)
       .sort((one, other) => other.created - one.created);
   }
 
-  /** The turns that lead to a source, from the recording on: `[source, ...]`. */
+  /** The sources from the recording to this one: `[source, ...]`. */
   path(source) {
     const path = [source];
     while (typeof path[0] !== "string") {
@@ -105,12 +105,12 @@ export class Session extends EventTarget {
 
   #keep() {
     const kept = JSON.stringify({ recording: this.recording.id, views: this.#views });
-    // This tab's own first, and for a tab opened later the last of any.
+    // This tab's own first, else the last of any tab.
     sessionStorage.setItem(STORE, kept);
     localStorage.setItem(STORE, kept);
   }
 
-  /** `{ recording, views }` as the page was left, or null. */
+  /** The stored `{ recording, views }`, or null. */
   static restore() {
     try {
       return JSON.parse(sessionStorage.getItem(STORE) ?? localStorage.getItem(STORE));

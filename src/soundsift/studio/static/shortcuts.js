@@ -1,4 +1,4 @@
-// The page's keys, but where text is typed.
+// Keyboard shortcuts, except while text is typed.
 
 const typing = (target) =>
   target.matches("input:not([type=range]):not([type=file]), textarea, select, [contenteditable=true]");
@@ -14,7 +14,7 @@ export function setUpShortcuts(keys) {
     if (pressing(event.target) && own) return;
     const digit = /^Digit(\d)$/.exec(event.code);
     const key = digit ? digit[1] : event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    // Which sign Shift makes of a digit or a key depends on the keyboard.
+    // The character of Shift with a digit depends on the keyboard layout.
     const shifted = event.shiftKey && (digit || event.key.length > 1) ? "Shift+" : "";
     const action = keys[`${mod ? "Mod+" : ""}${shifted}${key}`] ?? (mod ? null : keys[event.key]);
     if (!action) return;

@@ -1,9 +1,9 @@
-// A sound on the server, read as samples: short ones whole, long ones in blocks, as they are needed.
+// Samples of a sound on the server: short sounds whole, long ones in blocks on demand.
 
 import { peaksUrl } from "./api.js";
 import { decode, parseHead } from "./wav.js";
 
-/** Files up to this many bytes are kept whole; a stereo CD's sound of six minutes has as many. */
+/** Files up to this many bytes are kept whole: six minutes of CD sound. */
 const WHOLE_BYTES = 64 * 2 ** 20;
 const HEAD_BYTES = 65536;
 const BLOCK_FRAMES = 2 ** 18;
@@ -14,7 +14,7 @@ async function fetchBytes(url, first, last) {
   if (!response.ok) throw new Error(`The sound could not be fetched (${response.status}).`);
   const bytes = await response.arrayBuffer();
   const range = /\/(\d+)$/.exec(response.headers.get("Content-Range") ?? "");
-  // A server without ranges sends everything, with status 200.
+  // A server without ranges sends the whole file with status 200.
   return response.status === 206
     ? { bytes, total: Number(range[1]) }
     : { bytes: bytes.slice(first), total: bytes.byteLength };
@@ -26,7 +26,7 @@ export class Sound {
   #whole = null;
   #blocks = new Map();
 
-  /** Fetch a WAV file's head, and its samples if they are few. */
+  /** Fetch a WAV file's header, and its samples if it is short. */
   static async open(url) {
     const sound = new Sound();
     sound.#url = url;
@@ -62,12 +62,12 @@ export class Sound {
   get seconds() {
     return this.frames / this.sampleRate;
   }
-  /** All samples, one array a channel; null for a long sound. */
+  /** All samples, one array per channel; null for a long sound. */
   get samples() {
     return this.#whole;
   }
 
-  /** `count` frames from `start` on, one array a channel. */
+  /** `count` frames from `start`, one array per channel. */
   async read(start, count) {
     const end = Math.min(this.frames, start + count);
     if (this.#whole) return this.#whole.map((samples) => samples.subarray(start, end));
@@ -101,9 +101,9 @@ export class Sound {
     return block;
   }
 
-  /** The largest magnitude in each of `points` parts, over all channels, for the waveform of a long sound. */
+  /** Largest magnitude in each of `points` parts, over all channels, for the waveform of a long sound. */
   async outline(points) {
-    // The server knows it: the sound itself would take minutes to come.
+    // From the server: loading the sound would take minutes.
     const response = await fetch(peaksUrl(this.#url, points));
     if (!response.ok) throw new Error(`The waveform could not be fetched (${response.status}).`);
     const { minimum, maximum } = await response.json();
@@ -115,7 +115,7 @@ export class Sound {
   }
 }
 
-/** The largest magnitude in arrays of samples. */
+/** Largest magnitude in arrays of samples. */
 export function peakOf(channels) {
   let peak = 0;
   for (const samples of channels) {

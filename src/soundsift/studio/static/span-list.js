@@ -1,4 +1,4 @@
-// The spans as a list of numbers, to read, correct and delete.
+// The spans as an editable list of times.
 
 import { element } from "./dom.js";
 
@@ -34,7 +34,7 @@ export class SpanList {
     const { id, start, end, sign } = span;
     const heard = sign === "+";
     const flip = element("button", {
-      type: "button", class: "span-sign", "data-part": "sign", title: "Change the sign",
+      type: "button", class: "span-sign", "data-part": "sign", title: "Switch between heard and not heard",
       "aria-label": `Span ${number}: ${heard ? "heard" : "not heard"}; change the sign`,
     }, heard ? "+" : "−");
     flip.addEventListener("click", () => this.spans.change(id, { sign: heard ? "-" : "+" }));

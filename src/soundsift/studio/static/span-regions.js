@@ -1,4 +1,4 @@
-// The spans drawn on a track: drag to make one, drag its edges, focus it and use the keys.
+// The spans as regions on a track: created and resized by dragging, moved by keys.
 
 import { clock, SHORTEST } from "./spans.js";
 import { colour } from "./dom.js";
@@ -18,7 +18,7 @@ export class SpanRegions {
     this.#plugin = Regions.create();
     spans.addEventListener("change", this.#onChange);
     spans.addEventListener("select", this.#onSelect);
-    // A drawn one begins five pixels wide, and they would stay beyond where the mouse lets go.
+    // A new region starts five pixels wide, which would extend it beyond the pointer.
     this.#plugin.on("region-initialized", (region) => {
       if (!this.#syncing) region.setOptions({ end: region.start });
     });
@@ -37,9 +37,9 @@ export class SpanRegions {
     return this.#plugin;
   }
 
-  /** Once the waveform is there. */
+  /** Called when the waveform is ready. */
   start() {
-    // The colour while dragging is that of the sign chosen then.
+    // While dragging, a region has the colour of the selected sign.
     const colourNow = () => this.#colour(this.#spans.sign);
     this.#plugin.enableDragSelection({
       minLength: SHORTEST,
@@ -63,7 +63,7 @@ export class SpanRegions {
     this.#spans.add(start, end);
   }
 
-  /** Make the regions those of the model. */
+  /** Update the regions from the model. */
   sync() {
     this.#syncing = true;
     const there = new Map(this.#plugin.getRegions().map((region) => [region.id, region]));
@@ -72,7 +72,7 @@ export class SpanRegions {
       const color = this.#colour(span.sign);
       let region = there.get(id);
       there.delete(id);
-      // Those that are there stay, and keep the focus.
+      // Existing regions are kept, with their focus.
       if (region) region.setOptions({ start, end, color });
       else {
         region = this.#plugin.addRegion({ id, start, end, color, minLength: SHORTEST });

@@ -1,6 +1,6 @@
-// The spans of a prompt: when the sound is heard (+) and when it is not (−).
+// The spans of a prompt: where the sound is heard (+) and where it is not (−).
 
-/** Shorter ones are slips of the mouse. */
+/** Shorter spans are accidental. */
 export const SHORTEST = 0.02;
 
 export const clock = (seconds) => {
@@ -17,7 +17,7 @@ export class Spans extends EventTarget {
   sign = "+";
   selected = null;
 
-  /** `[{ id, start, end, sign }]`, in the order of their starts. */
+  /** `[{ id, start, end, sign }]`, sorted by start. */
   get all() {
     return [...this.#spans].sort((one, other) => one.start - other.start);
   }
@@ -25,7 +25,7 @@ export class Spans extends EventTarget {
     return this.#spans.find((span) => span.id === id);
   }
 
-  /** Forget all spans; those to come end before `limit` seconds. */
+  /** Remove all spans; new ones end before `limit` seconds. */
   reset(limit = this.#limit, spans = []) {
     this.#limit = limit;
     this.#spans = [];
@@ -82,7 +82,7 @@ export class Spans extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** As the API takes them: `{ spans, not_spans }`, pairs of seconds. */
+  /** The API's fields: `{ spans, not_spans }`, pairs of seconds. */
   toRequest() {
     const pairs = (sign) =>
       this.all.filter((span) => span.sign === sign).map(({ start, end }) => [start, end]);
@@ -90,7 +90,7 @@ export class Spans extends EventTarget {
   }
 }
 
-/** The spans of a job's request, as `Spans.reset` takes them. */
+/** The spans of a job's request, for `Spans.reset`. */
 export function fromRequest({ spans = [], not_spans: notSpans = [] }) {
   return [
     ...spans.map(([start, end]) => ({ start, end, sign: "+" })),

@@ -1,4 +1,4 @@
-// One track: a sound's waveform and spectrogram, and its solo, mute and gain.
+// A track: waveform and spectrogram of a sound, with solo, mute and gain.
 
 import { button, colour, element, rgb } from "./dom.js";
 import { linear } from "./player.js";
@@ -16,11 +16,11 @@ const OUTLINE_POINTS = 4000;
 const GAIN_MIN = -30;
 const GAIN_MAX = 12;
 
-/** 256 colours from the track's background over its own colour to the ink, for the spectrogram. */
+/** 256 colours of the spectrogram: background, the track's colour, ink. */
 function ramp(name) {
   const stops = [rgb(colour("wave-background")), rgb(colour(name)), rgb(colour("spectrogram-peak"))];
   return Array.from({ length: 256 }, (_, level) => {
-    // Squared: what is quiet stays near the background.
+    // Quiet parts stay near the background.
     const at = (level / 255) ** 1.6 * 2;
     const [low, high] = at < 1 ? [stops[0], stops[1]] : [stops[1], stops[2]];
     const part = at < 1 ? at : at - 1;
@@ -28,10 +28,10 @@ function ramp(name) {
   });
 }
 
-/** What the waveform is drawn from: samples of a short sound, else its outline. */
+/** Data of the waveform: samples of a short sound, else peaks. */
 async function drawable(sound) {
   if (!sound.samples) return [await sound.outline(OUTLINE_POINTS)];
-  // wavesurfer scales arrays that exceed 1 in place, and these are what is played: it gets copies then.
+  // wavesurfer scales arrays that exceed 1 in place, and these are played: it gets copies.
   return peakOf(sound.samples) > 1 ? sound.samples.map((samples) => samples.slice()) : sound.samples;
 }
 
@@ -54,10 +54,10 @@ export class Track {
     this.#player = player;
     this.view = element("div", { class: "track-view" });
     this.solo = button("Solo", () => this.#toggle("solo"), {
-      class: "toggle", "aria-pressed": "false", title: `Hear only this track (${number})`,
+      class: "toggle", "aria-pressed": "false", title: `Solo this track (${number})`,
     });
     this.mute = button("Mute", () => this.#toggle("mute"), {
-      class: "toggle", "aria-pressed": "false", title: `Silence this track (Shift ${number})`,
+      class: "toggle", "aria-pressed": "false", title: `Mute this track (Shift ${number})`,
     });
     this.gain = element("input", {
       type: "range", min: GAIN_MIN, max: GAIN_MAX, step: 0.5, value: 0,
@@ -111,13 +111,13 @@ export class Track {
     this.gain.setAttribute("aria-valuetext", this.gainText.value);
   };
 
-  /** The largest magnitude of what is drawn. */
+  /** The largest drawn magnitude. */
   async peak() {
     this.#peaks ??= await drawable(this.sound);
     return peakOf(this.#peaks);
   }
 
-  /** Draw the waveform so that `peak` fills it, and the spectrogram if it is wanted and there is one. */
+  /** Draw the waveform scaled to `peak`, and optionally the spectrogram. */
   async draw(peak, withSpectrogram, plugins = []) {
     this.erase();
     this.#peaks ??= await drawable(this.sound);
@@ -145,7 +145,7 @@ export class Track {
   }
 
   #timeline() {
-    // The finest of these steps that leaves its labels room.
+    // The finest step whose labels fit.
     const room = (this.sound.seconds * LABEL_WIDTH) / Math.max(1, this.view.clientWidth);
     const step = TIME_STEPS.find((seconds) => seconds >= room) ?? 600;
     return Timeline.create({
@@ -158,7 +158,7 @@ export class Track {
     });
   }
 
-  /** Long sounds have none: their samples are not kept. */
+  /** Show or hide the spectrogram; long sounds have none. */
   showSpectrogram(wanted) {
     if (this.#spectrogram) {
       this.#wave.unregisterPlugin(this.#spectrogram);

@@ -1,4 +1,4 @@
-// The tracks of a view, drawn and played together, and A/B between two of them.
+// The tracks of a view, drawn and played together, with A/B switching.
 
 import { Track } from "./track.js";
 import { Sound } from "./sound.js";
@@ -23,7 +23,7 @@ export class Tracks {
     return this.#tracks;
   }
 
-  /** A sound is fetched once a session. */
+  /** Load a sound, once per session. */
   #sound(url) {
     if (!this.#sounds.has(url)) {
       const opened = Sound.open(url);
@@ -39,8 +39,8 @@ export class Tracks {
 
   /**
    * Show tracks: `[{ key, tone, title, about, url, actions, marked }]`; spans are drawn on the marked one.
-   * `pair` are the keys for A and B; `heard` is soloed, or nothing if it is null. False if another view
-   * came in between.
+   * `pair` are the keys of A and B; `heard` is the soloed one, or null. Returns false if another view
+   * was shown meanwhile.
    */
   async show(tracks, { pair, heard }) {
     const run = ++this.#run;
@@ -91,7 +91,7 @@ export class Tracks {
     this.#tracks = [];
   }
 
-  /** Which of the two is heard alone: "A", "B" or null. */
+  /** The soloed one of the pair: "A", "B" or null. */
   get heard() {
     const soloed = this.player.levels().filter(({ solo }) => solo);
     if (soloed.length !== 1) return null;

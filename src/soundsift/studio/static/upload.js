@@ -1,4 +1,4 @@
-// Opening a recording: by dropping a file, choosing one, or recording from the microphone.
+// Upload of a recording: dropped, chosen, or recorded with the microphone.
 
 import { upload } from "./api.js";
 import { byId } from "./dom.js";
@@ -26,7 +26,7 @@ export function setUpUpload({ onOpened, onError, onProgress }) {
   }
   input.addEventListener("change", () => {
     send(input.files[0]);
-    // So that the same file can be chosen again.
+    // So that the same file can be selected again.
     input.value = "";
   });
 
@@ -56,11 +56,11 @@ export function setUpUpload({ onOpened, onError, onProgress }) {
         await send(file);
       } else {
         await microphone.start();
-        record.textContent = "Stop and use";
+        record.textContent = "Stop and open";
       }
       record.setAttribute("aria-pressed", microphone.recording);
     } catch {
-      onError("The microphone cannot be used: the browser or the system refused.");
+      onError("The microphone cannot be used. Allow it in the browser's settings.");
     }
   });
 }

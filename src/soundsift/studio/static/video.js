@@ -1,6 +1,6 @@
-// The video, in step with the tracks. It is silent: what is heard comes from the tracks.
+// The video, muted and in sync with the tracks.
 
-/** Seconds by which the picture may be off before it is moved; half a frame to either side at 25 frames a second. */
+/** Largest tolerated offset of the picture in seconds: two frames at 25 frames per second. */
 const TOLERANCE = 0.08;
 
 export class Video {
@@ -11,7 +11,7 @@ export class Video {
     video.muted = true;
     player.addEventListener("play", () => {
       this.#align(0);
-      // Refused where it is hidden or not loaded yet; the next "timeupdate" brings it along.
+      // Refused while hidden or not loaded; the next "timeupdate" tries again.
       video.play().catch(() => {});
     });
     player.addEventListener("pause", () => {

@@ -1,15 +1,15 @@
-// WAV files: reading their samples as floats, writing 24-bit ones.
+// WAV files: samples read as floats, 24-bit files written.
 
 const PCM = 1;
 const FLOAT = 3;
 const EXTENSIBLE = 0xfffe;
 
-/** What the head of a WAV file says. `head` is its first kilobytes, an ArrayBuffer. */
+/** Parse a WAV header. `head` is an ArrayBuffer with the file's first kilobytes. */
 export function parseHead(head) {
   const view = new DataView(head);
   const word = (at) => String.fromCharCode(...new Uint8Array(head, at, 4));
   if (head.byteLength < 44 || word(0) !== "RIFF" || word(8) !== "WAVE") {
-    throw new Error("The server's sound is not a WAV file.");
+    throw new Error("The server did not send a WAV file.");
   }
   let format = null;
   for (let at = 12; at + 8 <= head.byteLength; ) {
@@ -32,10 +32,10 @@ export function parseHead(head) {
     }
     at += 8 + size + (size % 2);
   }
-  throw new Error("The server's WAV file has no samples.");
+  throw new Error("The server sent a WAV file without samples.");
 }
 
-/** Samples of one channel each, -1 to 1, from whole frames of raw bytes. */
+/** Samples per channel, -1 to 1, from whole frames of raw bytes. */
 export function decode(bytes, { channels, bits, float, frameBytes }) {
   const frames = Math.floor(bytes.byteLength / frameBytes);
   const view = new DataView(bytes);
@@ -54,7 +54,7 @@ export function decode(bytes, { channels, bits, float, frameBytes }) {
   });
 }
 
-/** The 44 bytes before the samples of a 24-bit file. */
+/** The 44-byte header of a 24-bit file. */
 export function head24(channels, sampleRate, frames) {
   const head = new DataView(new ArrayBuffer(44));
   const word = (at, letters) => [...letters].forEach((c, i) => head.setUint8(at + i, c.charCodeAt(0)));
@@ -74,7 +74,7 @@ export function head24(channels, sampleRate, frames) {
   return head.buffer;
 }
 
-/** Channels of floats as interleaved 24-bit samples. */
+/** Interleave channels of floats as 24-bit samples. */
 export function encode24(channels) {
   const frames = channels[0].length;
   const bytes = new Uint8Array(frames * channels.length * 3);
