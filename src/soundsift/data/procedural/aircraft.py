@@ -17,6 +17,7 @@ from soundsift.data.procedural.synthesis import (
     lowpass,
     morph,
     passing,
+    room,
     sample_count,
     shaped_noise,
     unit,
@@ -79,6 +80,8 @@ def helicopter(generator: np.random.Generator, seconds: float, sample_rate: int 
         log_uniform(generator, 1500, 7000) * doppler, [1, 0.3], samples, sample_rate
     )
     wave += generator.uniform(0, 0.06) * whine
+    wave = room(generator, wave, sample_rate, generator.uniform(0.3, 1), generator.uniform(0.2, 1))
+    wave = lowpass(wave, log_uniform(generator, 900, 8000), sample_rate, 1)
     return finish(wave * gain, sample_rate)
 
 

@@ -20,6 +20,7 @@ from soundsift.data.procedural.synthesis import (
     lowpass,
     passing,
     resonances,
+    room,
     sample_count,
     shaped_noise,
     unit,
@@ -69,7 +70,9 @@ def _run(
     chance = 1 + 0.15 * engine.uneven * generator.standard_normal(int(index[-1]) + 1)
     force = fixed[index % engine.cylinders] * chance[index] * (0.4 + 0.6 * load)
     pulse = force * (np.exp(-engine.sharpness * phase) - np.exp(-4 * engine.sharpness * phase))
-    gas = shaped_noise(generator, samples, sample_rate, ((60, 0), (600, -3), (6000, -24)))
+    gas = shaped_noise(
+        generator, samples, sample_rate, ((150, -6), (400, 0), (2000, -3), (6000, -20))
+    )
     # Each firing steps at its end: without a low-pass filter it would alias.
     exhaust = lowpass(pulse, 6000, sample_rate)
     exhaust += engine.roar * 0.2 * gas * float(np.std(pulse)) * (0.3 + pulse / pulse.mean())
@@ -80,6 +83,10 @@ def _run(
     ]
     exhaust = 0.5 * exhaust + resonances(exhaust, box, sample_rate)
     exhaust = lowpass(exhaust, engine.muffled, sample_rate, 1)
+    # Echoes of the ground and of the engine's own case fill the gaps between firings.
+    exhaust = room(
+        generator, exhaust, sample_rate, generator.uniform(0.08, 0.4), generator.uniform(0.3, 2)
+    )
     metal = band_noise(generator, samples, sample_rate, 1200, 5000)
     ticking = metal * np.exp(-6 * ((firing * 2 + 0.3) % 1)) * (0.5 + 0.5 * chance[index])
     level = float(np.sqrt(np.mean(exhaust**2)))

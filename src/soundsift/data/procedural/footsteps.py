@@ -174,7 +174,7 @@ def footsteps_in_snow(
     generator: np.random.Generator, seconds: float, sample_rate: int = 48000
 ) -> Samples:
     """Snow: a dense, soft crunch with a creak as crystals break and slide."""
-    low, length = log_uniform(generator, 350, 800), generator.uniform(0.3, 0.5)
+    low, length = log_uniform(generator, 250, 700), generator.uniform(0.3, 0.5)
     creak = generator.uniform(0.0, 1.0)
 
     def step(source: np.random.Generator, rate: int) -> Wave:
@@ -184,7 +184,7 @@ def footsteps_in_snow(
         squeak = resonance(np.exp(-8 * slips) * wave, low * 2.5, low, rate)
         thud = lowpass(source.standard_normal(len(wave)), 200, rate)
         thud *= decay(len(wave), rate, 0.25)
-        return wave + creak * unit(squeak) + source.uniform(0.5, 1.5) * unit(thud)
+        return wave + creak * unit(squeak) + source.uniform(0.8, 2.5) * unit(thud)
 
     return _walk(generator, seconds, sample_rate, step, (0.0, 0.1))
 
@@ -208,11 +208,11 @@ def footsteps_on_grass(
     generator: np.random.Generator, seconds: float, sample_rate: int = 48000
 ) -> Samples:
     """Grass: a soft swish over a dull thud."""
-    low, length = log_uniform(generator, 500, 1200), generator.uniform(0.2, 0.4)
+    low, length = log_uniform(generator, 1000, 2800), generator.uniform(0.2, 0.4)
 
     def step(source: np.random.Generator, rate: int) -> Wave:
         swish = unit(_crunch(source, rate, length, 6000, low, low * 7))
         thud = lowpass(source.standard_normal(len(swish)), 130, rate)
-        return swish + source.uniform(0.3, 0.9) * unit(thud * decay(len(swish), rate, 0.12))
+        return swish + source.uniform(0.1, 0.7) * unit(thud * decay(len(swish), rate, 0.12))
 
     return _walk(generator, seconds, sample_rate, step, (0.0, 0.1))

@@ -61,6 +61,7 @@ def door_knock(generator: np.random.Generator, seconds: float, sample_rate: int 
     wave = scatter(
         samples, sample_rate, np.array(times), knocks, generator.uniform(0.7, 1, len(times))
     )
+    wave = lowpass(wave, log_uniform(generator, 700, 7000), sample_rate, 1)
     wave = room(
         generator, wave, sample_rate, generator.uniform(0.3, 1.0), generator.uniform(0.1, 1)
     )
@@ -400,8 +401,8 @@ def bouncing_ball(
             sample_rate,
         )
     )
-    ball = lowpass(ball, low * 6, sample_rate)
-    ball += generator.uniform(0.02, 0.3) * unit(
+    ball = lowpass(ball, low * 4, sample_rate)
+    ball += generator.uniform(0.01, 0.2) * unit(
         generator.standard_normal(size) * decay(size, sample_rate, 0.008)
     )
     keeps = generator.uniform(0.68, 0.9)

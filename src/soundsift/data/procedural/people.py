@@ -32,12 +32,14 @@ def _talker(generator: np.random.Generator, samples: int, sample_rate: int) -> W
     """Someone who talks without words: syllables, phrases, and consonants of noise."""
     pitch = log_uniform(generator, 85, 240)
     hertz = pitch * np.exp(0.12 * drift(generator, samples, sample_rate, 1.5))
-    source = glottal_source(generator, hertz, sample_rate, opened=generator.uniform(0.5, 0.7))
+    source = glottal_source(generator, hertz, sample_rate, opened=generator.uniform(0.4, 0.6))
     rate = generator.uniform(3.5, 5.5)
     position = 2 + 1.5 * drift(generator, samples, sample_rate, rate / 1.5)
     shapes = [VOWELS[v][:3] for v in ("i", "e", "a", "o", "u")]
     scale = 1.0 + 0.18 * np.clip((pitch - 120) / 80, 0, 1)
     voiced = articulate(source, shapes, np.clip(position, 0, 4), sample_rate, scale)
+    # Raised voices: each octave up is louder than in calm speech.
+    voiced = highpass(voiced, generator.uniform(400, 900), sample_rate, 1)
     syllables = np.clip(0.4 + drift(generator, samples, sample_rate, rate), 0, None)
     phrases = np.clip(0.8 + 2 * drift(generator, samples, sample_rate, 0.4), 0, 1)
     hiss = band_noise(generator, samples, sample_rate, 2500, 7500)

@@ -47,7 +47,7 @@ def old_telephone(
         kept = times % (on + off) < on
     times = times[kept]
     size = sample_count(1.2, sample_rate)
-    first = log_uniform(generator, 900, 2000)
+    first = log_uniform(generator, 600, 2000)
     strokes = [
         struck_body(
             generator,

@@ -144,7 +144,7 @@ def _body(
 
 def guitar(generator: np.random.Generator, seconds: float, sample_rate: int = 48000) -> Samples:
     """Acoustic guitar: single notes or strummed chords."""
-    brightness, strums = generator.uniform(0.2, 0.7), float(generator.choice([0, 0, 0.5, 1.0]))
+    brightness, strums = generator.uniform(0.1, 0.5), float(generator.choice([0, 0, 0.5, 1.0]))
     wave = _play(
         generator,
         seconds,
@@ -156,7 +156,7 @@ def guitar(generator: np.random.Generator, seconds: float, sample_rate: int = 48
         brightness,
         strums=strums,
     )
-    wave = _body(generator, wave, sample_rate, 90, 700, generator.uniform(0.2, 0.7))
+    wave = _body(generator, wave, sample_rate, 90, 450, generator.uniform(0.2, 0.7))
     return finish(room(generator, wave, sample_rate, 0.5, generator.uniform(0, 0.3)), sample_rate)
 
 

@@ -24,7 +24,7 @@ VOWELS: dict[str, tuple[float, ...]] = {
     "u": (300, 870, 2240, 3400),
     "er": (490, 1350, 1690, 3300),
 }
-_FALL = (1.0, 0.8, 0.5, 0.35, 0.25)
+_FORMANT_GAINS = (0.8, 1.0, 0.8, 0.55, 0.4)
 
 
 def glottal_source(
@@ -69,7 +69,7 @@ def formants(
     """Vocal tract with the given formants; `scale` above 1 is a shorter tract."""
     peaks = [
         (f * scale, width * (60 + 0.04 * f) * scale, gain)
-        for f, gain in zip(hertz, _FALL, strict=False)
+        for f, gain in zip(hertz, _FORMANT_GAINS, strict=False)
     ]
     return resonances(wave, peaks, sample_rate)
 
