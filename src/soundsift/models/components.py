@@ -1,4 +1,4 @@
-"""The parts of a loaded model."""
+"""The components of a loaded model."""
 
 from __future__ import annotations
 
@@ -21,31 +21,30 @@ class TextEncoder(Protocol):
     """Phrases to token states."""
 
     def encode_batch(self, phrases: list[str | None]) -> tuple[Tensor, Tensor] | tuple[None, None]:
-        """States `(batch, tokens, width)` and mask `(batch, tokens)` of some prompts."""
+        """States `(batch, tokens, width)` and mask `(batch, tokens)` of a batch of prompts."""
         ...
 
 
 class SpanPredictor(Protocol):
-    """Latents and phrases to how likely each frame holds the sound."""
+    """Latents and phrases to the probability that a frame holds the sound."""
 
     def probabilities(self, latents: Tensor, phrases: list[str]) -> Tensor:
-        """`(batch, frames)`, 0 to 1, of latents `(batch, frames, channels)` and their phrases."""
+        """Latents `(batch, frames, channels)` and a phrase each to `(batch, frames)`, 0 to 1."""
         ...
 
 
 @dataclass(frozen=True)
 class ModelComponents:
-    """The parts of a loaded model.
+    """The components of a loaded model.
 
     Attributes:
         field: the velocity field.
-        prediction: what its output means.
+        prediction: whether the field's output is the velocity or the clean latents.
         codec: waves to latents and back.
         text: phrases to token states.
-        device: where all of them are.
+        device: device of all components.
         vision_encoder: builds the vision encoder when a video prompt needs it; None without one.
-        span_predictor: loads the span predictor, which works only when asked; None for models that
-            have none.
+        span_predictor: loads the span predictor when a prompt asks for it; None without one.
     """
 
     field: InferenceField
@@ -57,13 +56,13 @@ class ModelComponents:
     span_predictor: Callable[[], SpanPredictor] | None = None
 
     def consistent(self) -> ModelComponents:
-        """The same with stems that add up to the mixture."""
+        """The same model with stems that add up to the mixture."""
         if self.codec.mixture_consistent:
             return self
         return replace(self, codec=ConsistentCodec(self.codec.downmixed()))
 
     def exclusive(self) -> ModelComponents:
-        """The same with prompts that share the mixture: no part of it goes to two of them whole."""
+        """The same model with a mixture that prompts share: their targets never exceed it."""
         codec = self.consistent().codec
         if not isinstance(codec, MelCodec | ConsistentCodec):
             raise TypeError(f"{type(codec).__name__} has no cells to share")
