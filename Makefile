@@ -24,7 +24,7 @@ BENCH_TOOLS_DONE := $(VENV)/.bench-tools-done
 DEV_TOOLS_DONE := $(VENV)/.dev-tools-done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-hostile check docs bank-tools bank train bench pins
+.PHONY: help setup demo test coverage test-hostile check docs bank-tools bank train bench pins
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,9 @@ test: $(DEV_TOOLS_DONE) ## run the tests
 	@# For the tests of the studio's page. It never fails; without a browser they are skipped.
 	@$(PY) tests/studio/page/chromium.py
 	@$(PY) -m pytest $(ARGS)
+
+coverage: $(DEV_TOOLS_DONE) ## run the tests and say which lines they miss
+	@$(PY) -m pytest --cov --cov-report=term $(ARGS)
 
 test-hostile: $(DEV_TOOLS_DONE) ## damaged files, killed processes, full disks, attacks (an hour)
 	@$(PY) -m pytest -m hostile -s $(ARGS)

@@ -24,7 +24,7 @@ from soundsift.separation.request import make_plan
 from soundsift.separation.separator import Separator
 from soundsift.spans import Span
 from tests.released import TINY_VISION, write_released
-from tests.separation.test_separator import noise
+from tests.signals import noise
 
 SPANS = (Span(0.2, 0.6), Span(0.8, 1.0, False))
 MEAN = Preset("", "euler", 1, 0.0)

@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from tests.separation.test_separator import noise, separator
+from tests.signals import noise
 
 from soundsift.audio import RecordingFile, examine
 from soundsift.separation.codec_input import read_stretch
 from soundsift.separation.separator import Separator
-
-__all__ = ["separator"]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from tests.separation.test_separator import noise
+from tests.signals import noise
 from tests.tiny_model import SIZES, TINY
 from torch import Tensor
 

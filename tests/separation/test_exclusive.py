@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 from tests.released import RATE, TINY_VISION, write_released
-from tests.separation.test_separator import noise, separator
+from tests.signals import noise
 
 import soundsift
 from soundsift.checkpoints import pe_vision
 from soundsift.separation.separator import Separator
 from soundsift.separation.stem_files import Destination
-
-__all__ = ["separator"]
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from tests.separation.test_separator import CONFIG, noise, separator
+from tests.signals import noise
+from tests.tiny_model import CONFIG
 from torch import Tensor
 
 from soundsift import SoundsiftError
@@ -14,8 +15,6 @@ from soundsift.separation.pipeline import separate_chunks, separate_waves
 from soundsift.separation.request import SamplingPlan, window_layout
 from soundsift.separation.separator import Separator
 from soundsift.spans import Span
-
-__all__ = ["separator"]
 
 
 def plan(layout: WindowLayout) -> SamplingPlan:

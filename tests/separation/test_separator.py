@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tests.tiny_model import CONFIG, write_tiny_model
+from tests.signals import noise
+from tests.tiny_model import CONFIG
 
 import soundsift
 from soundsift.audio import Recording, read
@@ -12,17 +13,6 @@ from soundsift.errors import SoundsiftError
 from soundsift.models.velocity_field import VelocityField
 from soundsift.separation.separator import Separator, as_recording, make_prompt
 from soundsift.spans import Span
-
-
-@pytest.fixture(scope="module")
-def separator(tmp_path_factory: pytest.TempPathFactory) -> Separator:
-    folder = write_tiny_model(tmp_path_factory.mktemp("tiny"))
-    return soundsift.load(folder, device="cpu")
-
-
-def noise(channels: int, samples: int, seed: int = 0) -> np.ndarray:
-    draw = np.random.default_rng(seed).standard_normal((channels, samples))
-    return (0.1 * draw).astype(np.float32)
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100, 48000, 96000])

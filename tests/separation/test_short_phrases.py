@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from tests.separation.test_separator import noise
+from tests.signals import noise
 from torch import Tensor
 
 import soundsift

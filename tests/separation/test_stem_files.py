@@ -7,15 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tests.separation.test_separator import noise, separator
+from tests.signals import noise
 
 from soundsift.audio.formats import Output
 from soundsift.errors import SoundsiftError
 from soundsift.separation.separator import Separator
 from soundsift.separation.stem_files import Destination
 from soundsift.spans import Span
-
-__all__ = ["separator"]
 
 
 def test_removing_and_lifting_out_share_a_folder() -> None:
