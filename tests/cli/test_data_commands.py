@@ -4,9 +4,8 @@ import subprocess
 from collections import Counter
 
 from soundsift.cli import data
-from soundsift.data import bank as sounds
+from soundsift.data import decoding, manifest, packing, render, sources
 from soundsift.data import fetch as fetching
-from soundsift.data import manifest, packing, render, sources
 from soundsift.data.procedural import render as procedural
 
 
@@ -62,7 +61,7 @@ def test_build_renders_before_it_writes_the_manifest(run, tmp_path, monkeypatch)
     )
     counts = Counter({"train": 10, "validation": 1, "test": 2, "stranger-test": 3})
     monkeypatch.setattr(
-        sounds, "decode_all", lambda bank, workers: order.append(("decode", workers))
+        decoding, "decode_all", lambda bank, workers: order.append(("decode", workers))
     )
     monkeypatch.setattr(
         manifest, "write_manifest", lambda bank, rules: order.append(("write", 0)) or counts

@@ -13,9 +13,10 @@ import pytest
 import soundfile
 
 from soundsift.config import SAMPLE_RATE
-from soundsift.data import bank as bank_module
-from soundsift.data.bank import Bank, active_level_db, condition, decode_all, decode_source
+from soundsift.data import decoding
+from soundsift.data.bank import Bank, active_level_db
 from soundsift.data.captions import Concept, Rules
+from soundsift.data.decoding import condition, decode_all, decode_source
 from soundsift.data.manifest import write_manifest
 from soundsift.data.split import SPLITS
 from soundsift.errors import SoundsiftError
@@ -185,7 +186,7 @@ def test_without_a_manifest_the_commands_are_named(tmp_path: Path) -> None:
 def test_building_decodes_once_and_captions_anew(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bank_module, "ProcessPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr(decoding, "ProcessPoolExecutor", ThreadPoolExecutor)
     decode_all(folder, workers=1)
     assert write_manifest(folder, RULES).total() == 2  # the zoo is no source of ours
     index = folder / "clips" / "openttd-opensfx.json"

@@ -105,8 +105,7 @@ def build(
         raise SoundsiftError(f"{folder} holds no packages; run `soundsift data fetch` first.")
     check_folder(bank)
 
-    from soundsift.data import bank as sounds
-    from soundsift.data import manifest, render
+    from soundsift.data import decoding, manifest, render
     from soundsift.data.captions import load_rules
     from soundsift.data.procedural import render as procedural
     from soundsift.data.split import SPLITS
@@ -114,7 +113,7 @@ def build(
     # Before the manifest, which lists what was rendered as well.
     stems = render.render_all(bank, workers)
     generated = procedural.render_all(bank, workers)
-    sounds.decode_all(bank, workers)
+    decoding.decode_all(bank, workers)
     counts = manifest.write_manifest(bank, load_rules())
     if stems:
         say(f"Played {stems} new instrument stems.")

@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from soundsift.config import SAMPLE_RATE
 from soundsift.data import gus, midi
-from soundsift.data.bank import condition, index_entry, write_index
 from soundsift.data.captions import Rules, load_rules
 from soundsift.data.composing import compose
+from soundsift.data.decoding import condition, index_entry, write_index
 
 _SECONDS = 7.0
 _DRUM_KIT = "drum beat"

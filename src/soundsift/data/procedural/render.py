@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from soundsift.config import SAMPLE_RATE
-from soundsift.data.bank import condition, index_entry, write_index
+from soundsift.data.decoding import condition, index_entry, write_index
 from soundsift.data.procedural.synthesis import Samples
 from soundsift.data.procedural.table import SOUNDS
 
