@@ -1,5 +1,6 @@
 """An engine without a model: the target is half of the recording. Workers import it by name."""
 
+import builtins
 import errno
 import json
 import math
@@ -14,6 +15,11 @@ from soundsift.errors import SoundsiftError
 from soundsift.studio.engine import Result, Task
 
 
+class _UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("a secret")
+
+
 @dataclass
 class Halves:
     """What the text asks for happens on the way:
@@ -22,6 +28,9 @@ class Halves:
     - "deaf": takes a minute and tells nothing, nor hears of a cancellation
     - "fail": ends with a sentence
     - "full", "wrapped full": finds the disk full
+    - "raise NAME": raises a built-in exception
+    - "unspeakable": raises an exception that can't be shown
+    - "unpicklable": ends with a result that can't be sent
     - "nan": its level is no number
     - "bug": ends with an exception
     - "crash": kills its process; "crash once" only if `folder` has no note that it did
@@ -52,6 +61,12 @@ class Halves:
                 raise OSError(errno.ENOSPC, "No space left on device", str(task.folder))
             except OSError as error:
                 raise SoundsiftError(f"{task.folder} can't be written.") from error
+        if text.startswith("raise "):
+            raise getattr(builtins, text.removeprefix("raise "))("a secret")
+        if text == "unspeakable":
+            raise _UnspeakableError
+        if text == "unpicklable":
+            return Result({"a": lambda: None}, 0.0)
         if text == "bug":
             raise ZeroDivisionError("a secret")
         if text == "deaf":

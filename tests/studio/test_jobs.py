@@ -103,6 +103,24 @@ def test_a_bug_tells_nobody_our_secrets(own: Client) -> None:
     assert "a secret" not in job["error"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("raise SystemExit", "raise KeyboardInterrupt", "raise GeneratorExit"),
+        *("raise MemoryError", "raise RecursionError", "raise EOFError", "raise OSError"),
+        *("raise BrokenPipeError", "raise StopIteration", "raise UnicodeError", "raise Warning"),
+        *("unspeakable", "unpicklable"),
+    ],
+)
+def test_whatever_a_job_raises_the_next_one_runs(own: Client, text: str) -> None:
+    recording = own.recording()
+    first, second = own.start(recording, text), own.start(recording)
+    failed = own.until(first, "failed")
+    assert failed["error"]
+    assert "a secret" not in failed["error"]
+    assert own.until(second, "done")["error"] is None
+
+
 def test_a_killed_worker_gets_one_more_try(own: Client) -> None:
     recording = own.recording()
     job = own.do(recording, "crash once")
