@@ -45,10 +45,11 @@ coverage: $(DEV_TOOLS_DONE) ## run the tests and say which lines they miss
 test-hostile: $(DEV_TOOLS_DONE) ## damaged files, killed processes, full disks, attacks (an hour)
 	@$(PY) -m pytest -m hostile -s $(ARGS)
 
-check: $(DEV_TOOLS_DONE) ## lint, format check, types, documentation
+check: $(DEV_TOOLS_DONE) ## lint, format check, types, imports, documentation
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@$(VENV)/bin/lint-imports --no-logo
 	@$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict
 
