@@ -17,7 +17,7 @@ def test_a_link_is_good_for_one_visit() -> None:
     assert access.new_session(other)
 
 
-def test_the_token_opens_as_often_as_wanted() -> None:
+def test_the_token_can_be_used_repeatedly() -> None:
     access = Access(TOKEN)
     sessions = {access.new_session(TOKEN) for _ in range(3)}
     assert len(sessions) == 3
@@ -44,7 +44,7 @@ def test_a_changed_session_is_refused(at: int) -> None:
 
 
 @pytest.mark.parametrize("cookie", ["", ".", "..", "\udcff", "1.2.3", "é" * 50, "9" * 5000])
-def test_nonsense_is_no_session(cookie: str) -> None:
+def test_malformed_sessions_are_refused(cookie: str) -> None:
     access = Access(TOKEN)
     assert not access.is_session(cookie)
     assert not access.is_token(cookie)
@@ -62,7 +62,7 @@ def test_a_session_ends_with_its_time_and_its_token() -> None:
     assert not access.is_session(session)
 
 
-def test_without_a_token_nothing_opens() -> None:
+def test_no_sessions_without_a_token() -> None:
     access = Access(None)
     assert not access.required
     assert not access.is_token("")

@@ -15,7 +15,7 @@ def turn(stem: str, **own: Any) -> dict[str, Any]:
     return request(recording={"job": "0" * 32, "stem": stem}, **own)
 
 
-def test_every_part_of_a_request_is_an_option() -> None:
+def test_every_field_becomes_an_option() -> None:
     box = {"x": 0.1, "y": 0.2, "width": 0.5, "height": 0.25, "span": (1.0, 2.5)}
     asked = request(
         text="dog's bark",
@@ -49,5 +49,5 @@ def test_a_later_turn_takes_the_stem_of_the_one_before(
     assert shlex.split(command_line(last, "a.wav", before))[2] == source
 
 
-def test_a_name_is_no_option() -> None:
+def test_names_are_not_parsed_as_options() -> None:
     assert shlex.split(command_line(request(), "-x.wav"))[2] == "./-x.wav"

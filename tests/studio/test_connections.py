@@ -41,7 +41,7 @@ def seconds_until_closed(connection: socket.socket) -> float:
     return time.monotonic() - start
 
 
-def test_silent_connections_keep_nobody_out(tmp_path: Path) -> None:
+def test_silent_connections_do_not_block_others(tmp_path: Path) -> None:
     with (
         server(tmp_path, connections=8, header_seconds=60.0) as (client, _),
         connected(client, 40) as silent,
@@ -115,7 +115,7 @@ def test_a_flood_of_silent_connections(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.hostile
-def test_nonsense_fills_no_log(tmp_path: Path) -> None:
+def test_malformed_requests_do_not_flood_the_log(tmp_path: Path) -> None:
     with server(tmp_path) as (client, _):
         for _ in range(20):
             with connected(client, 50) as all_:

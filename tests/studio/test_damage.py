@@ -106,18 +106,18 @@ def separate(client: Client, facts: dict[str, Any]) -> None:
     assert client.http.delete(f"/api/jobs/{job['id']}").status_code == 204
 
 
-def test_whole_files_are_taken(own: Client, whole: dict[str, bytes]) -> None:
+def test_intact_files_are_accepted(own: Client, whole: dict[str, bytes]) -> None:
     assert [name for name, data in whole.items() if not send(own, name, data)] == []
 
 
-def test_every_damage_is_one(whole: dict[str, bytes]) -> None:
+def test_every_mutation_changes_the_file(whole: dict[str, bytes]) -> None:
     rng = np.random.default_rng(0)
     data, other = whole["pcm16.wav"], whole["mp3.mp3"]
     for damage in DAMAGES:
         assert any(damage(data, other, rng) != data for _ in range(5))
 
 
-def test_lies(own: Client, whole: dict[str, bytes]) -> None:
+def test_false_headers(own: Client, whole: dict[str, bytes]) -> None:
     failed = []
     for name, data in lies(whole).items():
         try:

@@ -87,7 +87,7 @@ def test_a_database_of_another_program_claims_nothing(tmp_path: Path) -> None:
         DataFolder(tmp_path)
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
+def test_a_file_is_refused_as_data_folder(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("mine")
     with pytest.raises(SoundsiftError, match="Choose a writable folder"):
         DataFolder(tmp_path / "data")

@@ -26,7 +26,7 @@ def add(
     return database.add_job(identity, "r", source, REQUEST, most)
 
 
-def test_what_was_written_is_there_for_the_next_server(database: Database, tmp_path: Path) -> None:
+def test_rows_persist_across_servers(database: Database, tmp_path: Path) -> None:
     add(database, "a")
     database.begin_next()
     database.finish("a", "done", settings={"seed": 3}, target_level_db=-2.5)
@@ -39,7 +39,7 @@ def test_what_was_written_is_there_for_the_next_server(database: Database, tmp_p
     assert again.recording("r") == recording()
 
 
-def test_jobs_are_begun_in_their_order_and_listed_backwards(database: Database) -> None:
+def test_jobs_start_in_order_and_are_listed_newest_first(database: Database) -> None:
     for name in "abc":
         add(database, name)
     assert [row.id for row in database.jobs()] == ["c", "b", "a"]
@@ -55,7 +55,7 @@ def test_jobs_are_begun_in_their_order_and_listed_backwards(database: Database) 
     assert (again.id, again.attempts) == ("b", 2)
 
 
-def test_an_attempt_that_is_nobodys_fault_does_not_count(database: Database) -> None:
+def test_interrupted_attempts_need_not_count(database: Database) -> None:
     add(database, "a")
     database.begin_next()
     database.wait_again("a", counted=False)
@@ -64,7 +64,7 @@ def test_an_attempt_that_is_nobodys_fault_does_not_count(database: Database) -> 
     assert again.attempts == 1
 
 
-def test_a_full_queue_takes_no_more(database: Database) -> None:
+def test_a_full_queue_refuses_jobs(database: Database) -> None:
     assert add(database, "a", most=2)
     assert add(database, "b", most=2)
     assert not add(database, "c", most=2)
@@ -80,7 +80,7 @@ def test_a_job_ends_once(database: Database) -> None:
     assert database.job("a").status == "cancelled"  # type: ignore[union-attr]
 
 
-def test_what_is_needed_stays(database: Database) -> None:
+def test_rows_in_use_are_not_deleted(database: Database) -> None:
     add(database, "a")
     assert not database.remove_recording("r")
     assert not database.remove_job("a")
@@ -94,14 +94,14 @@ def test_what_is_needed_stays(database: Database) -> None:
     assert database.remove_recording("r")
 
 
-def test_old_recordings_are_those_that_no_job_is_left_of(database: Database) -> None:
+def test_recordings_with_jobs_are_not_old(database: Database) -> None:
     database.add_recording(recording("s"))
     add(database, "a")
     assert [row.id for row in database.old_recordings(2.0)] == ["s"]
     assert database.old_recordings(1.0) == []
 
 
-def test_the_same_file_under_another_name_takes_the_new_one(database: Database) -> None:
+def test_a_known_file_takes_the_new_name(database: Database) -> None:
     database.add_recording(recording(name="b.wav", used=5.0))
     assert [(row.name, row.used) for row in database.recordings()] == [("b.wav", 5.0)]
 

@@ -43,14 +43,14 @@ def test_a_sound_is_decoded_to_the_bit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "suffix"), [("a.mp4", ".mp4"), ("a.mov", ".mov"), ("a.mkv", ".mkv")]
 )
-def test_a_film_is_known_as_one(tmp_path: Path, name: str, suffix: str) -> None:
+def test_videos_are_recognised(tmp_path: Path, name: str, suffix: str) -> None:
     done = take(tmp_path / "taken", film(tmp_path / name))["done"]
     assert done["has_video"]
     assert done["suffix"] == suffix
     assert abs(done["seconds"] - 1.0) < 0.1
 
 
-def test_titles_may_be_in_any_coding(tmp_path: Path) -> None:
+def test_tags_may_have_any_encoding(tmp_path: Path) -> None:
     data = film(tmp_path / "a.mkv")
     assert data.count(b"Lavf") > 1
     # Latin-1, as in many an old file.
@@ -58,7 +58,7 @@ def test_titles_may_be_in_any_coding(tmp_path: Path) -> None:
     assert answer["done"]["has_video"], answer
 
 
-def test_damage_is_nothing_to_print(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_damaged_files_print_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     data = bytearray(sound(0.5, kind="CAF"))
     # A chunk that is a little longer, so that the next one seems to end before it begins.
     data[data.index(b"free") + 11] = 255
@@ -103,7 +103,7 @@ def test_bad_files_are_refused_with_a_sentence(tmp_path: Path, name: str) -> Non
     assert answer["sentence"].endswith(".")
 
 
-def test_a_small_file_of_hours_is_left_early(tmp_path: Path) -> None:
+def test_long_recordings_are_refused_early(tmp_path: Path) -> None:
     path = tmp_path / "hours.flac"
     with soundfile.SoundFile(path, "w", 8000, 1, "PCM_16", format="FLAC") as file:
         minute = np.full((8000 * 60, 1), 1000, np.int16)
@@ -129,14 +129,14 @@ def test_a_small_file_of_hours_is_left_early(tmp_path: Path) -> None:
         "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=audio 5004 RTP/AVP 0\n",
     ],
 )
-def test_a_playlist_opens_no_other_file(tmp_path: Path, playlist: str) -> None:
+def test_playlists_open_no_other_files(tmp_path: Path, playlist: str) -> None:
     other = tmp_path / "private.wav"
     other.write_bytes(sound(1.0))
     answer = take(tmp_path, playlist.format(path=other, name=other.name).encode())
     assert answer["refused"] == "not-audio"
 
 
-def test_a_picture_has_no_sound(tmp_path: Path) -> None:
+def test_a_picture_without_sound_is_refused(tmp_path: Path) -> None:
     import av
 
     with av.open(str(tmp_path / "a.mkv"), "w") as container:
@@ -164,7 +164,7 @@ def task(monkeypatch: pytest.MonkeyPatch, function: Any, **limits: Any) -> dict[
     return do("task", limits)
 
 
-def test_an_endless_file_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processor_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     def spin() -> dict[str, Any]:
         while True:
             pass
@@ -172,7 +172,7 @@ def test_an_endless_file_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "too long" in task(monkeypatch, spin, seconds=1)["sentence"]
 
 
-def test_a_file_that_waits_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wall_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = task(monkeypatch, lambda: time.sleep(60), seconds=0.2)  # type: ignore[func-returns-value]
     assert answer == {
         "refused": "unusable",
@@ -180,7 +180,7 @@ def test_a_file_that_waits_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
-def test_a_file_that_takes_much_memory_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     def take_all() -> dict[str, Any]:
         return {"size": len(bytes(1 << 30))}
 
@@ -188,7 +188,7 @@ def test_a_file_that_takes_much_memory_is_given_up(monkeypatch: pytest.MonkeyPat
     assert "too much memory" in task(monkeypatch, take_all, memory=1 << 28)["sentence"]
 
 
-def test_a_file_that_grows_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_written_bytes_are_limited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def grow() -> dict[str, Any]:
         return {"size": (tmp_path / "x").write_bytes(bytes(1 << 20))}
 
@@ -196,7 +196,7 @@ def test_a_file_that_grows_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert task(monkeypatch, grow, bytes=1 << 16)["refused"] == "unusable"
 
 
-def test_a_crash_takes_nobody_along(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_ends_only_its_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     def crash() -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGUSR1)
         return {}
@@ -204,11 +204,11 @@ def test_a_crash_takes_nobody_along(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "damaged" in task(monkeypatch, crash)["sentence"]
 
 
-def test_an_error_of_a_library_is_the_file_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_library_errors_are_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "damaged" in task(monkeypatch, lambda: {"x": 1 / 0})["sentence"]
 
 
-def test_a_full_disk_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     def write() -> dict[str, Any]:
         with Path("/dev/full").open("wb", buffering=0) as file:
             return {"size": file.write(b"x")}

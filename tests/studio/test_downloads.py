@@ -8,7 +8,7 @@ from soundsift.studio.downloads import sound_response
 from soundsift.studio.errors import RequestError
 
 
-def test_what_was_removed_just_now_is_not_found(tmp_path: Path) -> None:
+def test_a_deleted_file_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"no sound of street\.wav") as caught:
         sound_response(tmp_path / "gone.wav", "street.wav", "", False)
     assert caught.value.status == 404

@@ -29,7 +29,7 @@ def worker(client: Client) -> int:
     return process
 
 
-def test_a_full_queue_says_when_to_come_again(own: Client) -> None:
+def test_a_full_queue_has_retry_after(own: Client) -> None:
     recording = own.recording()
     jobs = [own.start(recording, "slow")]
     own.until(jobs[0], "running")
@@ -61,7 +61,7 @@ def test_a_job_is_cancelled_while_it_runs(own: Client) -> None:
     assert own.http.post(f"/api/jobs/{job}/cancel").json()["status"] == "cancelled"
 
 
-def test_a_worker_that_does_not_hear_is_ended(own: Client) -> None:
+def test_an_unresponsive_worker_is_killed(own: Client) -> None:
     job = own.start(own.recording(), "deaf")
     own.until(job, "running")
     start = time.monotonic()
@@ -91,12 +91,12 @@ def test_a_job_that_takes_too_long_is_stopped(opens: Opens, tmp_path: Path, text
         assert client.studio.database.job(job["id"]).attempts == 1
 
 
-def test_a_failure_is_a_sentence(own: Client) -> None:
+def test_failures_are_reported_in_a_sentence(own: Client) -> None:
     job = own.do(own.recording(), "fail")
     assert (job["status"], job["error"]) == ("failed", "street.wav is not to be separated.")
 
 
-def test_a_bug_tells_nobody_our_secrets(own: Client) -> None:
+def test_unexpected_errors_do_not_leak_details(own: Client) -> None:
     job = own.do(own.recording(), "bug")
     assert job["status"] == "failed"
     assert "ZeroDivisionError" in job["error"]
@@ -112,7 +112,7 @@ def test_a_bug_tells_nobody_our_secrets(own: Client) -> None:
         *("unspeakable", "unpicklable"),
     ],
 )
-def test_whatever_a_job_raises_the_next_one_runs(own: Client, text: str) -> None:
+def test_any_exception_fails_only_its_job(own: Client, text: str) -> None:
     recording = own.recording()
     first, second = own.start(recording, text), own.start(recording)
     failed = own.until(first, "failed")
@@ -121,7 +121,7 @@ def test_whatever_a_job_raises_the_next_one_runs(own: Client, text: str) -> None
     assert own.until(second, "done")["error"] is None
 
 
-def test_a_killed_worker_gets_one_more_try(own: Client) -> None:
+def test_a_job_is_retried_once_after_a_crash(own: Client) -> None:
     recording = own.recording()
     job = own.do(recording, "crash once")
     assert job["status"] == "done"
@@ -133,7 +133,7 @@ def test_a_killed_worker_gets_one_more_try(own: Client) -> None:
     assert "soundsift_worker_restarts_total" in own.http.get("/metrics").text
 
 
-def test_kill_9_of_an_idle_worker_is_not_noticed(own: Client) -> None:
+def test_an_idle_worker_is_restarted_after_kill_9(own: Client) -> None:
     recording = own.recording()
     own.do(recording)
     os.kill(worker(own), signal.SIGKILL)
@@ -141,7 +141,7 @@ def test_kill_9_of_an_idle_worker_is_not_noticed(own: Client) -> None:
     assert job["status"] == "done"
 
 
-def test_what_a_job_works_on_may_be_lost(own: Client) -> None:
+def test_a_missing_input_fails_the_job(own: Client) -> None:
     recording = own.recording(1.3)
     (own.studio.storage.recording(recording) / "audio.wav").unlink()
     job = own.do(recording)
@@ -170,7 +170,7 @@ def test_jobs_survive_a_restart(opens: Opens, tmp_path: Path) -> None:
         ]
 
 
-def test_a_job_that_ended_two_servers_is_given_up(opens: Opens, tmp_path: Path) -> None:
+def test_a_job_running_at_two_crashes_fails(opens: Opens, tmp_path: Path) -> None:
     with opens(tmp_path) as client:
         recording = client.recording()
     from soundsift.studio.database import Database
@@ -200,7 +200,7 @@ def test_a_job_that_ended_two_servers_is_given_up(opens: Opens, tmp_path: Path) 
         assert (data / "jobs" / "unknown").exists()
 
 
-def test_what_nobody_uses_expires(opens: Opens, tmp_path: Path) -> None:
+def test_unused_recordings_and_jobs_expire(opens: Opens, tmp_path: Path) -> None:
     with opens(tmp_path, keep_seconds=1000.0, keep_copies_seconds=100.0) as client:
         recording = client.recording()
         job = client.do(recording)["id"]
@@ -219,7 +219,7 @@ def test_what_nobody_uses_expires(opens: Opens, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("request_", ["{}", '{"mode": 1}', "[", '{"recording": {"job": 1}}'])
-def test_a_damaged_record_breaks_nothing_else(opens: Opens, tmp_path: Path, request_: str) -> None:
+def test_a_damaged_record_affects_no_other_job(opens: Opens, tmp_path: Path, request_: str) -> None:
     with opens(tmp_path) as client:
         recording = client.recording()
         odd, good = client.do(recording)["id"], client.do(recording)["id"]
@@ -236,7 +236,7 @@ def test_a_damaged_record_breaks_nothing_else(opens: Opens, tmp_path: Path, requ
         assert client.http.delete(f"/api/recordings/{recording}").status_code == 204
 
 
-def test_slow_decoding_keeps_no_other_request_waiting(
+def test_slow_decoding_does_not_block_other_requests(
     own: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from soundsift.studio.decoders import Decoders
@@ -260,7 +260,7 @@ def test_slow_decoding_keeps_no_other_request_waiting(
         assert {upload.result().status_code for upload in uploads} == {201}
 
 
-def test_clients_that_upload_copy_and_delete_one_file(own: Client) -> None:
+def test_concurrent_upload_copy_and_deletion_of_one_file(own: Client) -> None:
     data, allowed = sound(0.9), {200, 201, 202, 204, 404, 409, 503}
 
     def use(number: int) -> set[int]:
@@ -280,7 +280,7 @@ def test_clients_that_upload_copy_and_delete_one_file(own: Client) -> None:
     assert own.do(own.upload(data).json()["id"])["status"] == "done"
 
 
-def test_more_uploads_than_are_taken_at_once(opens: Opens, tmp_path: Path) -> None:
+def test_concurrent_uploads_are_limited(opens: Opens, tmp_path: Path) -> None:
     with opens(tmp_path, uploads=0) as client:
         refused = client.upload(sound(0.5))
         assert refused.status_code == 503

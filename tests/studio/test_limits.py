@@ -1,13 +1,13 @@
 from soundsift.studio.limits import Limits, Rate
 
 
-def test_a_job_may_take_so_many_times_its_length_but_ten_minutes_at_least() -> None:
+def test_job_time_limit_scales_with_the_duration() -> None:
     limits = Limits()
     assert limits.of_job(1.0) == limits.of_job(30.0) == 600.0
     assert limits.of_job(3600.0) == 72_000.0
 
 
-def test_a_client_may_burst_and_then_has_to_wait() -> None:
+def test_a_burst_is_allowed_then_limited() -> None:
     now = 0.0
     rate = Rate(2.0, 3, clock=lambda: now)
     assert [rate.wait("a") for _ in range(4)] == [0, 0, 0, 0.5]
@@ -16,13 +16,13 @@ def test_a_client_may_burst_and_then_has_to_wait() -> None:
     assert rate.wait("a") == 0.5
 
 
-def test_clients_don_t_take_from_each_other() -> None:
+def test_clients_have_separate_buckets() -> None:
     rate = Rate(1.0, 1, clock=lambda: 0.0)
     assert rate.wait("a") == 0 < rate.wait("a")
     assert rate.wait("b") == 0
 
 
-def test_a_bucket_never_holds_more_than_a_burst() -> None:
+def test_a_bucket_holds_at_most_a_burst() -> None:
     now = 0.0
     rate = Rate(1.0, 2, clock=lambda: now)
     rate.wait("a")
@@ -30,7 +30,7 @@ def test_a_bucket_never_holds_more_than_a_burst() -> None:
     assert [rate.wait("a") for _ in range(3)] == [0, 0, 1]
 
 
-def test_memory_of_clients_is_bounded() -> None:
+def test_the_number_of_buckets_is_bounded() -> None:
     rate = Rate(1.0, 2, clock=lambda: 0.0)
     for number in range(12_000):
         rate.wait(str(number))

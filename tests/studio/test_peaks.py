@@ -20,7 +20,7 @@ def test_peaks_are_the_extremes_of_their_part(tmp_path: Path, size: int) -> None
     np.testing.assert_allclose(found["maximum"], expected, atol=1e-4)
 
 
-def test_there_are_no_more_points_than_pairs(tmp_path: Path) -> None:
+def test_points_are_limited_to_stored_pairs(tmp_path: Path) -> None:
     write_peaks(tmp_path / "p.npy", [np.full((1, 300), 0.5, np.float32)])
     found = read_peaks(tmp_path / "p.npy", 1000)
     assert found["points"] == 2
@@ -28,7 +28,7 @@ def test_there_are_no_more_points_than_pairs(tmp_path: Path) -> None:
     np.testing.assert_allclose(found["maximum"], [[0.5, 0.5]], atol=2e-5)
 
 
-def test_what_is_beyond_full_scale_is_drawn_at_full_scale(tmp_path: Path) -> None:
+def test_peaks_are_clipped_to_full_scale(tmp_path: Path) -> None:
     write_peaks(tmp_path / "p.npy", [np.array([[3.0, -4.0, 0.0]], np.float32)])
     found = read_peaks(tmp_path / "p.npy", 1)
     assert (found["minimum"], found["maximum"]) == ([[-1.0]], [[1.0]])

@@ -32,7 +32,7 @@ open(os.devnull, "w").close()
 """
 
 
-def test_what_is_changed_elsewhere_is_noted(tmp_path: Path) -> None:
+def test_changes_outside_are_recorded(tmp_path: Path) -> None:
     own = watched(tmp_path / "may", tmp_path / "notes")
     command = [sys.executable, "-B", "-c", PROGRAM]
     subprocess.run(command, cwd=tmp_path, env=os.environ | own, check=True)

@@ -18,7 +18,7 @@ from soundsift.version import __version__
 NOWHERE, NO_JOB = "0" * 64, "0" * 32
 
 
-def test_a_recording_comes_in_and_out_again(client: Client, tmp_path: Path) -> None:
+def test_upload_and_download_round_trip(client: Client, tmp_path: Path) -> None:
     answer = client.upload(sound(1.5, kind="FLAC"), "my street.flac")
     facts = answer.json()
     assert answer.status_code == 201
@@ -65,7 +65,7 @@ def test_other_formats(client: Client, tmp_path: Path, kind: str, content_type: 
     assert np.abs(error).max() < 0.05
 
 
-def test_parts_of_a_sound_can_be_asked_for(client: Client) -> None:
+def test_range_requests(client: Client) -> None:
     url = f"/api/recordings/{client.recording()}/audio"
     whole = client.http.get(url).content
     part = client.http.get(url, headers={"range": "bytes=100-299"})
@@ -76,7 +76,7 @@ def test_parts_of_a_sound_can_be_asked_for(client: Client) -> None:
     assert beyond.status_code == 416
 
 
-def test_a_film_keeps_its_picture(client: Client, tmp_path: Path) -> None:
+def test_video_stems_keep_the_picture(client: Client, tmp_path: Path) -> None:
     data = film(tmp_path / "film.mp4")
     facts = client.upload(data, "film.mp4").json()
     assert facts["has_video"]
@@ -121,7 +121,7 @@ def test_bad_uploads(client: Client, data: bytes, status: int, part: str) -> Non
     assert not list(client.studio.storage.partial.iterdir())
 
 
-def test_what_is_no_form_is_refused(client: Client) -> None:
+def test_uploads_without_a_form_are_refused(client: Client) -> None:
     assert client.http.post("/api/recordings", content=b"x").status_code == 400
     assert client.http.post("/api/recordings", data={"file": "text"}).status_code == 400
     assert client.http.post("/api/recordings", files={"other": b"x"}).status_code == 400
@@ -182,7 +182,7 @@ def test_a_job_is_followed_to_its_end(client: Client) -> None:
     assert json.loads(last[1].removeprefix("data: "))["id"] == job
 
 
-def test_progress_and_the_time_left_are_told(client: Client) -> None:
+def test_progress_and_remaining_time_are_reported(client: Client) -> None:
     job = client.start(client.recording(), "slow")
     seen = []
     with client.http.stream("GET", f"/api/jobs/{job}/events"):
@@ -247,7 +247,7 @@ def test_bad_boxes(client: Client, tmp_path: Path, span: list[float], part: str)
     assert client.http.get("/api/jobs").status_code == 200
 
 
-def test_bodies_that_are_no_json(client: Client) -> None:
+def test_bodies_without_valid_json(client: Client) -> None:
     for body in (b"", b"{", b"[]", b"null", b"\xff", b"\x80abc", b'{"recording": 1e999}'):
         answer = client.http.post("/api/jobs", content=body, headers=JSON)
         assert answer.status_code == 422
@@ -263,9 +263,7 @@ def test_bodies_that_are_no_json(client: Client) -> None:
         ("POST", "/app.js", "GET"),
     ],
 )
-def test_what_can_be_done_instead_is_said(
-    client: Client, method: str, path: str, allowed: str
-) -> None:
+def test_allowed_methods_are_reported(client: Client, method: str, path: str, allowed: str) -> None:
     answer = client.http.request(method, path)
     assert answer.status_code == 405
     assert answer.headers["allow"] == allowed
@@ -297,7 +295,7 @@ def test_what_can_be_done_instead_is_said(
         ("POST", "/", 405),
     ],
 )
-def test_what_is_not_there(client: Client, method: str, path: str, status: int) -> None:
+def test_unknown_paths(client: Client, method: str, path: str, status: int) -> None:
     answer = client.http.request(method, path)
     assert answer.status_code == status
     assert isinstance(answer.json()["detail"], str)
@@ -321,7 +319,7 @@ def test_what_is_not_there(client: Client, method: str, path: str, status: int) 
         "/open/..%2f..%2fx",
     ],
 )
-def test_no_path_leads_out(client: Client, path: str) -> None:
+def test_path_traversal_is_refused(client: Client, path: str) -> None:
     answer = client.http.get(path)
     assert answer.status_code in (403, 404, 422)
     assert "SQLite" not in answer.text
@@ -338,7 +336,7 @@ def test_names_of_uploads_touch_no_file(client: Client) -> None:
         assert all(client.studio.storage.path in path.parents for path in new)
 
 
-def test_what_is_in_use_stays(client: Client) -> None:
+def test_recordings_and_jobs_in_use_are_not_deleted(client: Client) -> None:
     recording = client.recording(1.1)
     job = client.start(recording, "slow")
     client.until(job, "running")
@@ -351,7 +349,7 @@ def test_what_is_in_use_stays(client: Client) -> None:
     assert client.until(job, "cancelled")["stems"] == []
 
 
-def test_what_is_removed_is_gone(client: Client) -> None:
+def test_deletion_removes_files_and_rows(client: Client) -> None:
     recording = client.recording(1.2)
     job = client.do(recording)["id"]
     client.http.get(f"/api/jobs/{job}/stems/target?format=mp3")
@@ -368,7 +366,7 @@ def test_what_is_removed_is_gone(client: Client) -> None:
     assert left == []
 
 
-def test_a_seed_is_drawn_and_noted(client: Client) -> None:
+def test_a_random_seed_is_recorded(client: Client) -> None:
     recording = client.recording()
     seeds = {client.do(recording, seed=None)["request"]["seed"] for _ in range(3)}
     assert len(seeds) == 3

@@ -65,13 +65,13 @@ def asked(said: str) -> int:
     return int(found[1])
 
 
-def test_requests_by_the_description(tmp_path: Path) -> None:
+def test_generated_requests(tmp_path: Path) -> None:
     (said,) = ask(tmp_path, ("--generation-deterministic", "--max-examples", "8"))
     assert asked(said) > 500
 
 
 @pytest.mark.slow
 @pytest.mark.hostile
-def test_many_requests_by_the_description(tmp_path: Path) -> None:
+def test_many_generated_requests(tmp_path: Path) -> None:
     runs = [("--seed", str(seed), "--max-examples", "60") for seed in (1, 2, 3)]
     assert sum(map(asked, ask(tmp_path, *runs))) > 4000

@@ -85,7 +85,7 @@ def test_only_known_hosts_are_answered(own: dict[str, Any], host: str, status: i
         ("/app.js", {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, 403),
     ],
 )
-def test_pages_of_others_are_refused(path: str, headers: Any, status: int) -> None:
+def test_other_origins_are_refused(path: str, headers: Any, status: int) -> None:
     assert guarded().get(path, headers=headers).status_code == status
 
 
@@ -108,19 +108,19 @@ def test_pages_of_others_are_refused(path: str, headers: Any, status: int) -> No
         ({b"authorization": b"Bearer \xff\xfe"}, 401),
     ],
 )
-def test_a_token_is_asked_for(headers: Any, status: int) -> None:
+def test_requests_need_a_token_or_session(headers: Any, status: int) -> None:
     answered = guarded(**PUBLIC).get("/api/jobs", headers=headers)
     assert answered.status_code == status
     assert ("www-authenticate" in answered.headers) == (status == 401)
 
 
 @pytest.mark.parametrize("path", ["/", "/app.js", "/metrics", "/api/openapi.json", "/health/x"])
-def test_nothing_is_shown_without_a_token(path: str) -> None:
+def test_all_paths_need_a_token(path: str) -> None:
     assert guarded(**PUBLIC).get(path).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/health", "/open/something"])
-def test_what_needs_no_token(path: str) -> None:
+def test_paths_without_a_token(path: str) -> None:
     assert guarded(**PUBLIC).get(path).status_code == 200
 
 
@@ -134,7 +134,7 @@ def test_wrong_tokens_are_slowed_down_and_the_right_one_is_not() -> None:
         assert client.get("/api/jobs", headers=right).status_code == 200
 
 
-def test_a_visit_without_a_session_is_told_so_on_a_page() -> None:
+def test_navigation_without_a_session_gets_a_page() -> None:
     visit = {"sec-fetch-mode": "navigate", "sec-fetch-site": "none"}
     answered = guarded(**PUBLIC).get("/", headers=visit)
     assert answered.status_code == 401
@@ -142,7 +142,7 @@ def test_a_visit_without_a_session_is_told_so_on_a_page() -> None:
     assert "Open the link that the server printed" in answered.text
 
 
-def test_a_client_may_ask_so_often() -> None:
+def test_request_rate_is_limited() -> None:
     client = guarded(limits=Limits(requests_per_second=0.1, burst=3))
     answers = [client.get("/") for _ in range(4)]
     assert [a.status_code for a in answers] == [200, 200, 200, 429]
@@ -150,7 +150,7 @@ def test_a_client_may_ask_so_often() -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/bug", "/refused"])
-def test_every_answer_has_the_headers(path: str) -> None:
+def test_every_response_has_security_headers(path: str) -> None:
     headers = guarded().get(path).headers
     policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
     assert policy["default-src"] == "'none'"
@@ -165,20 +165,20 @@ def test_every_answer_has_the_headers(path: str) -> None:
     assert headers["cache-control"] == "no-store"
 
 
-def test_refusals_have_the_headers_too() -> None:
+def test_refusals_have_security_headers() -> None:
     refused = guarded().get("/", headers={"host": "evil.example"})
     assert refused.json()["detail"].startswith("The host 'evil.example' is not accepted.")
     assert refused.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_traceback_stays_here(caplog: pytest.LogCaptureFixture) -> None:
+def test_tracebacks_are_logged_not_sent(caplog: pytest.LogCaptureFixture) -> None:
     answered = guarded().get("/bug")
     assert answered.status_code == 500
     assert answered.json() == {"detail": "The server failed unexpectedly; its log says more."}
     assert "a secret" in caplog.text
 
 
-def test_a_body_has_a_bound() -> None:
+def test_body_size_is_limited() -> None:
     client = guarded(limits=Limits(upload_bytes=3 << 20))
     assert client.post("/", content=b"x" * (1 << 20)).status_code == 200
     assert client.post("/", content=b"x" * ((1 << 20) + 1)).status_code == 413

@@ -27,7 +27,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_server_gives_what_the_library_gives(opens: Opens, model: Path, tmp_path: Path) -> None:
+def test_server_and_library_agree(opens: Opens, model: Path, tmp_path: Path) -> None:
     own = tmp_path / "street.wav"
     own.write_bytes(sound(1.5))
     models = {"tiny": str(model)}
@@ -82,7 +82,7 @@ def test_memory_does_not_grow_with_the_recording(model: Path, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_what_is_silent_can_be_gone_on_from(model: Path, opens: Opens, tmp_path: Path) -> None:
+def test_a_silent_residual_can_be_separated(model: Path, opens: Opens, tmp_path: Path) -> None:
     models = {"tiny": str(model)}
     with opens(tmp_path, engine=Separators(models, "cpu", "float32"), models=models) as client:
         first = client.do(client.recording(1.0), "dog", model="tiny")

@@ -21,7 +21,7 @@ REQUESTS, AT_ONCE = 200, 20
 
 @pytest.mark.slow
 @pytest.mark.hostile
-def test_many_requests_at_once_get_each_their_own(tmp_path: Path) -> None:
+def test_concurrent_jobs_get_their_own_results(tmp_path: Path) -> None:
     with server(tmp_path) as (client, process):
 
         def separate(number: int) -> float:

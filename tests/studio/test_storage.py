@@ -62,7 +62,7 @@ def test_what_is_being_written_is_no_leftover(storage: Storage) -> None:
     assert names(storage) == {"recordings/r"}
 
 
-def test_a_strangers_folder_is_moved_aside(storage: Storage) -> None:
+def test_unlisted_folders_are_moved_aside(storage: Storage) -> None:
     storage.recording("r").mkdir()
     (storage.recording("r") / "song.wav").write_text("mine")
     with storage.partial_folder() as partial:

@@ -34,7 +34,7 @@ SCRIPT = [sys.executable, "-m", "soundsift.cli"]
         (["studio", "text.txt", "--no-open"], "text.txt is neither audio nor video"),
     ],
 )
-def test_bad_starts_end_in_a_sentence(
+def test_invalid_options_are_reported(
     arguments: list[str], part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -45,7 +45,7 @@ def test_bad_starts_end_in_a_sentence(
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_missing_extra_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requirements, "find_spec", lambda _: None)
     result = CliRunner().invoke(app, ["serve"])
     assert result.exit_code == 2

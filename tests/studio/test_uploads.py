@@ -43,7 +43,7 @@ FILE = ('name="file"; filename="a b.wav"', DATA)
 
 
 @pytest.mark.parametrize("piece", [10**6, 997, 7])
-def test_a_file_comes_through_to_the_byte(tmp_path: Path, piece: int) -> None:
+def test_uploads_are_stored_byte_for_byte(tmp_path: Path, piece: int) -> None:
     body = form(('name="other"', b"x"), FILE)
     upload = take(body, tmp_path / "o", piece=piece)
     assert upload == Upload("a b.wav", hashlib.sha256(DATA).hexdigest(), len(DATA))
@@ -66,15 +66,13 @@ def test_a_file_comes_through_to_the_byte(tmp_path: Path, piece: int) -> None:
         (b"\0" * 1000, None),
     ],
 )
-def test_what_is_no_form_with_one_file_is_refused(
-    tmp_path: Path, body: bytes, kind: str | None
-) -> None:
+def test_malformed_forms_are_refused(tmp_path: Path, body: bytes, kind: str | None) -> None:
     with pytest.raises(RequestError) as caught:
         take(body, tmp_path / "o", kind=kind or "multipart/form-data; boundary=separator")
     assert caught.value.status == HTTPStatus.BAD_REQUEST
 
 
-def test_a_file_that_is_too_large_is_not_read_to_its_end(tmp_path: Path) -> None:
+def test_large_uploads_are_refused_early(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"a b\.wav is too large") as caught:
         take(form(FILE), tmp_path / "o", most=1000, piece=100)
     assert caught.value.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -95,5 +93,5 @@ def test_a_file_that_is_too_large_is_not_read_to_its_end(tmp_path: Path) -> None
         ("x" * 1000, "x" * 200),
     ],
 )
-def test_a_name_is_for_people(given: str, kept: str) -> None:
+def test_file_names_are_cleaned(given: str, kept: str) -> None:
     assert clean_name(given) == kept

@@ -336,7 +336,7 @@ def test_redo_with_a_change_and_compare(visit, server, clip) -> None:
         page.keyboard.press("b")
 
 
-def test_plays_in_step(visit, clip) -> None:
+def test_tracks_play_in_sync(visit, clip) -> None:
     visit.open(clip.path)
     visit.turn("low")
     page = visit.page
@@ -373,7 +373,7 @@ def test_recording_from_the_microphone(visit, tmp_path, server) -> None:
     assert np.argmax(spectrum) / len(target) * 48000 == pytest.approx(440, abs=3)
 
 
-def test_what_is_refused_is_said(new_visit, server, tmp_path) -> None:
+def test_refusals_are_shown(new_visit, server, tmp_path) -> None:
     path = tmp_path / "letter.wav"
     path.write_text("Dear Sir or Madam, this is no sound. " * 30)
     with new_visit(server.address) as visit:
@@ -385,7 +385,7 @@ def test_what_is_refused_is_said(new_visit, server, tmp_path) -> None:
         assert len(visit.errors) == 1 and "Failed to load resource" in visit.errors.pop()
 
 
-def test_a_full_queue_is_said(new_visit, serving, clip) -> None:
+def test_a_full_queue_is_shown(new_visit, serving, clip) -> None:
     with serving(queue=1) as address, new_visit(address) as visit:
         visit.open(clip.path)
         page = visit.page
@@ -411,7 +411,7 @@ def test_a_full_queue_is_said(new_visit, serving, clip) -> None:
         assert page.is_hidden("#error")
 
 
-def test_a_job_that_takes_too_long_is_said(new_visit, serving, clip) -> None:
+def test_an_exceeded_time_limit_is_shown(new_visit, serving, clip) -> None:
     with serving(job_seconds=2.0, job_times=0.0) as address, new_visit(address) as visit:
         visit.open(clip.path)
         visit.start("slow low")

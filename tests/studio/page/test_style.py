@@ -47,19 +47,19 @@ def contrast(one: str, other: str) -> float:
         ("not-heard", "card"),
     ],
 )
-def test_words_can_be_read(theme, words, ground) -> None:
+def test_text_contrast(theme, words, ground) -> None:
     palette = colours(theme)
     assert contrast(palette[words], palette[ground]) >= 4.5
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("line", ["edge", "accent"])
-def test_controls_can_be_seen(theme, line) -> None:
+def test_control_contrast(theme, line) -> None:
     palette = colours(theme)
     assert contrast(palette[line], palette["card"]) >= 3
 
 
-def test_the_page_fetches_nothing_from_elsewhere() -> None:
+def test_the_page_loads_from_its_server_only() -> None:
     for path in STATIC.iterdir():
         if path.suffix in (".html", ".css", ".js"):
             text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
