@@ -86,9 +86,12 @@ def load(
     from soundsift.checkpoints.load import build_components
     from soundsift.checkpoints.store import find_model
     from soundsift.devices import pick_device, pick_dtype
+    from soundsift.host_state import prepare_for_forks, torch_defaults
     from soundsift.separation.separator import Separator
 
     keep_memory()
+    prepare_for_forks()
     where = pick_device(device)
     dtype = pick_dtype(where, precision)
-    return Separator(*build_components(find_model(model), where, dtype, watermark_seed))
+    with torch_defaults():
+        return Separator(*build_components(find_model(model), where, dtype, watermark_seed))

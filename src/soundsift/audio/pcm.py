@@ -1,12 +1,57 @@
 """The values that a sample format can hold, and stems that add up to their mixture in them."""
 
+from typing import Any
+
 import numpy as np
+
+from soundsift.errors import SoundsiftError
 
 # Steps from zero to full scale.
 STEPS = {"s16": 2**15, "s24": 2**23}
 SAMPLE_FORMATS = ("s16", "s24", "f32")
 
 _BLOCK = 2**15
+# Integer types of PCM: the value of silence and the distance to full scale. scipy, soundfile and
+# other readers give 24 bits in the upper ones of int32.
+_INTEGERS = {"uint8": (2**7, 2**7), "int16": (0, 2**15), "int32": (0, 2**31)}
+
+
+def as_floats(samples: object) -> np.ndarray:
+    """Samples of any usual type as float32 with full scale ±1.
+
+    Args:
+        samples: numbers, nested sequences, an array or a tensor. Floats are taken as they are;
+            uint8, int16 and int32 are PCM and scaled.
+
+    Returns:
+        float32 of the same shape.
+
+    Raises:
+        SoundsiftError: another type, whose full scale is not defined, or no array of numbers.
+    """
+    if hasattr(samples, "detach"):
+        # A PyTorch tensor, perhaps with gradients, on another device, or of a type NumPy lacks.
+        tensor: Any = samples.detach().cpu()
+        samples = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+    try:
+        array = np.asarray(samples)
+    except (TypeError, ValueError) as error:
+        raise SoundsiftError(
+            f"The samples are no array of numbers ({error}). Give floats in -1..1."
+        ) from error
+    if isinstance(samples, np.ma.MaskedArray) and np.ma.is_masked(samples):
+        raise SoundsiftError("The samples have masked values. Fill them first.")
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return np.asarray(array, dtype=np.float32)
+    if array.dtype.name not in _INTEGERS:
+        raise SoundsiftError(
+            f"The samples are {array.dtype.name}, a type without a defined full scale. Convert "
+            f"them to floats in -1..1, or to {', '.join(_INTEGERS)}."
+        )
+    silence, full_scale = _INTEGERS[array.dtype.name]
+    floats = (array.astype(np.float64) - silence) / full_scale
+    return floats.astype(np.float32)
 
 
 def to_steps(samples: np.ndarray, sample_format: str) -> tuple[np.ndarray, int]:

@@ -10,6 +10,7 @@ AMX with three products of bfloat16 halves that are added up in float32.
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -172,7 +173,7 @@ class NativeBackend:
         self._library, self._instructions = library, instructions
         library.scratch_bytes.restype = ctypes.c_int64
         self._threads = torch.get_num_threads()
-        self._pool = ThreadPoolExecutor(self._threads)
+        self._pool, self._process = ThreadPoolExecutor(self._threads), os.getpid()
         self._spare: list[tuple[Tensor, Tensor]] = []
 
     @classmethod
@@ -297,6 +298,9 @@ class NativeBackend:
                     *_pointers_and_longs(target.data_ptr(), begin, end),
                 )
 
+        if self._process != os.getpid():
+            # The pool's threads don't survive a fork.
+            self._pool, self._process = ThreadPoolExecutor(self._threads), os.getpid()
         # A call into the library lets go of the interpreter's lock.
         list(self._pool.map(piece, range(self._threads)))
 

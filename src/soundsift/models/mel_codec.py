@@ -168,7 +168,9 @@ class MelCodec(nn.Module):
 
     def _features(self, filters: Tensor, spectrum: Tensor, per_frame: int) -> Tensor:
         power = _product(spectrum, spectrum).mean(dim=1)
-        level = power.mean(dim=(1, 2), keepdim=True).clamp(min=_SILENCE)
+        # Not over both axes at once: the sum of one number would be split among threads, and its
+        # last bits depend on their number.
+        level = power.mean(dim=1, keepdim=True).mean(dim=2, keepdim=True).clamp(min=_SILENCE)
         decibels = 10.0 * torch.log10(filters @ (power / level) + 1e-8)
         return fold((decibels - _CONTEXT_CENTRE_DB) / _CONTEXT_SCALE_DB, per_frame)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -12,10 +13,12 @@ import numpy as np
 from soundsift.audio import Recording, RecordingFile, examine, read
 from soundsift.audio.formats import Output, coarser
 from soundsift.audio.normalisation import LOUDEST
+from soundsift.audio.pcm import as_floats
 from soundsift.audio.tags import read_tags
 from soundsift.audio.writing import SoundFacts
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
+from soundsift.host_state import check_process, in_torch_defaults, torch_defaults
 from soundsift.models.codec import frame_rate
 from soundsift.models.components import ModelComponents
 from soundsift.presets import find_preset
@@ -65,6 +68,7 @@ class Separator:
 
     def __init__(self, config: SeparatorConfig, model: ModelComponents) -> None:
         self.config, self.model = config, model
+        self._process = os.getpid()
 
     def separate(
         self,
@@ -82,7 +86,7 @@ class Separator:
 
         Args:
             source: a file that FFmpeg reads, a `Recording`, or samples `(channels, samples)` or
-                `(samples,)` in -1..1.
+                `(samples,)`: floats in -1..1, or PCM integers (uint8, int16, int32).
             sample_rate: in Hz, of samples given as an array.
             text: the sound, "dog barking".
             spans: when it is heard: `Span`, (start, end) in seconds, or "1.2-2.5".
@@ -105,6 +109,7 @@ class Separator:
             source, [prompt], sample_rate=sample_rate, progress=progress, **options
         )[0]
 
+    @torch_defaults()
     def separate_many(
         self,
         source: Source,
@@ -134,6 +139,7 @@ class Separator:
         Raises:
             SoundsiftError: an invalid recording, prompt or option, or no prompt.
         """
+        check_process(self._process, self.model.device)
         checked = _prompts(prompts)
         recording = as_recording(source, sample_rate)
         request = make_request(
@@ -218,6 +224,7 @@ class Separator:
             0
         ]
 
+    @torch_defaults()
     def separate_into(
         self,
         destinations: Sequence[Destination],
@@ -256,6 +263,7 @@ class Separator:
                 f"{len(destinations)} destinations were given for {len(checked)} prompts"
             )
         recording = source if isinstance(source, RecordingFile) else examine(source)
+        check_process(self._process, self.model.device)
         check_destinations(destinations)
         request = make_request(
             self.config, self.model, recording, checked, Options(**options), exclusive
@@ -326,6 +334,7 @@ class Separator:
             raise SoundsiftError(f"Unknown stem {stem!r}. Use target or residual.")
         if sample_rate <= 0:
             raise SoundsiftError(f"Invalid sample_rate {sample_rate}: expected a rate in Hz.")
+        check_process(self._process, self.model.device)
         prompt = make_prompt(text, spans, not_spans)
         prompt.check(None)
         pairs = separate_blocks(
@@ -337,8 +346,9 @@ class Separator:
             _ignore,
         )
         number = ("target", "residual").index(stem)
-        return (block[0, number] for _, block in pairs)
+        return in_torch_defaults(block[0, number] for _, block in pairs)
 
+    @torch_defaults()
     def stream_delay(
         self,
         sample_rate: int,
@@ -372,10 +382,10 @@ def as_recording(source: Source, sample_rate: int | None = None) -> Recording:
             finite, or a missing rate.
     """
     if isinstance(source, Recording):
-        return source
+        return replace(source, samples=as_floats(source.samples))
     if isinstance(source, str | Path):
         return read(source)
-    samples = np.atleast_2d(np.asarray(source, dtype=np.float32))
+    samples = np.atleast_2d(as_floats(source))
     if sample_rate is None or sample_rate <= 0 or int(sample_rate) != sample_rate:
         raise SoundsiftError(f"Invalid sample_rate {sample_rate}: samples need their rate in Hz.")
     if samples.ndim != 2 or samples.shape[0] > samples.shape[1]:

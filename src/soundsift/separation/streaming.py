@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from soundsift.audio.blocks import resampled
+from soundsift.audio.pcm import as_floats
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import Codec
 from soundsift.sampling.buffers import SlidingBuffer
@@ -72,7 +73,7 @@ def check_blocks(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """
     channels = None
     for given in blocks:
-        block = np.atleast_2d(np.asarray(given, dtype=np.float32))
+        block = np.atleast_2d(as_floats(given))
         if block.ndim != 2 or (channels is not None and block.shape[0] != channels):
             expected = "(channels, samples)" if channels is None else f"{channels} channels"
             raise SoundsiftError(f"Invalid block of shape {np.shape(given)}: expected {expected}.")
