@@ -11,7 +11,7 @@ from soundsift.data.procedural import blasts
 Make = Callable[..., np.ndarray]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_shot_reaches_its_peak_within_milliseconds(
     made: Make, measure: SimpleNamespace, seed: int
 ) -> None:
@@ -20,7 +20,7 @@ def test_a_shot_reaches_its_peak_within_milliseconds(
     assert np.argmax(wave) - start < 0.01 * measure.rate
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_machine_gun_fires_500_to_1000_times_a_minute(
     made: Make, measure: SimpleNamespace, seed: int
 ) -> None:
@@ -28,7 +28,7 @@ def test_a_machine_gun_fires_500_to_1000_times_a_minute(
     assert 500 / 60 * 0.9 < rate < 1000 / 60 * 1.1
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_an_explosion_darkens(made: Make, measure: SimpleNamespace, seed: int) -> None:
     wave = made(blasts.explosion, 4, seed)
     assert measure.share(wave, 0, 400) > 0.5
@@ -36,7 +36,7 @@ def test_an_explosion_darkens(made: Make, measure: SimpleNamespace, seed: int) -
     assert level[:4].max() > 3 * level[-3:].mean()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_fire_crackles(made: Make, seed: int) -> None:
     wave = made(blasts.fire, 5, seed)
     kurtosis = np.mean(wave**4) / np.mean(wave**2) ** 2

@@ -11,7 +11,7 @@ from soundsift.data.procedural import clocks
 Make = Callable[..., np.ndarray]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_clock_ticks_evenly(made: Make, measure: SimpleNamespace, seed: int) -> None:
     times = measure.onsets(made(clocks.clock_ticking, 8, seed), dead=0.12)
     # Tick to tick, every other one: a clock may limp.
@@ -29,7 +29,7 @@ def test_a_clock_strikes_on_rods_that_ring_for_seconds(
     assert 30 < measure.peak_hertz(wave) < 2500
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_cuckoo_falls_by_a_third(made: Make, measure: SimpleNamespace, seed: int) -> None:
     wave = made(clocks.cuckoo_clock, 8, seed)
     power = np.abs(np.fft.rfft(wave)) ** 2

@@ -11,7 +11,7 @@ from soundsift.data.procedural import drums
 Make = Callable[..., np.ndarray]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_each_drum_has_its_register(made: Make, measure: SimpleNamespace, seed: int) -> None:
     assert 30 < measure.peak_hertz(made(drums.kick_drum, 3, seed)) < 200
     assert 60 < measure.peak_hertz(made(drums.tom_drum, 3, seed)) < 500

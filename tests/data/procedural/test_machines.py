@@ -11,7 +11,7 @@ from soundsift.data.procedural import machines
 Make = Callable[..., np.ndarray]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_hum_consists_of_harmonics_of_the_mains(
     made: Make, measure: SimpleNamespace, seed: int
 ) -> None:
@@ -20,20 +20,20 @@ def test_hum_consists_of_harmonics_of_the_mains(
     assert min(offs) < 1.5
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_noise_is_steady(made: Make, measure: SimpleNamespace, seed: int) -> None:
     level = measure.envelope(made(machines.white_noise, 4, seed), 0.1)
     assert level.std() < 0.25 * level.mean()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_dryer_is_brighter_than_a_fan(made: Make, measure: SimpleNamespace, seed: int) -> None:
     assert measure.centroid(made(machines.hair_dryer, 4, seed)) > measure.centroid(
         made(machines.fan, 4, seed)
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_printer_moves_to_and_fro(made: Make, measure: SimpleNamespace, seed: int) -> None:
     assert 0.7 < measure.beat(made(machines.printer, 8, seed), 0.7, 6.5) < 6.3
 

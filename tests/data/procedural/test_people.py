@@ -26,7 +26,7 @@ def test_a_voice_has_the_pitch_that_is_asked_for(measure: SimpleNamespace) -> No
     assert measure.peak_hertz(source, 100, 200) == pytest.approx(150, abs=3)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_heart_beats_55_to_130_times_a_minute(
     made: Make, measure: SimpleNamespace, seed: int
 ) -> None:
@@ -36,12 +36,12 @@ def test_a_heart_beats_55_to_130_times_a_minute(
     assert 0.43 < np.median(np.diff(onsets)) < 1.2
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_snores_follow_the_breath(made: Make, measure: SimpleNamespace, seed: int) -> None:
     assert 0.2 < measure.beat(made(people.snoring, 20, seed), 0.15, 1.2) < 1.0
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_applause_is_dense_and_clapping_is_not(
     made: Make, measure: SimpleNamespace, seed: int
 ) -> None:
@@ -52,20 +52,20 @@ def test_applause_is_dense_and_clapping_is_not(
     assert spread(made(people.applause, 6, seed)) < spread(made(people.hand_claps, 6, seed))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_whistled_tune_is_nearly_pure(made: Make, measure: SimpleNamespace, seed: int) -> None:
     wave = made(people.whistling, 4, seed)
     assert measure.share(wave, 600, 3200) > 0.9
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_babies_cry_high(made: Make, measure: SimpleNamespace, seed: int) -> None:
     wave = made(people.baby_crying, 5, seed)
     assert measure.share(wave, 0, 200) < 0.02
     assert 2 <= len(measure.onsets(wave, dead=0.4, rise=2)) <= 14
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_crowd_lies_in_the_range_of_speech(
     made: Make, measure: SimpleNamespace, seed: int
 ) -> None:

@@ -14,7 +14,7 @@ ROWS = np.array([697, 770, 852, 941])
 COLUMNS = np.array([1209, 1336, 1477])
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_key_sounds_one_row_and_one_column(
     made: Make, measure: SimpleNamespace, seed: int
 ) -> None:
@@ -24,7 +24,7 @@ def test_a_key_sounds_one_row_and_one_column(
     assert np.abs(COLUMNS - high).min() < 10
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_busy_line_is_on_as_long_as_off(made: Make, measure: SimpleNamespace, seed: int) -> None:
     wave = made(phones.busy_tone, 6, seed)
     level = measure.envelope(wave)

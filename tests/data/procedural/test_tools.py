@@ -11,7 +11,7 @@ from soundsift.data.procedural import tools
 Make = Callable[..., np.ndarray]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
     ("generate", "low", "high"),
     [
@@ -28,14 +28,14 @@ def test_blows_come_in_a_rhythm(
     assert low < 1 / np.median(np.diff(times)) < high * 1.1
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_jackhammer_strikes_15_to_30_times_a_second(
     made: Make, measure: SimpleNamespace, seed: int
 ) -> None:
     assert 14 < measure.beat(made(tools.jackhammer, 4, seed), 12, 34) < 31
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_saw_goes_to_and_fro(made: Make, measure: SimpleNamespace, seed: int) -> None:
     assert 0.8 < measure.beat(made(tools.sawing, 8, seed), 0.7, 5.2) < 5.2
 

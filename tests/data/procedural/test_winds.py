@@ -11,7 +11,7 @@ from soundsift.data.procedural import winds
 Make = Callable[..., np.ndarray]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_clarinet_lacks_its_second_harmonic(
     made: Make, measure: SimpleNamespace, seed: int
 ) -> None:
@@ -22,7 +22,7 @@ def test_a_clarinet_lacks_its_second_harmonic(
     assert second < 0.3 * third
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_drones_of_bagpipes_never_stop(made: Make, measure: SimpleNamespace, seed: int) -> None:
     wave = made(winds.bagpipes, 5, seed)
     drone = measure.peak_hertz(wave, 100, 130)
@@ -32,14 +32,14 @@ def test_the_drones_of_bagpipes_never_stop(made: Make, measure: SimpleNamespace,
     assert level.min() > 0.3 * level.max()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_referee_whistles_at_two_to_four_kilohertz(
     made: Make, measure: SimpleNamespace, seed: int
 ) -> None:
     assert 1850 < measure.peak_hertz(made(winds.referee_whistle, 2, seed)) < 4700
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_flute_is_softer_than_brass(made: Make, measure: SimpleNamespace, seed: int) -> None:
     flute, brass = made(winds.flute, 4, seed), made(winds.brass, 4, seed)
     assert measure.share(flute, 4000, 20_000) < measure.share(brass, 4000, 20_000) + 0.05

@@ -15,6 +15,7 @@ from soundsift.data.procedural import (
     birds,
     blasts,
     clocks,
+    doors,
     drums,
     engines,
     footsteps,
@@ -257,10 +258,10 @@ SOUNDS: dict[str, Sound] = {
     "digging": Sound(tools.digging, "digging", "effect", (2, 6), False),
     "sweeping": Sound(tools.sweeping, "broom sweeping", "effect", (2, 6), False),
     "scissors": Sound(tools.scissors, "scissors cutting", "effect", (1.5, 5), False),
-    # Objects at home.
-    "door_knock": Sound(household.door_knock, "door knocking", "effect", (1, 4), False),
-    "door_slam": Sound(household.door_slam, "door closing", "effect", (1, 3), False),
-    "door_creak": Sound(household.door_creak, "door creaking", "effect", (1.5, 5), True),
+    # Doors and objects at home.
+    "door_knock": Sound(doors.door_knock, "door knocking", "effect", (1, 4), False),
+    "door_slam": Sound(doors.door_slam, "door closing", "effect", (1, 3), False),
+    "door_creak": Sound(doors.door_creak, "door creaking", "effect", (1.5, 5), True),
     "glass_breaking": Sound(household.glass_breaking, "glass breaking", "effect", (1, 4), False),
     "dishes": Sound(household.dishes, "dishes clattering", "effect", (3, 7), False),
     "coins": Sound(household.coins, "coins", "effect", (1.5, 4), False),
