@@ -27,10 +27,11 @@ def _frog(generator: np.random.Generator, seconds: float, sample_rate: int) -> W
     """One frog: croaks made of 20 to 120 pulses a second that ring in its vocal sac."""
     samples = sample_count(seconds, sample_rate)
     hertz = log_uniform(generator, 500, 3200)
-    size = sample_count(0.04, sample_rate)
+    size = sample_count(0.06, sample_rate)
     pulse = np.sin(2 * np.pi * hertz * np.arange(size) / sample_rate)
     pulse += 0.4 * np.sin(2 * np.pi * 2.1 * hertz * np.arange(size) / sample_rate)
-    pulse *= decay(size, sample_rate, generator.uniform(0.01, 0.04))
+    pulse *= decay(size, sample_rate, generator.uniform(0.02, 0.08))
+    pulse = highpass(pulse, 0.6 * hertz, sample_rate, 4)
     rate = log_uniform(generator, 18, 120)
     count = max(3, int(generator.uniform(0.1, 0.6) * rate))
     within = np.arange(count) / rate
@@ -123,6 +124,7 @@ def sheep(generator: np.random.Generator, seconds: float, sample_rate: int = 480
             sample_rate,
             scale,
         )
+        voice = highpass(voice, 600, sample_rate, 1)
         calls.append(unit(voice) * (1 + 0.45 * tremble) * swell(size, sample_rate, 0.05, 0.15))
     return _calls(generator, seconds, sample_rate, calls, (0.3, 1.5))
 
@@ -147,7 +149,7 @@ def cow(generator: np.random.Generator, seconds: float, sample_rate: int = 48000
 
 def cat(generator: np.random.Generator, seconds: float, sample_rate: int = 48000) -> Samples:
     """Cat: a meow that opens from a nasal vowel to an open one and closes again."""
-    pitch = log_uniform(generator, 350, 800)
+    pitch = log_uniform(generator, 420, 900)
     calls = []
     for _ in range(3):
         size = sample_count(generator.uniform(0.35, 1.0), sample_rate)
@@ -159,6 +161,7 @@ def cat(generator: np.random.Generator, seconds: float, sample_rate: int = 48000
         shapes = [(450, 2000, 3000, 4200), (1000, 1900, 2900, 4200), (600, 1300, 2700, 4000)]
         mouth = curve(size, [(0, 0), (0.3, 0.8), (0.6, 1.1), (1, 2)])
         voice = articulate(source, shapes, mouth, sample_rate, generator.uniform(1.2, 1.7))
+        voice = highpass(voice, 1200, sample_rate, 1)
         calls.append(unit(voice) * swell(size, sample_rate, 0.08, 0.15))
     return _calls(generator, seconds, sample_rate, calls, (0.2, 1.2))
 

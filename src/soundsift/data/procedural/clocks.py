@@ -18,6 +18,7 @@ from soundsift.data.procedural.synthesis import (
     falling_gains,
     finish,
     harmonic_tone,
+    highpass,
     log_uniform,
     lowpass,
     room,
@@ -52,6 +53,7 @@ def clock_ticking(
         times[1::2] += generator.uniform(-0.05, 0.05) / rate
     gains = generator.uniform(0.85, 1, len(times))
     wave = scatter(samples, sample_rate, times, ticks, gains)
+    wave = highpass(wave, log_uniform(generator, 150, 1500), sample_rate, 1)
     wave += 10 ** (generator.uniform(-70, -50) / 20) * generator.standard_normal(samples)
     return finish(wave, sample_rate)
 

@@ -101,7 +101,7 @@ def bees(generator: np.random.Generator, seconds: float, sample_rate: int = 4800
 def mosquito(generator: np.random.Generator, seconds: float, sample_rate: int = 48000) -> Samples:
     """Mosquito: a thin whine of 400 to 800 Hz that comes near and goes."""
     samples = sample_count(seconds, sample_rate)
-    tone, gain = _wings(generator, samples, sample_rate, generator.uniform(400, 800), 0.7)
+    tone, gain = _wings(generator, samples, sample_rate, generator.uniform(400, 800), 1.3)
     visits = curve(samples, [(0, 0.1), (generator.uniform(0.2, 0.8), 1), (1, 0.1)])
     return finish(tone * gain * visits, sample_rate)
 

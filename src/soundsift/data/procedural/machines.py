@@ -254,7 +254,7 @@ def radio_static(
 ) -> Samples:
     """Radio between stations: hiss, crackle, and a whistle that wanders."""
     samples = sample_count(seconds, sample_rate)
-    top = log_uniform(generator, 3000, 12000)
+    top = log_uniform(generator, 1800, 9000)
     wave = highpass(
         lowpass(generator.standard_normal(samples), top, sample_rate, 4), 150, sample_rate
     )

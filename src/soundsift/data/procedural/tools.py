@@ -197,9 +197,9 @@ def digging(generator: np.random.Generator, seconds: float, sample_rate: int = 4
 
 
 def sweeping(generator: np.random.Generator, seconds: float, sample_rate: int = 48000) -> Samples:
-    """Broom: soft strokes of bristles, 1 to 2 kHz and up, once or twice a second."""
+    """Broom: soft strokes of bristles, brightest above 0.4 to 1.5 kHz, about one a second."""
     samples = sample_count(seconds, sample_rate)
-    low = log_uniform(generator, 800, 2500)
+    low = log_uniform(generator, 350, 1500)
     rate = generator.uniform(0.8, 1.8)
     phase = (
         cycles(rate * (1 + 0.06 * drift(generator, samples, sample_rate, 1)), samples, sample_rate)

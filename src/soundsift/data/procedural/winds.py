@@ -159,6 +159,7 @@ def clarinet(generator: np.random.Generator, seconds: float, sample_rate: int = 
     )
     air = band_noise(generator, samples, sample_rate, 1000, 5000)
     wave = (unit(tone) + 0.02 * air) * level
+    wave = lowpass(wave, generator.uniform(2500, 5500), sample_rate)
     wave = room(
         generator, wave, sample_rate, generator.uniform(0.4, 1.5), generator.uniform(0.05, 0.6)
     )
@@ -233,12 +234,13 @@ def bagpipes(generator: np.random.Generator, seconds: float, sample_rate: int = 
             grace = min(size, sample_count(generator.uniform(0.025, 0.06), sample_rate))
             hertz[at : at + grace] = scale[min(8, degree + 4)]
         at += size
-    chanter = harmonic_tone(hertz, falling_gains(40, 0.4), samples, sample_rate)
+    chanter = harmonic_tone(hertz, falling_gains(40, 0.6), samples, sample_rate)
+    chanter = lowpass(chanter, generator.uniform(2500, 6000), sample_rate)
     chanter = 0.3 * chanter + resonances(chanter, [(1300, 500, 1), (3000, 1200, 0.8)], sample_rate)
     wave = unit(chanter)
     for ratio, level in ((0.5, 0.3), (0.5 * generator.uniform(0.998, 1.002), 0.3), (0.25, 0.3)):
         drone = harmonic_tone(tonic * ratio, falling_gains(50, 0.8), samples, sample_rate)
-        wave += generator.uniform(0.6, 1.2) * level * unit(drone)
+        wave += generator.uniform(0.2, 1.0) * level * unit(drone)
     wave *= swell(samples, sample_rate, generator.uniform(0.01, 0.5), 0.1)
     return finish(room(generator, wave, sample_rate, 0.8, generator.uniform(0, 0.5)), sample_rate)
 
