@@ -16,7 +16,7 @@ from soundsift.data.bank import Bank
 from soundsift.data.example_prompts import SPARE_SECONDS, query_by_example, with_transients
 from soundsift.data.scenes import Query, SceneGenerator
 from soundsift.data.spans import active_spans
-from soundsift.evaluation.scenes import SUITES
+from soundsift.evaluation.scenes import SUITES, confusable
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.sampling.flow import interpolate
@@ -129,6 +129,8 @@ def _prompts(
         scene = generator.scene(rng, _SECONDS)
         clip = scene.sources[0].clip
         if len(scene.named) < 2 or (concepts is not None and clip.concept not in concepts):
+            continue
+        if any(confusable(clip, source.clip) for source in scene.sources[1:]):
             continue
         phrase = clip.captions[int(rng.integers(min(2, len(clip.captions))))]
         wave = scene.sources[0].wave
