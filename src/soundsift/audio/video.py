@@ -1,4 +1,4 @@
-"""A video with a new sound track: the picture is copied packet by packet, not coded again."""
+"""Videos with a new sound track; the picture is copied packet by packet, without re-encoding."""
 
 from __future__ import annotations
 
@@ -31,13 +31,12 @@ from soundsift.errors import SoundsiftError
 
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
-# Packets of a stream that wait for a time of decoding; no format lets more than 16 pictures change
-# places.
+# Packets that wait until a decoding time is known; no format reorders more than 16 pictures.
 _MOST_HELD = 32
 
 
 def has_picture(path: Path) -> bool:
-    """Whether a file has a moving picture; the cover of a song is none."""
+    """Whether a file has moving pictures; cover art does not count."""
     try:
         with open_media(path) as container:
             return bool(moving_pictures(container))
@@ -47,23 +46,24 @@ def has_picture(path: Path) -> bool:
 
 @contextmanager
 def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> Iterator[VideoTrack]:
-    """Write a video with other sound in place of its own, block by block.
+    """Write a video with a new sound track, block by block.
 
-    Picture, subtitles and chapters are copied, but not tracks of a kind that FFmpeg doesn't know.
-    The sound is AAC, in WebM Opus, and begins where that of the source does. All other sound tracks
-    are left out: they hold what was taken away.
+    Picture, subtitles and chapters are copied, except tracks that FFmpeg cannot decode. The sound
+    is AAC, or Opus in WebM, and begins at the same time as that of the source. Other sound tracks
+    are left out, since they hold the sound that was removed.
 
     Args:
-        path: where to, hidden from others until it is complete; its suffix names the container.
-        source: the video.
-        facts: of the sound.
-        output: the bit rate.
+        path: The file, in a staging folder; its suffix selects the container.
+        source: The video.
+        facts: Properties of the sound.
+        output: The format with its bit rate.
 
     Yields:
-        Takes the samples.
+        The writer.
 
     Raises:
-        SoundsiftError: there is no picture, or the container can't hold what is in the source.
+        SoundsiftError: There is no picture, or the container can't hold the source's tracks.
+        OSError: The disk is full or fails.
     """
     how = coder(output, path.suffix)
     assert how is not None
@@ -78,7 +78,7 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
         pictures = moving_pictures(old)
         if not pictures:
             raise SoundsiftError(
-                f"{source} has no moving picture; a video was expected for --format video."
+                f"{source} has no moving picture. Use a sound format instead of --format video."
             )
         with refusals():
             new = open_to_write(path, _CONTAINERS[path.suffix])
@@ -100,19 +100,19 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
 
 
 class VideoTrack:
-    """Sound and picture of a file that is being written, in turns.
+    """Writer that interleaves sound and picture.
 
-    A player reads them together, and what is written far ahead of the other waits in memory.
+    Players read both together, and muxers hold packets in memory until the other track catches up.
 
     Args:
-        old: the source, PyAV's.
-        new: the file.
-        copies: streams of the file, by index of those of the source that they copy.
-        sound: the sound track.
-        refusals: as for the sound track.
+        old: PyAV's input container of the source.
+        new: PyAV's output container.
+        copies: Streams of `new` by the index of the source's stream that they copy.
+        sound: The sound track.
+        refusals: Context that turns FFmpeg's errors into messages for users.
 
     Attributes:
-        clipped: 0; AAC and Opus hold what is beyond full scale.
+        clipped: 0; AAC and Opus hold values beyond full scale.
     """
 
     clipped = 0
@@ -131,11 +131,11 @@ class VideoTrack:
         self._next = next(self._packets, None)
 
     def write(self, block: np.ndarray) -> None:
-        """Take samples `(channels, samples)`, full scale ±1."""
+        """Write samples `(channels, samples)`, full scale ±1."""
         self._sound.write(block, self._pictures_before)
 
     def finish(self) -> None:
-        """Write what is left of both."""
+        """Write the rest of both."""
         self._sound.finish(self._pictures_before)
         with self._refusals():
             self._pictures_before(None)
@@ -150,11 +150,10 @@ class VideoTrack:
 
 
 class _DecodingTimes:
-    """Says when the packets of one stream are to be decoded, where the source doesn't.
+    """Fills in missing decoding times of one stream's packets.
 
-    Matroska only stores when a picture is shown. FFmpeg knows the rest once it has seen as many
-    packets as pictures can change places, so the first ones, the key frame among them, come without
-    it.
+    Matroska stores presentation times only. FFmpeg derives decoding times once it has seen as many
+    packets as pictures can be reordered; the first packets, the key frame among them, have none.
     """
 
     def __init__(self) -> None:
@@ -163,7 +162,7 @@ class _DecodingTimes:
         self._step = 1
 
     def take(self, packet: Any) -> list[Any]:
-        """The packets that can be written now; the first ones wait for one that has its time."""
+        """Packets ready to be written; the first ones wait for one with a decoding time."""
         if self._last is None:
             self._held.append(packet)
             wait = packet.dts is None and len(self._held) < _MOST_HELD
@@ -171,18 +170,18 @@ class _DecodingTimes:
         if packet.dts is None:
             _decode_at(packet, self._last + self._step)
         if packet.dts < self._last:
-            # What was filled in before was too late; muxers refuse times that go back.
+            # The time filled in before was too late; muxers refuse decreasing times.
             _decode_at(packet, self._last)
         self._last, self._step = packet.dts, packet.duration or 1
         return [packet]
 
     def rest(self) -> list[Any]:
-        """Those that still wait."""
+        """The packets that still wait."""
         held, self._held = self._held, []
         if held:
             last = held[-1]
             if last.dts is None:
-                # Nothing is shown before it is decoded.
+                # A picture is decoded before it is shown.
                 shown = [packet.pts for packet in held if packet.pts is not None]
                 _decode_at(last, min(shown, default=0))
             self._last, self._step = last.dts, last.duration or 1
@@ -192,17 +191,17 @@ class _DecodingTimes:
 
 
 def _decode_at(packet: Any, time: int) -> None:
-    """Set when a packet is decoded, but never after it is shown."""
+    """Set the decoding time of a packet, at most its presentation time."""
     if packet.pts is None:
         packet.pts = time
     packet.dts = min(time, packet.pts)
 
 
 def _with_times(packets: Iterable[Any]) -> Iterator[Any]:
-    """The packets of several streams that hold something, each with its time of decoding."""
+    """Non-empty packets of several streams, each with a decoding time."""
     times: defaultdict[int, _DecodingTimes] = defaultdict(_DecodingTimes)
     for packet in packets:
-        # The others only tell decoders that a stream has ended.
+        # Empty ones only tell decoders that a stream has ended.
         if packet.size:
             yield from times[packet.stream.index].take(packet)
     for waiting in times.values():
@@ -210,7 +209,7 @@ def _with_times(packets: Iterable[Any]) -> Iterator[Any]:
 
 
 def _copy(container: Any, stream: Any) -> Any:
-    """A stream of a new file that takes the packets of another, with what describes it."""
+    """New stream for the packets of another one, with its tags, disposition and codec tag."""
     copy = container.add_stream_from_template(stream, opaque=True)
     kind = container.format.name
     copy.metadata.update(_description(stream, kind))
@@ -221,7 +220,7 @@ def _copy(container: Any, stream: Any) -> Any:
 
 
 def _description(stream: Any, kind: str) -> dict[str, str]:
-    """Language, title and other tags of a track, for a track of a file of another kind."""
+    """Language, title and other tags of a track, for a container of FFmpeg's name `kind`."""
     found = dict(stream.metadata)
     # QuickTime and MP4 files have the title under another name.
     if "name" in found:
@@ -237,13 +236,13 @@ def _description(stream: Any, kind: str) -> dict[str, str]:
 
 
 def _codec_tag(stream: Any, kind: str) -> str | None:
-    """The name under which MP4 or QuickTime holds a codec; None for FFmpeg's choice.
+    """Codec tag (FourCC) of a copied track in MP4 or QuickTime; None for FFmpeg's choice.
 
-    The same codec has several, and players know some of them only: Apple's play HEVC as "hvc1" but
-    not as "hev1".
+    A codec can have several tags, and players may know only some: Apple's play HEVC as "hvc1" but
+    not as "hev1". The source's tag is kept if the container allows it.
 
     Args:
-        stream: the track to be copied.
+        stream: The track to be copied.
         kind: "mp4" or "mov".
     """
     own = str(stream.codec_tag).strip("\0")
@@ -261,7 +260,7 @@ def _codec_tag(stream: Any, kind: str) -> str | None:
 
 
 def _subtitles_of(suffix: str) -> set[str]:
-    """FFmpeg's names of the subtitles that a container can hold."""
+    """FFmpeg's names of the subtitle codecs that a container can hold."""
     if suffix == ".mkv":
         return {"subrip", "srt", "ass", "ssa", "webvtt", "dvd_subtitle", "hdmv_pgs_subtitle"}
     return {"webvtt"} if suffix == ".webm" else {"mov_text"}

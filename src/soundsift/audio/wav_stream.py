@@ -1,4 +1,4 @@
-"""Sound through pipes: PCM samples or a WAV file, as they arrive and as they are ready."""
+"""WAV and raw PCM from pipes, block by block."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from soundsift.errors import SoundsiftError
 
 _FORMATS = {"s16": 2, "s24": 3, "f32": 4}
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-# What programs write as the size of a WAV whose end they don't know yet.
+_DAMAGED = "the WAV file on standard input has a damaged header. Send it again."
+# Size that programs write for a WAV of unknown length.
 _ENDLESS = 0x7FFFF000
 _LONGEST_CHUNK, _MOST_CHUNKS = 2**24, 100
 _LEAST_RATE, _MOST_RATE, _MOST_CHANNELS = 1000, 768_000, 64
@@ -25,13 +26,13 @@ _WAIT_SECONDS = 0.005
 
 @dataclass(frozen=True)
 class PipeFormat:
-    """How the samples in a pipe are written: interleaved, little-endian.
+    """Format of a pipe's samples: interleaved, little-endian.
 
     Attributes:
-        sample_rate: samples per second.
-        channels: how many.
+        sample_rate: Samples per second.
+        channels: Number of channels.
         sample_format: "s16", "s24" or "f32".
-        length: samples per channel; None for as many as come.
+        length: Samples per channel; None if unknown.
     """
 
     sample_rate: int
@@ -41,24 +42,25 @@ class PipeFormat:
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes of one moment, all channels."""
+        """Bytes of one sample of all channels."""
         return self.channels * _FORMATS[self.sample_format]
 
 
 def read_wav_header(pipe: BinaryIO) -> PipeFormat:
-    """Read a WAV file up to its first sample.
+    """Read a WAV header, up to the first sample.
 
     Args:
-        pipe: that it comes from; need not be seekable.
+        pipe: The pipe; need not be seekable.
 
     Raises:
-        SoundsiftError: it is no WAV, or none of 16 or 24 bits or 32-bit floats.
+        SoundsiftError: Not a WAV file, or another sample format than 16 or 24 bits or 32-bit
+            floats.
     """
     head = _exactly(pipe, 12)
     if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
         raise SoundsiftError(
-            "what arrives on standard input is no WAV file; WAV, or --format s16le or f32le with "
-            "--rate and --channels, was expected."
+            "standard input is no WAV file. Send WAV, or name the format of raw samples with "
+            "--format s16le or f32le, --rate and --channels."
         )
     form: PipeFormat | None = None
     long_size = None
@@ -67,37 +69,41 @@ def read_wav_header(pipe: BinaryIO) -> PipeFormat:
         if name == b"data":
             break
         if size > _LONGEST_CHUNK:
-            raise SoundsiftError("the WAV file on standard input has a damaged header.")
+            raise SoundsiftError(
+                "the WAV file on standard input has a damaged header. Send it again."
+            )
         body = _exactly(pipe, size + size % 2)
         if name == b"fmt ":
             form = _parse_format(body)
         elif name == b"ds64" and len(body) >= 16:
             long_size = struct.unpack_from("<Q", body, 8)[0]
     else:
-        raise SoundsiftError("the WAV file on standard input has no sound after its header.")
+        raise SoundsiftError(
+            "the WAV file on standard input has more chunks than sound files have. Send it again."
+        )
     if form is None:
-        raise SoundsiftError("the WAV file on standard input does not say what its samples are.")
+        raise SoundsiftError("the WAV file on standard input has no format chunk. Send it again.")
     if size == 0xFFFFFFFF and long_size:
         size = long_size
-    # RF64 that is streamed has a long size as well, of 0.
+    # A streamed RF64 has a long size of 0.
     elif size == 0 or size >= _ENDLESS:
         return form
     return PipeFormat(form.sample_rate, form.channels, form.sample_format, size // form.frame_bytes)
 
 
 def read_blocks(pipe: BinaryIO, form: PipeFormat, seconds: float) -> Iterator[np.ndarray]:
-    """Samples as they arrive, until the pipe is closed or all that was announced is there.
+    """Read samples until the pipe is closed or the stated length is reached.
 
     Args:
-        pipe: open; may be non-blocking.
-        form: of the samples.
-        seconds: length of a block; the last one may be shorter.
+        pipe: The open pipe; may be non-blocking.
+        form: Format of the samples.
+        seconds: Length of a block; the last one may be shorter.
 
     Yields:
-        float32 `(channels, samples)`, full scale ±1. A last sample that is cut off is dropped.
+        float32 `(channels, samples)`, full scale ±1. An incomplete last sample is dropped.
 
     Raises:
-        SoundsiftError: a sample is NaN, infinite, or far beyond what sound can be.
+        SoundsiftError: A sample is NaN, infinite, or larger than 2**32.
     """
     size = max(1, round(seconds * form.sample_rate)) * form.frame_bytes
     left = None if form.length is None else form.length * form.frame_bytes
@@ -116,7 +122,7 @@ def read_blocks(pipe: BinaryIO, form: PipeFormat, seconds: float) -> Iterator[np
 
 def _check_samples(block: np.ndarray, start: float) -> None:
     peak = float(np.abs(block).max())
-    # NaN is not below anything.
+    # Comparisons with NaN are false.
     if not peak <= LOUDEST:
         raise SoundsiftError(
             f"standard input holds a sample of {peak:g} shortly after {start:.2f} s, "
@@ -125,7 +131,7 @@ def _check_samples(block: np.ndarray, start: float) -> None:
 
 
 def from_bytes(data: bytes, form: PipeFormat) -> np.ndarray:
-    """Interleaved samples as float32 `(channels, samples)`, full scale ±1; whole moments only."""
+    """Interleaved samples as float32 `(channels, samples)`, full scale ±1."""
     if form.sample_format == "f32":
         return np.frombuffer(data, "<f4").reshape(-1, form.channels).T.astype(np.float32)
     if form.sample_format == "s16":
@@ -140,15 +146,15 @@ def from_bytes(data: bytes, form: PipeFormat) -> np.ndarray:
 
 def _parse_format(body: bytes) -> PipeFormat:
     if len(body) < 16:
-        raise SoundsiftError("the WAV file on standard input has a damaged header.")
+        raise SoundsiftError(_DAMAGED)
     tag, channels, rate, _, align, bits = struct.unpack_from("<HHIIHH", body)
     if tag == _EXTENSIBLE and len(body) >= 26:
         tag = struct.unpack_from("<H", body, 24)[0]
     known = {(_PCM, 16): "s16", (_PCM, 24): "s24", (_FLOAT, 32): "f32"}
     if (tag, bits) not in known or not channels or not rate or align != channels * bits // 8:
         raise SoundsiftError(
-            f"the WAV file on standard input has samples of kind {tag} with {bits} bits, "
-            f"{channels} channels at {rate} Hz; 16 or 24 bits or 32-bit floats were expected."
+            f"the WAV file on standard input has samples of type {tag} with {bits} bits, "
+            f"{channels} channels at {rate} Hz. Send 16 or 24 bits or 32-bit floats."
         )
     if not _LEAST_RATE <= rate <= _MOST_RATE or channels > _MOST_CHANNELS:
         raise SoundsiftError(
@@ -162,13 +168,13 @@ def _exactly(pipe: BinaryIO, count: int) -> bytes:
     data = _up_to(pipe, count)
     if len(data) < count:
         raise SoundsiftError(
-            "standard input ended before there was any sound; a WAV file was expected."
+            "standard input ended before there was any sound. Send a whole WAV file."
         )
     return data
 
 
 def _up_to(pipe: BinaryIO, count: int) -> bytes:
-    """This many bytes, fewer only where the pipe ends."""
+    """Read this many bytes, fewer only at the end of the pipe."""
     parts = []
     while count > 0:
         part: bytes | None = pipe.read(count)
