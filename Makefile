@@ -1,9 +1,8 @@
-# The project's own commands: `make` lists them. Everything is installed into .venv, at the versions of constraints.txt; nothing
-# else on the machine is touched, but that `make test` installs Debian's chromium if there is no browser, apt-get is there and it may
-# (SOUNDSIFT_CHROMIUM= keeps it from that). Needed: make, git, and Python 3.11 or newer with venv (Debian, Ubuntu: python3 and
-# python3-venv).
-# pip's own settings (PIP_INDEX_URL and so on) are honoured: on Linux, point pip at PyTorch's CPU builds first if you have no GPU and
-# want to spare yourself a few gigabytes of GPU libraries.
+# Development commands: `make` lists them. Everything is installed into .venv, at the versions of constraints.txt. Nothing else on the
+# machine is changed, except by `make test-browser`, which installs Debian's chromium if no browser is found.
+# Needed: make, git, and Python 3.11 or newer with venv (Debian, Ubuntu: python3 and python3-venv).
+# pip's own settings (PIP_INDEX_URL and so on) are honoured: on Linux without a GPU, point pip at PyTorch's CPU builds first, which are
+# several gigabytes smaller.
 
 PYTHON ?= python3
 VENV := .venv
@@ -24,7 +23,7 @@ BENCH_TOOLS_DONE := $(VENV)/.bench-tools-done
 DEV_TOOLS_DONE := $(VENV)/.dev-tools-done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-hostile check docs bank-tools bank train bench pins
+.PHONY: help setup demo test test-browser coverage test-hostile check docs bank-tools bank train bench pins
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,10 +33,12 @@ setup: $(SETUP_DONE) ## make .venv and install soundsift into it
 demo: $(SETUP_DONE) ## separate the bundled recording, by text and by span
 	@$(PY) -m soundsift.demo $(ARGS)
 
-test: $(DEV_TOOLS_DONE) ## run the tests
-	@# For the tests of the studio's page. It never fails; without a browser they are skipped.
-	@$(PY) tests/studio/page/chromium.py
+test: $(DEV_TOOLS_DONE) ## run the tests; those of the studio's page only if Chromium is installed
 	@$(PY) -m pytest $(ARGS)
+
+test-browser: $(DEV_TOOLS_DONE) ## install Chromium with apt-get if it is missing, and test the studio's page
+	@$(PY) tests/studio/page/chromium.py
+	@$(PY) -m pytest tests/studio/page $(ARGS)
 
 coverage: $(DEV_TOOLS_DONE) ## run the tests and say which lines they miss
 	@$(PY) -m pytest --cov --cov-report=term $(ARGS)

@@ -1,7 +1,7 @@
 """Chromium for the tests of the studio's page.
 
-Run as a program it sees to it that there is one, before the tests: with apt-get, where that is
-there and allowed. It never fails, for without a browser those tests are skipped.
+Run as a program, by `make test-browser`, it installs one with apt-get if none is found. It never
+fails: without a browser, the tests are skipped.
 """
 
 from __future__ import annotations
