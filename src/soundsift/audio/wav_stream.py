@@ -78,9 +78,7 @@ def read_wav_header(pipe: BinaryIO) -> PipeFormat:
         elif name == b"ds64" and len(body) >= 16:
             long_size = struct.unpack_from("<Q", body, 8)[0]
     else:
-        raise SoundsiftError(
-            "the WAV file on standard input has more chunks than sound files have. Send it again."
-        )
+        raise SoundsiftError(_DAMAGED)
     if form is None:
         raise SoundsiftError("the WAV file on standard input has no format chunk. Send it again.")
     if size == 0xFFFFFFFF and long_size:
