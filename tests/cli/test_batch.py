@@ -65,6 +65,43 @@ def test_a_damaged_file_is_reported_and_the_others_go_on(run, takes, model, tmp_
     assert "take1.wav" in found["take1.wav"]["error"]
 
 
+def test_a_bug_fails_one_recording_of_many(run, takes, model, tmp_path, monkeypatch):
+    def examine(path: Path) -> object:
+        if path.name == "take1.wav":
+            raise IndexError("list index out of range")
+        return soundsift.audio.examine(path)
+
+    monkeypatch.setattr("soundsift.batch.runner.examine", examine)
+    result = run(*command(takes, model, tmp_path / "out"))
+    assert result.exit_code == 3
+    assert "take1.wav: unexpected error (IndexError: list" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout.splitlines()[-1] == "3 done, 1 failed."
+    # Alone, it keeps its traceback.
+    alone = run(*command(takes / "take1.wav", model, tmp_path / "alone"))
+    assert isinstance(alone.exception, IndexError)
+
+
+@pytest.mark.slow
+def test_two_runs_on_one_folder(takes, model, tmp_path):
+    """Each recording is done by one of them or both; nothing fails, and all results are whole."""
+    asked = [
+        sys.executable,
+        "-m",
+        "soundsift.cli",
+        *map(str, command(takes, model, tmp_path / "out")),
+    ]
+    runs = [subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in "ab"]
+    for process in runs:
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        assert b"failed" not in err
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {
+        f"take{n}.{kind}" for n in range(4) for kind in ("target.wav", "residual.wav", "json")
+    }
+
+
 def test_all_damaged(run, tmp_path, model):
     for name in "ab":
         (tmp_path / f"{name}.wav").write_text("no sound")
