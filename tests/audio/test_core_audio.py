@@ -10,6 +10,7 @@ import pytest
 from soundsift.audio import read
 from soundsift.audio.core_audio import stored_speakers
 from soundsift.audio.layouts import native_order, wave_mask
+from soundsift.errors import SoundsiftError
 
 
 def caf(path: Path, channels: int, tag: int, labels: tuple[int, ...] = ()) -> Path:
@@ -88,3 +89,18 @@ def test_native_order():
     assert native_order(["FL", "FL"]) == (None, [0, 1])
     assert native_order(["FL", "?"]) == (None, [0, 1])
     assert wave_mask("downmix", 2) == 0x60000000
+
+
+@pytest.mark.parametrize("channels", [0, 1, 5, 7, 64])
+def test_lists_of_another_length_than_there_are_channels(tmp_path, channels):
+    """Damaged files, which once ended the process."""
+    path = caf(tmp_path / "a.caf", 6, 122 << 16 | 6)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"lpcm") + 16
+    data[at : at + 4] = struct.pack(">I", channels)
+    path.write_bytes(data)
+    try:
+        recording = read(path)
+    except SoundsiftError:
+        return
+    assert recording.channels == channels

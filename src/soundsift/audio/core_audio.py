@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from soundsift.audio.layouts import SPEAKER_BITS, native_order
 from soundsift.audio.tracks import codec_name
+from soundsift.errors import SoundsiftError
 
 _DESCRIPTIONS, _BITMAP = 0, 1
 
@@ -69,36 +70,42 @@ _LABELS = {bit + 1: name for name, bit in SPEAKER_BITS.items() if bit < 18} | {
 # A table of contents is no longer than this.
 _MOST_BYTES = 1 << 26
 _MOST_CHUNKS = 10_000
+_LONGEST_LIST = 24 + 20 * 512
 
 Chunks = Iterator[tuple[bytes, bytes]]
 
 
 def settle_layout(path: Path, container: Any, stream: Any) -> tuple[str | None, list[int]] | None:
-    """Make a track safe to decode whose channels are stored in an order of their own.
+    """Make a track safe to decode that may store its channels in an order of their own.
 
     To be called before anything is decoded.
 
     Args:
         path: the file.
         container: PyAV's, open for reading.
-        stream: the sound track.
+        stream: the sound track, with a decoder.
 
     Returns:
-        For raw samples in such an order, FFmpeg's layout (None where it is unknown) and for each of
-        its channels, which decoded one it is. Otherwise None.
+        For raw samples with a list of loudspeakers, FFmpeg's layout (None where it is unknown) and
+        for each of its channels, which decoded one it is. Otherwise None.
+
+    Raises:
+        SoundsiftError: the header is damaged.
     """
-    speakers = stored_speakers(path, container.format.name, stream.index)
-    if speakers is None:
+    found = stored_speakers(path, container.format.name, stream.index)
+    if found is None:
         return None
+    channels, speakers = found
+    if not channels:
+        raise SoundsiftError(f"{path} is damaged: its header states 0 channels.")
     layout, order = native_order(speakers)
-    if layout is not None and order == sorted(order):
-        return None
-    stream.codec_context.layout = f"{len(speakers)} channels"
+    # FFmpeg's own list may be one that PyAV frees twice, whatever is in the file.
+    stream.codec_context.layout = layout or f"{channels} channels"
     # Other decoders than PCM have an order of their own.
     return (layout, order) if (codec_name(stream) or "").startswith("pcm_") else None
 
 
-def stored_speakers(path: Path, container_name: str, index: int) -> list[str] | None:
+def stored_speakers(path: Path, container_name: str, index: int) -> tuple[int, list[str]] | None:
     """The loudspeakers of a track's channels in the order in which they are stored.
 
     Args:
@@ -107,14 +114,15 @@ def stored_speakers(path: Path, container_name: str, index: int) -> list[str] | 
         index: number of the track in the file.
 
     Returns:
-        FFmpeg's names, "?" where the file names one that has none; None where the file has no such
-        list, or is of another kind.
+        Number of channels, and FFmpeg's names, "?" for channels without; None where the file has no
+        such list, or is of another kind.
     """
     for kind, read in _READERS.items():
         if kind in container_name.split(","):
             with path.open("rb") as file, suppress(struct.error, OSError, OverflowError):
                 channels, found = read(file, index)
-                return _speakers(found, channels)
+                if found:
+                    return channels, _speakers(found, channels)
     return None
 
 
@@ -136,14 +144,15 @@ def _mov(file: BinaryIO, index: int) -> tuple[int, bytes]:
         body for movie in movies for name, body in _boxes(io.BytesIO(movie)) if name == b"trak"
     ]
     track = tracks[index] if index < len(tracks) else b""
-    _, found, description = track.partition(b"stsd")
+    _, _, description = track.partition(b"stsd")
     version, channels = struct.unpack_from(">8x16xH6xH", description)
     if version == 2:
         (channels,) = struct.unpack_from(">8x16x36xI", description)
-    # The list lies at the end of the description, perhaps within another box.
-    _, found, body = description.partition(b"chan")
-    # Version and flags come first.
-    return channels, body[4:] if found else b""
+    # The list lies at the end of the description, perhaps within another box; version and flags
+    # come first.
+    before, _, body = description.partition(b"chan")
+    size = int.from_bytes(before[-4:], "big")
+    return channels, body[4:size] if 24 <= size <= _LONGEST_LIST else b""
 
 
 _READERS: dict[str, Callable[[BinaryIO, int], tuple[int, bytes]]] = {
@@ -154,8 +163,10 @@ _READERS: dict[str, Callable[[BinaryIO, int], tuple[int, bytes]]] = {
 
 
 def _chunks(file: BinaryIO, layout: str, names: set[bytes]) -> Chunks:
-    """Chunks of these names: name and body."""
-    size = struct.calcsize(layout)
+    """Chunks of these names, up to the first that is damaged: name and body."""
+    size, start = struct.calcsize(layout), file.tell()
+    end = file.seek(0, io.SEEK_END)
+    file.seek(start)
     for _ in range(_MOST_CHUNKS):
         header = file.read(size)
         if len(header) < size:
@@ -163,37 +174,41 @@ def _chunks(file: BinaryIO, layout: str, names: set[bytes]) -> Chunks:
         name, length = struct.unpack(layout, header)
         body = file.tell()
         if name in names:
-            yield name, file.read(min(length, _MOST_BYTES))
-        if length < 0:
+            yield name, file.read(min(max(0, length), _MOST_BYTES))
+        if not 0 <= length <= end - body:
             return
         file.seek(body + length + (length % 2 if layout == ">4sI" else 0))
 
 
 def _boxes(file: BinaryIO) -> Chunks:
     """Boxes of an MP4 or QuickTime file that may hold others: name and body."""
+    end = file.seek(0, io.SEEK_END)
+    position = 0
     for _ in range(_MOST_CHUNKS):
-        start = file.tell()
+        file.seek(position)
         header = file.read(8)
         if len(header) < 8:
             return
         length, name = struct.unpack(">I4s", header)
         if length == 1:
             (length,) = struct.unpack(">Q", file.read(8))
+        body = file.tell()
         if name in (b"moov", b"trak"):
-            yield name, file.read(min(max(0, start + length - file.tell()), _MOST_BYTES))
-        if length < 8:
+            yield name, file.read(min(max(0, position + length - body), _MOST_BYTES))
+        if length < 8 or length > end - position:
             return
-        file.seek(start + length)
+        position += length
 
 
-def _speakers(data: bytes, channels: int) -> list[str] | None:
-    tag, bitmap, count = struct.unpack_from(">III", data)
-    if tag == _DESCRIPTIONS and count == channels:
+def _speakers(data: bytes, channels: int) -> list[str]:
+    """Names of the loudspeakers by a channel layout, a "?" for each where it does not fit."""
+    names: list[str] = []
+    tag, bitmap, count = struct.unpack_from(">III", data.ljust(12, b"\0"))
+    if tag == _DESCRIPTIONS and count == channels and len(data) >= 12 + 20 * count:
         labels = (struct.unpack_from(">I", data, 12 + 20 * i)[0] for i in range(count))
-        return [_LABELS.get(label, "?") for label in labels]
-    if tag == _BITMAP and bitmap.bit_count() == channels:
-        return [name for name, bit in SPEAKER_BITS.items() if bitmap >> bit & 1]
-    if tag >> 16 and tag & 0xFFFF == channels:
+        names = [_LABELS.get(label, "?") for label in labels]
+    elif tag == _BITMAP:
+        names = [name for name, bit in SPEAKER_BITS.items() if bitmap >> bit & 1]
+    elif tag >> 16 and tag & 0xFFFF == channels:
         names = _TAGS.get(tag >> 16, "").split()
-        return names if len(names) == channels else ["?"] * channels
-    return None
+    return names if len(names) == channels else ["?"] * channels

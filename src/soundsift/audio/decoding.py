@@ -11,7 +11,9 @@ FFmpeg loses or adds a block of samples there.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,7 +32,7 @@ from soundsift.audio.stated_length import (
     stated_seconds,
 )
 from soundsift.audio.timeline import Timeline, TimestampError
-from soundsift.audio.tracks import codec_name, seconds
+from soundsift.audio.tracks import codec_name, packets, seconds, sound_track
 from soundsift.errors import SoundsiftError
 
 #: Sample rates and numbers of channels that are read, and the longest recording in seconds.
@@ -136,7 +138,7 @@ class Decoding:
             ) from error
 
     def _container(self, container: Any, link: tuple[int, int] | None) -> Iterator[np.ndarray]:
-        stream = container.streams.best("audio")
+        stream = sound_track(container)
         if stream is None:
             raise SoundsiftError(
                 f"{self.path} has no sound track; an audio file, or a video with sound, was "
@@ -165,49 +167,48 @@ class Decoding:
             ) from error
 
     def _track(self, container: Any, stream: Any) -> Iterator[np.ndarray]:
-        """All of a sound track, and what is promised of it."""
+        """All of a sound track; notes what its header promises."""
         timeline = Timeline(container)
-        stated = stated_seconds(container, stream)
-        first: Fraction | None = None
-        reached = Fraction(0)
+        extent = _Extent(stated_seconds(container, stream))
         last: Any = None
-        before = self.packets
-        # Packets since the last that could be decoded.
-        trailing = 0
-        for packet in _packets(container, stream):
-            if self.packets == before and container.format.name == "mp3":
-                stated = mp3_seconds(self.path, packet.pos)
-            self.packets += 1
-            if self.bad_packets > max(_MOST_BAD_PACKETS, self.packets // 2):
-                break
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                self.bad_packets += 1
-                trailing += 1
-                continue
-            trailing = 0 if frames else trailing
-            for frame in frames:
-                if last is not None:
-                    yield from self._place(last, timeline)
-                elif frame.samples:
-                    first = seconds(frame.pts, frame.time_base)
-                last = frame if frame.samples else last
-            if first is not None and packet.pts is not None and packet.duration:
-                end = Fraction(packet.pts + packet.duration) * Fraction(packet.time_base)
-                reached = max(reached, end - first)
+        # One behind: only the last frame may be padded.
+        for frame in self._frames(container, stream, extent):
+            if last is not None:
+                yield from self._place(last, timeline)
+            last = frame
         if last is not None:
             yield from self._place(last, timeline, _padding(last))
         yield from self._finish_converter()
         heard = timeline.position - timeline.lead
-        whole = stated is not None and heard >= stated
+        whole = extent.stated is not None and heard >= extent.stated
         if last is not None and (whole or container.format.name in _BARE_STREAMS):
-            self.bad_packets -= trailing
+            self.bad_packets -= extent.trailing
         missing = heard / share_present(self.path, container.format.name) - heard
-        if stated is not None:
-            missing = max(missing, stated - max(reached, heard))
-        if missing > 0 or stated is not None:
+        if extent.stated is not None:
+            missing = max(missing, extent.stated - max(extent.reached, heard))
+        if missing > 0 or extent.stated is not None:
             self.promised = self.count + max(0, round(missing * self.sample_rate))
+
+    def _frames(self, container: Any, stream: Any, extent: _Extent) -> Iterator[Any]:
+        """Decoded frames that are not empty."""
+        before = self.packets
+        for packet in packets(container, [stream]):
+            if self.packets == before and container.format.name == "mp3":
+                extent.stated = mp3_seconds(self.path, packet.pos)
+            self.packets += 1
+            if self.bad_packets > max(_MOST_BAD_PACKETS, self.packets // 2):
+                return
+            try:
+                frames = [frame for frame in packet.decode() if frame.samples]
+            except av.FFmpegError:
+                self.bad_packets += 1
+                extent.trailing += 1
+                continue
+            extent.note(packet, frames)
+            yield from frames
+        # Where packets ended with an error, what the decoder still holds.
+        with suppress(av.FFmpegError):
+            yield from (frame for frame in stream.codec_context.decode(None) if frame.samples)
 
     def _place(self, frame: Any, timeline: Timeline, padding: int = 0) -> Iterator[np.ndarray]:
         """Samples of a frame without padding, and the silence in front of them."""
@@ -280,6 +281,33 @@ class Decoding:
         yield from self._finish_converter()
 
 
+@dataclass
+class _Extent:
+    """How far a sound track goes by its header and by its packets.
+
+    Attributes:
+        stated: length by the header in seconds, None where it says nothing.
+        first: time stamp of the first frame in seconds.
+        reached: end of the last packet, in seconds from the first frame.
+        trailing: bad packets since the last good one.
+    """
+
+    stated: Fraction | None
+    first: Fraction | None = None
+    reached: Fraction = Fraction(0)
+    trailing: int = 0
+
+    def note(self, packet: Any, frames: Sequence[Any]) -> None:
+        """Take account of a packet that was decoded to these frames."""
+        if frames:
+            self.trailing = 0
+            if self.first is None:
+                self.first = seconds(frames[0].pts, frames[0].time_base)
+        if self.first is not None and packet.pts is not None and packet.duration:
+            end = Fraction(packet.pts + packet.duration) * Fraction(packet.time_base)
+            self.reached = max(self.reached, end - self.first)
+
+
 class _Converter:
     """Frames of another sample rate or other channels, converted to those of the beginning.
 
@@ -325,16 +353,6 @@ def _planes(frame: Any) -> np.ndarray:
 def _numpy_type(sample_format: str) -> np.dtype[Any]:
     """NumPy's type of FFmpeg's samples."""
     return np.dtype(_NUMPY_TYPES[sample_format.removesuffix("p")])
-
-
-def _packets(container: Any, stream: Any) -> Iterator[Any]:
-    """The stream's packets, ending quietly where the file does; its length is judged later."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            yield next(packets)
-        except (StopIteration, av.FFmpegError):
-            return
 
 
 def _padding(frame: Any) -> int:

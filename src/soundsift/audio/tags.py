@@ -11,6 +11,7 @@ from typing import Any
 import av
 
 from soundsift.audio.containers import open_media
+from soundsift.audio.tracks import sound_track
 
 # Tags about the file that the sound was in, or about its loudness, which has changed.
 _OF_THE_FILE = re.compile(
@@ -47,7 +48,7 @@ def read_tags(path: Path) -> dict[str, str]:
     """
     try:
         with open_media(path) as container:
-            stream = container.streams.best("audio")
+            stream = sound_track(container)
             # Ogg has tags on the stream, other containers on the file.
             return clean_tags({**(stream.metadata if stream else {}), **container.metadata})
     except (av.FFmpegError, ValueError, OSError):

@@ -17,7 +17,7 @@ import av
 
 from soundsift.audio.containers import open_media
 from soundsift.audio.core_audio import settle_layout
-from soundsift.audio.tracks import moving_pictures, seconds
+from soundsift.audio.tracks import moving_pictures, seconds, sound_track
 
 #: Time stamps may be off by this much before sound is moved: one frame of the model. Encoders with
 #: a clock of their own jitter by some milliseconds, and each correction would be audible.
@@ -140,7 +140,7 @@ def file_clock_start(path: Path) -> Fraction:
         av.FFmpegError, OSError, ValueError: the file cannot be opened.
     """
     with open_media(path) as container:
-        stream = container.streams.best("audio")
+        stream = sound_track(container)
         sound = None
         if stream is not None:
             settle_layout(path, container, stream)

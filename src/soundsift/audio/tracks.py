@@ -1,9 +1,33 @@
 """The tracks of an open media file."""
 
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
 import av
+
+
+def sound_track(container: Any) -> Any | None:
+    """The best sound track of an open file that FFmpeg can decode, None if there is none."""
+    try:
+        best = container.streams.best("audio")
+    except IndexError:
+        # PyAV fails where FFmpeg has found a stream since the file was opened.
+        best = None
+    if best is not None and has_decoder(best):
+        return best
+    return next((stream for stream in container.streams.audio if has_decoder(stream)), None)
+
+
+def packets(container: Any, streams: Sequence[Any]) -> Iterator[Any]:
+    """Packets of some streams, ending where the file does or where it cannot be read on."""
+    source = container.demux(streams)
+    while True:
+        try:
+            yield next(source)
+        # PyAV fails at the end of files in which FFmpeg found more streams than at the beginning.
+        except (StopIteration, av.FFmpegError, IndexError):
+            return
 
 
 def moving_pictures(container: Any) -> list[Any]:

@@ -25,7 +25,7 @@ from soundsift.audio.encoding import (
 from soundsift.audio.formats import Output
 from soundsift.audio.tags import clean_tags
 from soundsift.audio.timeline import file_clock_start
-from soundsift.audio.tracks import has_decoder, moving_pictures
+from soundsift.audio.tracks import has_decoder, moving_pictures, packets, sound_track
 from soundsift.audio.writing import SoundFacts
 from soundsift.errors import SoundsiftError
 
@@ -87,7 +87,7 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
                 new.metadata.update(facts.tags)
                 copies = {stream.index: _copy(new, stream) for stream in pictures}
                 sound = SoundTrack(new, how, facts, "f32", output, refusals, begin=begin)
-                sound.describe(_description(old.streams.best("audio"), new.format.name))
+                sound.describe(_description(sound_track(old), new.format.name))
                 subtitles = _subtitles_of(path.suffix)
                 for stream in old.streams.subtitles:
                     if has_decoder(stream) and stream.codec_context.name in subtitles:
@@ -127,7 +127,7 @@ class VideoTrack:
     ) -> None:
         self._new, self._copies, self._sound = new, copies, sound
         self._refusals = refusals
-        self._packets = _with_times(old.demux([old.streams[index] for index in copies]))
+        self._packets = _with_times(packets(old, [old.streams[index] for index in copies]))
         self._next = next(self._packets, None)
 
     def write(self, block: np.ndarray) -> None:

@@ -26,6 +26,7 @@ from soundsift.audio.containers import CONTAINERS, open_media
 from soundsift.audio.decoding import Decoding
 from soundsift.audio.formats import VIDEO_SUFFIXES, Output
 from soundsift.audio.tags import read_tags
+from soundsift.audio.tracks import sound_track
 from soundsift.audio.video import has_picture
 from soundsift.audio.writing import SoundFacts
 from soundsift.errors import SoundsiftError
@@ -158,7 +159,7 @@ def _refuse_strangers(path: Path) -> None:
             ) as container,
         ):
             kinds = set(container.format.name.split(","))
-            stream = container.streams.best("audio")
+            stream = sound_track(container)
     except (av.FFmpegError, ValueError, OSError) as error:
         raise no_audio from error
     if not kinds & CONTAINERS:

@@ -11,7 +11,7 @@ import numpy as np
 
 from soundsift.audio.containers import open_media
 from soundsift.audio.timeline import file_clock_start
-from soundsift.audio.tracks import moving_pictures, seconds
+from soundsift.audio.tracks import moving_pictures, packets, seconds
 from soundsift.config import FRAME_RATE
 from soundsift.errors import SoundsiftError
 
@@ -83,12 +83,7 @@ def _decode(
 
 def _pictures(container: Any, stream: Any) -> Iterator[Any]:
     """Decoded pictures; damaged packets are left out, and a file that is cut off just ends."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, av.FFmpegError):
-            return
+    for packet in packets(container, [stream]):
         try:
             yield from packet.decode()
         except av.FFmpegError:
