@@ -1,4 +1,4 @@
-"""Sound as it flows: blocks of samples, one after the other, of a recording of any length."""
+"""Streams of sample blocks: cutting and resampling, for recordings of any length."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import soxr
 
 
 def cut(samples: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Samples `(channels, samples)` in blocks of so many; views, not copies."""
+    """Cut samples `(channels, samples)` into blocks of `size` samples; views, not copies."""
     for start in range(0, samples.shape[1], size):
         yield samples[:, start : start + size]
 
 
 class Resampler:
-    """Changes the sample rate of sound that comes in blocks; see `resampled`.
+    """Streaming sample rate conversion; see `resampled`.
 
     Args:
         from_rate: samples per second of the blocks.
-        to_rate: samples per second wanted.
-        channels: how many.
+        to_rate: samples per second of the result.
+        channels: number of channels.
     """
 
     def __init__(self, from_rate: int, to_rate: int, channels: int) -> None:
@@ -32,7 +32,7 @@ class Resampler:
             )
 
     def convert(self, block: np.ndarray) -> np.ndarray:
-        """What is ready after these samples `(channels, samples)`, float32; it may be empty."""
+        """Feed samples `(channels, samples)`; return finished ones, float32, possibly none."""
         if self._converter is None:
             return np.asarray(block, dtype=np.float32)
         # soxr works on (samples, channels).
@@ -40,7 +40,7 @@ class Resampler:
         return np.ascontiguousarray(done.T)
 
     def finish(self) -> np.ndarray:
-        """The rest, `(channels, samples)`."""
+        """Return the remaining samples, `(channels, samples)`."""
         nothing = np.zeros((0, self._channels), np.float32)
         if self._converter is None:
             return nothing.T
@@ -48,12 +48,12 @@ class Resampler:
 
 
 def resampled(blocks: Iterator[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
-    """Change the sample rate of a stream; together the same samples as `resample` gives.
+    """Resample a stream of blocks; equals `resample` of the whole.
 
     Args:
         blocks: float32 `(channels, samples)`, of any lengths.
         from_rate: samples per second of the blocks.
-        to_rate: samples per second wanted.
+        to_rate: samples per second of the result.
 
     Yields:
         float32 `(channels, samples)`, some of them empty.

@@ -1,4 +1,4 @@
-"""Which loudspeaker a channel belongs to: FFmpeg's names of layouts, and the mask in a WAV file."""
+"""Channel layouts: FFmpeg's names, channel masks of WAV files, orders of loudspeakers."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ SPEAKER_BITS = {
     )
 } | {"DL": 29, "DR": 30}
 
-#: What is written into formats that need to know, for recordings that don't say.
+#: Layouts assumed for recordings without one, by number of channels.
 USUAL = {
     1: "mono",
     2: "stereo",
@@ -47,10 +47,10 @@ def wave_mask(layout: str | None, channels: int) -> int:
 
     Args:
         layout: FFmpeg's name, such as "5.1(side)", or None where unknown.
-        channels: how many there are.
+        channels: number of channels.
 
     Returns:
-        One bit per loudspeaker; 0, "not said", for what is unknown or has no mask.
+        One bit per loudspeaker; 0 ("unspecified") for unknown layouts and those without a mask.
     """
     if layout is None:
         return 0
@@ -68,7 +68,7 @@ def fitting(layout: str | None, channels: int, possible: Sequence[str]) -> str |
 
     Args:
         layout: the recording's own, None where unknown.
-        channels: how many there are.
+        channels: number of channels.
         possible: the layouts that the format knows.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The values that a sample format can hold, and stems that add up to their mixture in them."""
+"""PCM quantisation, and stems that add up to their mixture exactly after it."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from soundsift.errors import SoundsiftError
 
-# Steps from zero to full scale.
+# Quantisation steps from zero to full scale.
 STEPS = {"s16": 2**15, "s24": 2**23}
 SAMPLE_FORMATS = ("s16", "s24", "f32")
 
@@ -62,7 +62,7 @@ def to_steps(samples: np.ndarray, sample_format: str) -> tuple[np.ndarray, int]:
         sample_format: "s16" or "s24".
 
     Returns:
-        int32 steps of the same shape, and how many samples had to be clipped.
+        int32 steps of the same shape, and the number of clipped samples.
 
     Raises:
         ValueError: a value is NaN, or the format is no integer format.
@@ -83,14 +83,14 @@ def to_steps(samples: np.ndarray, sample_format: str) -> tuple[np.ndarray, int]:
 
 
 def quantise(samples: np.ndarray, sample_format: str) -> np.ndarray:
-    """Round samples to the values that this format can hold, clipping beyond full scale.
+    """Round samples to the values of a format, clipping beyond full scale.
 
     Args:
         samples: (channels, samples), full scale ±1.
         sample_format: "s16", "s24", or "f32" (which only converts to float32).
 
     Returns:
-        float32 of the same shape; writing and reading it back gives the same numbers.
+        float32 of the same shape, unchanged by writing and reading.
 
     Raises:
         ValueError: unknown format, or NaN in an integer format.
@@ -101,13 +101,13 @@ def quantise(samples: np.ndarray, sample_format: str) -> np.ndarray:
 
 
 def count_clipped(samples: np.ndarray, sample_format: str) -> int:
-    """How many samples this format has to clip.
+    """Number of samples that a format clips.
 
     Args:
         samples: (channels, samples), full scale ±1.
         sample_format: "s16", "s24" or "f32", which clips none.
     """
-    # Few recordings reach full scale: it is seen sooner than samples are rounded.
+    # Few recordings reach full scale, and the maximum is cheaper than rounding.
     if sample_format not in STEPS or not samples.size or np.abs(samples).max() < 1 - 2.0**-15:
         return 0
     return to_steps(samples, sample_format)[1]

@@ -1,6 +1,7 @@
-"""A recording on disk: decoded, converted to float32, and refused if it is unusable.
+"""Reading of recordings: decode, convert to float32, refuse unusable files.
 
-Whole (`read`), or looked through first (`examine`) and then read block by block.
+`read` loads a whole recording. `examine` checks a file without keeping it, for reading it in blocks
+afterwards.
 """
 
 from collections.abc import Generator, Iterator
@@ -26,12 +27,12 @@ _FULL_SCALE = {"uint8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31, "int64": 2.0
 
 @dataclass(frozen=True)
 class Recording:
-    """A piece of sound in memory.
+    """Sound in memory.
 
     Attributes:
         samples: float32, (channels, samples), full scale ±1.
         sample_rate: samples per second.
-        sample_format: the coarsest of "s16", "s24", "f32" that holds the source without loss. Lossy
+        sample_format: coarsest of "s16", "s24", "f32" that holds the source without loss. Lossy
             formats decode to floats beyond full scale, so theirs is "f32"; 32-bit integers and
             doubles are rounded to "f32".
         path: the file it was read from, if any.
@@ -71,14 +72,14 @@ class Recording:
 
 @dataclass(frozen=True)
 class RecordingFile:
-    """A recording that stays on disk, known to be usable; from `examine`.
+    """A usable recording that stays on disk; returned by `examine`.
 
     Attributes:
         path: the file.
         sample_rate: samples per second.
-        channels: how many.
+        channels: number of channels.
         length: samples per channel.
-        sample_format: as of a `Recording`.
+        sample_format: see `Recording`.
         layout: FFmpeg's name of the channels' arrangement, "5.1(side)"; None where unknown.
         normalisation: offset and gain for the input of a model.
     """
@@ -97,12 +98,14 @@ class RecordingFile:
         return self.length / self.sample_rate
 
     def blocks(self) -> Generator[np.ndarray, None, None]:
-        """Read it, a second at a time: float32 `(channels, samples)`, as `read` gives them.
+        """Samples in blocks of about a second, float32 `(channels, samples)`, equal to `read`'s.
 
         Raises:
-            SoundsiftError: the file is not any more what it was when it was examined.
+            SoundsiftError: the file has changed since it was examined.
         """
-        changed = SoundsiftError(f"{self.path} has changed while it was being read.")
+        changed = SoundsiftError(
+            f"{self.path} has changed while it was being read. Run again once no program writes it."
+        )
         reading = _Reading(self.path, allow_silence=True)
         count = 0
         for block in reading:
@@ -120,8 +123,9 @@ def read(
     """Read the sound of an audio or video file, in any format that FFmpeg knows.
 
     WAV, FLAC and other lossless files of 16 and 24 bits and float32 come through exactly, to the
-    sample and to the bit. Encoder delay and padding are trimmed as the file states them. Time zero
-    is the first sample of the sound track, of the best one if there are several.
+    sample and to the bit. Encoder delay and padding are trimmed as the file states them. Of several
+    sound tracks, the best one is read. Sample 0 is at time 0 of the recording clock: the beginning
+    of sound or picture, whichever is earlier (`soundsift.audio.timeline`).
 
     Args:
         path: the file.
@@ -135,8 +139,9 @@ def read(
     Raises:
         SoundsiftError: the file is missing, unreadable, empty, a directory, not audio, without a
             sound track, damaged, truncated (over 0.1 s or a tenth missing), shorter than one frame
-            of the model (0.04 s), silent (below -96 dB throughout), holds NaN or infinite values,
-            or has too many channels.
+            of the model (0.04 s), longer than 48 hours, silent (below -96 dB throughout but for a
+            constant offset), holds NaN, infinite or absurdly large values, or has a sample rate or
+            a number of channels out of bounds.
     """
     reading = _Reading(Path(path), max_channels, allow_silence)
     samples = np.concatenate(list(reading), axis=1)
@@ -149,15 +154,15 @@ def read(
 def examine(
     path: str | Path, *, max_channels: int | None = None, allow_silence: bool = False
 ) -> RecordingFile:
-    """Read through a recording without keeping it, so that long work is begun only if it can end.
+    """Check a recording by reading through it once, without keeping samples.
 
     Args:
         path: the file.
-        max_channels: as for `read`.
-        allow_silence: as for `read`.
+        max_channels: see `read`.
+        allow_silence: see `read`.
 
     Raises:
-        SoundsiftError: as of `read`.
+        SoundsiftError: see `read`.
     """
     reading = _Reading(Path(path), max_channels, allow_silence)
     for _ in reading:
@@ -175,13 +180,13 @@ def examine(
 
 
 class _Reading:
-    """One way through a recording. What is wrong with it as a whole is raised at the end.
+    """One pass through a recording. Errors that concern the whole of it are raised at the end.
 
     Attributes:
-        decoding: how far it is.
-        channels: known from the first block on.
-        broken: samples so far that are NaN or infinite.
-        sample_format: that holds what was read so far.
+        decoding: the decoder and its state.
+        channels: number of channels, from the first block on.
+        broken: number of NaN and infinite samples so far.
+        sample_format: format that holds all samples so far.
     """
 
     def __init__(
@@ -244,7 +249,7 @@ class _Reading:
         return "s24" if integers and not self._low_bits else "f32"
 
     def _to_float(self, raw: np.ndarray) -> np.ndarray:
-        """Decoder's numbers as float32 of full scale ±1."""
+        """Convert decoded numbers to float32, full scale ±1."""
         name = self._type
         if name not in _FULL_SCALE:
             # Doubles beyond float32 become infinite, which is refused.

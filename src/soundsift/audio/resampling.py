@@ -1,4 +1,4 @@
-"""From one sample rate to another."""
+"""Sample rate conversion of whole recordings."""
 
 import numpy as np
 import soxr
@@ -12,10 +12,10 @@ def resample(
     Args:
         samples: (channels, samples), any float type.
         from_rate: samples per second of the input.
-        to_rate: samples per second wanted.
-        length: samples per channel wanted, for going back to a recording's exact length; the
-            filter's result is cut or continued with zeros. None keeps the filter's own, the nearest
-            whole number.
+        to_rate: samples per second of the result.
+        length: samples per channel of the result, to restore a recording's exact length; the
+            filter's output is cut or padded with zeros. None: the filter's own, the nearest whole
+            number.
 
     Returns:
         float32, (channels, length).
