@@ -23,16 +23,6 @@ def test_a_clarinet_lacks_its_second_harmonic(
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_drones_of_bagpipes_never_stop(made: Make, measure: SimpleNamespace, seed: int) -> None:
-    wave = made(winds.bagpipes, 5, seed)
-    drone = measure.peak_hertz(wave, 100, 130)
-    parts = np.array_split(wave[48_000:], 4)
-    assert all(measure.peak_hertz(p, 100, 130) == pytest.approx(drone, abs=2) for p in parts)
-    level = measure.envelope(wave[48_000:-9600], 0.1)
-    assert level.min() > 0.3 * level.max()
-
-
-@pytest.mark.parametrize("seed", range(2))
 def test_a_referee_whistles_at_two_to_four_kilohertz(
     made: Make, measure: SimpleNamespace, seed: int
 ) -> None:

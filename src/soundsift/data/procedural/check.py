@@ -222,13 +222,13 @@ def near(rules: Rules, one: str, other: str) -> bool:
 def report(recordings: Recordings, rules: Rules, variants: int, workers: int) -> str:
     """The table in Markdown: generator, rank of its own concept, nearest concepts, verdict."""
     reference = reference_ranks(recordings)
-    usual = int(np.median(reference))
+    usual, widest = int(np.median(reference)), int(np.percentile(reference, 75))
     concepts = len(set(recordings.concepts))
     lines = [
         f"Recordings: {len(recordings.points)} training clips of {concepts} concepts. Looked for "
         f"among other sources, a recording's own concept has a median rank of {usual} "
         f"(quartiles {int(np.percentile(reference, 25))} and "
-        f"{int(np.percentile(reference, 75))}). Variants per generator: {variants}.",
+        f"{widest}). Variants per generator: {variants}.",
         "",
         "| generator | concept | rank of own concept | nearest recorded concepts | verdict |",
         "|---|---|--:|---|---|",
@@ -251,6 +251,8 @@ def report(recordings: Recordings, rules: Rules, variants: int, workers: int) ->
                     verdict = "own"
                 elif any(near(rules, concept, c) for c, _ in top.most_common(3)):
                     verdict = "near"
+                elif rank <= widest:
+                    verdict = "within"
                 else:
                     verdict = "far"
             else:

@@ -302,40 +302,6 @@ def camera_shutter(
     return finish(wave, sample_rate)
 
 
-def bouncing_ball(
-    generator: np.random.Generator, seconds: float, sample_rate: int = 48000
-) -> Samples:
-    """Ball dropped on a floor: each flight is shorter than the last by the same factor."""
-    samples = sample_count(seconds, sample_rate)
-    size = sample_count(0.25, sample_rate)
-    small = generator.uniform(0, 1)
-    low = 50 * 9**small
-    ball = unit(
-        modal(
-            *random_modes(generator, 7, low, low * 8, 0.05 + 0.08 * (1 - small), 0.6),
-            size,
-            sample_rate,
-        )
-    )
-    ball = lowpass(ball, low * 4, sample_rate)
-    ball += generator.uniform(0.01, 0.2) * unit(
-        generator.standard_normal(size) * decay(size, sample_rate, 0.008)
-    )
-    keeps = generator.uniform(0.68, 0.9)
-    wave = np.zeros(samples)
-    at = generator.uniform(0, 0.1)
-    while at < seconds:
-        flight = generator.uniform(0.3, 0.8)
-        count = int(np.clip(np.log(0.02 / flight) / np.log(keeps), 3, 40))
-        times = at + np.concatenate([[0], np.cumsum(flight * keeps ** np.arange(count))])
-        wave += scatter(samples, sample_rate, times, [ball], keeps ** np.arange(count + 1))
-        at = times[-1] + generator.uniform(0.3, 1)
-    wave = room(
-        generator, wave, sample_rate, generator.uniform(0.3, 1.5), generator.uniform(0.05, 0.8)
-    )
-    return finish(wave, sample_rate)
-
-
 def pops(generator: np.random.Generator, seconds: float, sample_rate: int = 48000) -> Samples:
     """Balloon or cork: a step in pressure and the short resonance of a neck or a room."""
     samples = sample_count(seconds, sample_rate)

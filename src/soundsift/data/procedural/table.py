@@ -232,7 +232,6 @@ SOUNDS: dict[str, Sound] = {
     "clarinet": Sound(winds.clarinet, "clarinet", "instrument", (3, 8), True),
     "accordion": Sound(winds.accordion, "accordion", "instrument", (3, 8), True),
     "harmonica": Sound(winds.harmonica, "harmonica", "instrument", (3, 8), True),
-    "bagpipes": Sound(winds.bagpipes, "bagpipes", "instrument", (4, 9), True),
     "referee_whistle": Sound(winds.referee_whistle, "referee whistle", "effect", (1, 4), False),
     "slide_whistle": Sound(winds.slide_whistle, "slide whistle", "instrument", (1.5, 4), False),
     # Machines, hum and noise.
@@ -273,7 +272,6 @@ SOUNDS: dict[str, Sound] = {
     "ripping_paper": Sound(household.ripping_paper, "ripping paper", "effect", (1, 4), False),
     "zipper": Sound(household.zipper, "zipper", "effect", (1, 3), False),
     "camera_shutter": Sound(household.camera_shutter, "camera shutter", "effect", (1, 4), False),
-    "bouncing_ball": Sound(household.bouncing_ball, "bouncing ball", "effect", (1.5, 5), False),
     "pops": Sound(household.pops, "pop", "effect", (1, 3), False),
     # Keyboards and switches.
     "typing": Sound(office.typing, "keyboard typing", "effect", (3, 8), False),

@@ -216,35 +216,6 @@ def harmonica(generator: np.random.Generator, seconds: float, sample_rate: int =
     return finish(room(generator, wave, sample_rate, 0.6, generator.uniform(0, 0.4)), sample_rate)
 
 
-def bagpipes(generator: np.random.Generator, seconds: float, sample_rate: int = 48000) -> Samples:
-    """Bagpipes: drones that never stop, and a chanter without rests, with grace notes."""
-    samples = sample_count(seconds, sample_rate)
-    tonic = generator.uniform(440, 490)
-    scale = tonic * np.array([8 / 9, 1, 9 / 8, 5 / 4, 4 / 3, 3 / 2, 5 / 3, 16 / 9, 2])
-    hertz = np.empty(samples)
-    at, degree = 0, 4
-    beat = generator.uniform(0.12, 0.4)
-    while at < samples:
-        degree = int(np.clip(degree + generator.integers(-2, 3), 0, 8))
-        size = min(
-            samples - at, sample_count(beat * float(generator.choice([1, 1, 2, 3])), sample_rate)
-        )
-        hertz[at : at + size] = scale[degree]
-        if generator.random() < 0.6:  # a grace note, far above, for a twentieth of a second
-            grace = min(size, sample_count(generator.uniform(0.025, 0.06), sample_rate))
-            hertz[at : at + grace] = scale[min(8, degree + 4)]
-        at += size
-    chanter = harmonic_tone(hertz, falling_gains(40, 0.6), samples, sample_rate)
-    chanter = lowpass(chanter, generator.uniform(2500, 6000), sample_rate)
-    chanter = 0.3 * chanter + resonances(chanter, [(1300, 500, 1), (3000, 1200, 0.8)], sample_rate)
-    wave = unit(chanter)
-    for ratio, level in ((0.5, 0.3), (0.5 * generator.uniform(0.998, 1.002), 0.3), (0.25, 0.3)):
-        drone = harmonic_tone(tonic * ratio, falling_gains(50, 0.8), samples, sample_rate)
-        wave += generator.uniform(0.2, 1.0) * level * unit(drone)
-    wave *= swell(samples, sample_rate, generator.uniform(0.01, 0.5), 0.1)
-    return finish(room(generator, wave, sample_rate, 0.8, generator.uniform(0, 0.5)), sample_rate)
-
-
 def referee_whistle(
     generator: np.random.Generator, seconds: float, sample_rate: int = 48000
 ) -> Samples:
