@@ -1,4 +1,4 @@
-"""`make demo`: separate the bundled recording by text and by span, and show what came out."""
+"""`make demo`: separate the bundled recording by text and by span."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from soundsift.separation.result import Separation
 from soundsift.spans import Span
 
 OUT = Path("demo-output")
-#: What is asked of the bundled recording: name of the result, text, spans.
+#: Requests on the bundled recording: name of the result, text, spans.
 REQUESTS: tuple[tuple[str, str | None, tuple[Span, ...]], ...] = (
     ("voice-by-text", "woman speaking", ()),
     ("cow-by-text", "cow mooing", ()),
@@ -22,7 +22,7 @@ REQUESTS: tuple[tuple[str, str | None, tuple[Span, ...]], ...] = (
 
 
 def main() -> None:
-    """Run every request, print what it did, write stems and pictures to `demo-output/`."""
+    """Run all requests; write stems and spectrograms to `demo-output/`."""
     recording = Path(str(resources.files("soundsift") / "assets" / "farm.flac"))
     began = time.perf_counter()
     separator = soundsift.load()

@@ -1,4 +1,4 @@
-"""Which device to compute on and in which precision: the one place where that is decided."""
+"""Choose the device and the matmul precision."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from soundsift.errors import SoundsiftError
 
 
 def pick_device(wanted: str | None = None) -> torch.device:
-    """CUDA, then MPS, then the CPU, unless one is asked for.
+    """The requested device, or the first available of CUDA, MPS and the CPU.
 
     Raises:
-        SoundsiftError: if the device asked for is unknown or not there, or is not a name, perhaps
-            with a number, such as cuda:1.
+        SoundsiftError: the requested device is unknown, unavailable, or no name with an optional
+            number such as cuda:1.
     """
     available = ["cpu"]
     if torch.backends.mps.is_available():
@@ -39,24 +39,23 @@ def pick_device(wanted: str | None = None) -> torch.device:
 
 
 Precision = Literal["auto", "float32", "bfloat16"]
-"""How products are computed; everything else is float32 in any case."""
+"""Matmul precision; everything else is computed in float32."""
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def pick_dtype(device: torch.device, wanted: str = "auto") -> torch.dtype:
-    """The type that a velocity field's products run in.
+    """The dtype of the velocity field's matrix products.
 
-    float16 is not offered: it overflows at 65504, which no weights of ours have been tried for, and
-    float32 is right wherever bfloat16 does not pay.
+    float16 is not offered: it overflows at 65504, which was never tested with these weights.
 
     Args:
-        device: where to compute.
-        wanted: a `Precision`. "auto" takes bfloat16 where the hardware multiplies it. It may be
-            asked for elsewhere too: slower than float32 there, in half of the memory.
+        device: device to compute on.
+        wanted: a `Precision`. "auto" picks bfloat16 where the hardware supports it. Elsewhere,
+            bfloat16 is slower than float32 but takes half the memory.
 
     Raises:
-        SoundsiftError: if the precision asked for is unknown.
+        SoundsiftError: the precision is unknown.
     """
     if wanted == "auto":
         return torch.bfloat16 if bfloat16_pays(device) else torch.float32
@@ -68,11 +67,11 @@ def pick_dtype(device: torch.device, wanted: str = "auto") -> torch.dtype:
 
 
 def bfloat16_pays(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware; emulated, it is slower than float32."""
+    """Whether the device supports bfloat16 in hardware; emulated, it is slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        # Not in every PyTorch that we support; without it, float32 is the safe guess.
+        # Missing in some supported versions of PyTorch; float32 is the safe choice then.
         capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
         return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return False

@@ -1,4 +1,4 @@
-"""Libraries that few need: imported where they are used, and asked for plainly where missing."""
+"""Import optional dependencies, with an error that names the extra to install."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from soundsift.errors import SoundsiftError
 
 
 def library(name: str, needed_by: str = "the released models", extra: str = "released") -> Any:
-    """Import a library that few need.
+    """Import an optional library.
 
     Args:
-        name: of the library or a module in it.
-        needed_by: who does, in the plural.
-        extra: of this package, that installs it.
+        name: the library, or a module in it.
+        needed_by: the feature that needs it, in the plural, for the error.
+        extra: the extra of this package that installs it.
 
     Raises:
-        SoundsiftError: if it is not installed.
+        SoundsiftError: it is not installed.
     """
     try:
         with without_warnings():
@@ -32,10 +32,10 @@ def library(name: str, needed_by: str = "the released models", extra: str = "rel
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Don't log warnings meanwhile.
+    """Suppress logged warnings.
 
-    torchao, which Transformers imports wherever it is installed, warns of every kernel that is for
-    other machines.
+    torchao, which Transformers imports if it is installed, warns of every kernel for other
+    machines.
     """
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -46,7 +46,7 @@ def without_warnings() -> Iterator[None]:
 
 
 def check_installed(name: str) -> None:
-    """Make sure that a library is there which `library` will import later.
+    """Check that a library is installed which `library` will import later.
 
     Raises:
         SoundsiftError: if it is not installed.
@@ -57,6 +57,6 @@ def check_installed(name: str) -> None:
 
 def _not_installed(name: str, needed_by: str, extra: str) -> SoundsiftError:
     return SoundsiftError(
-        f"{needed_by} need the library {name.partition('.')[0]}; install it with "
+        f"{needed_by} need the library {name.partition('.')[0]}. Install it with "
         f"`pip install 'soundsift[{extra}]'`."
     )

@@ -1,4 +1,4 @@
-"""Being told to end: what Ctrl-C does, whoever says it."""
+"""Handle SIGTERM like Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def ended_like_interrupted() -> Iterator[None]:
-    """Have SIGTERM clean up as Ctrl-C does, by a `KeyboardInterrupt`; in the main thread only."""
+    """Turn SIGTERM into a `KeyboardInterrupt`, so that it cleans up; in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -47,7 +47,7 @@ def test_folders_patterns_and_files(tmp_path, monkeypatch):
     # Named ones are taken as they are, even if they are not there: reading them says so.
     assert found("[1].wav", "odd.name", "gone.wav") == ["[1].wav", "odd.name", "gone.wav"]
     for nothing in ("*.ogg", "in/.cache/*.mp3"):
-        with pytest.raises(SoundsiftError, match="nothing fits"):
+        with pytest.raises(SoundsiftError, match="nothing matches"):
             found(nothing)
     (tmp_path / "empty").mkdir()
     with pytest.raises(SoundsiftError, match="without recordings"):
@@ -77,7 +77,7 @@ def test_patterns_leave_out_what_they_led_to(tmp_path):
     assert names(takes / "*", out=out) == ["a.wav", "c.wav"]
     assert names(takes / "**", out=tmp_path / "out") == ["a.wav", "c.wav", "odd.wav"]
     for nothing in (takes / "[so]*", takes / "e*", takes / "*.json"):
-        with pytest.raises(SoundsiftError, match=r"nothing but results .* fits the pattern"):
+        with pytest.raises(SoundsiftError, match=r"nothing but results .* matches the pattern"):
             names(nothing, out=out)
 
 

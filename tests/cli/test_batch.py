@@ -260,7 +260,7 @@ def test_names_and_formats(run, takes, model, tmp_path):
         (["--jobs-file", "jobs.jsonl"], ["jobs.jsonl", "can't be combined"]),
         (["--text", "dog"], ["would both be written", "take0.dog.target.wav"]),
         (["gone.wav"], ["gone.wav", "does not exist"]),
-        (["*.xyz"], ["*.xyz", "nothing fits"]),
+        (["*.xyz"], ["*.xyz", "nothing matches"]),
     ],
 )
 def test_refused_before_any_work(run, takes, model, tmp_path, more, words, one_sentence):

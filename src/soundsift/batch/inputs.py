@@ -1,4 +1,4 @@
-"""The recordings that a command line names: files, folders and patterns."""
+"""Find the recordings that a command line names: files, folders and patterns."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from soundsift.errors import SoundsiftError
 
 
 def find_recordings(named: Iterable[str], out: Path) -> list[Path]:
-    """Every recording that is named, each once, in the order of the command line.
+    """Every named recording once, in the order of the command line.
 
-    Folders are searched with all their subfolders, by name and without hidden ones. A pattern such
-    as "takes/*.wav" or "takes/**/*.flac" is one only where no file has that very name. From both,
-    links to nothing and results of this program are left out. Results are a settings file, what
-    one in the same folder names, and the output folder, which is searched only if nothing outside
-    of it is named.
+    Folders are searched with all subfolders, sorted, without hidden ones. A pattern such as
+    "takes/*.wav" or "takes/**/*.flac" counts as one only if no file has that name. Broken links and
+    results of this program are left out. Results are settings files, the files that a settings file
+    in the same folder names, and the output folder, which is searched only if nothing outside of it
+    is named.
 
     Args:
-        named: files, folders and patterns. Plain files are not looked at.
-        out: folder of the results.
+        named: files, folders and patterns. Plain files are not opened.
+        out: folder for the results.
 
     Raises:
-        SoundsiftError: a folder holds no recording, or none fits a pattern.
+        SoundsiftError: a folder holds no recording, or nothing matches a pattern.
     """
     search, names = _Search(out), list(dict.fromkeys(named))
     found = {name: search.by_name(name) for name in names if not search.is_own(Path(name))}
-    # Where a shell expands "takes/*", it names the output folder too, once that is there.
+    # A shell that expands "takes/*" names the output folder, too, once it exists.
     if all(search.own in place_of(path).parents for paths in found.values() for path in paths):
         found |= {name: search.by_name(name) for name in names if name not in found}
     each: dict[Path, Path] = {}
@@ -41,10 +41,10 @@ def find_recordings(named: Iterable[str], out: Path) -> list[Path]:
 
 
 class _Search:
-    """Looks for recordings and leaves results out.
+    """Search for recordings that leaves out results.
 
     Attributes:
-        own: where the output folder is.
+        own: the output folder.
     """
 
     def __init__(self, out: Path) -> None:
@@ -56,13 +56,13 @@ class _Search:
         return _is_folder(folder) and _resolved(folder) == self.own
 
     def by_name(self, name: str) -> list[Path]:
-        """What a file, a folder or a pattern stands for; at least one."""
+        """The recordings that a file, a folder or a pattern names; at least one."""
         path = Path(name)
         if _is_folder(path):
             if found := self._in_folder(path):
                 return found
             raise SoundsiftError(
-                f"{path} is a folder without recordings; audio or video files were expected in it."
+                f"{path} is a folder without recordings. Name one with audio or video files."
             )
         if not glob.has_magic(name) or os.path.lexists(name):
             return [path]
@@ -71,7 +71,7 @@ class _Search:
         if found := self._among(fitting, folders="**" not in name):
             return found
         seen = "nothing but results and folders without recordings" if fitting else "nothing"
-        raise SoundsiftError(f"{seen} fits the pattern {name!r}; recordings were expected.")
+        raise SoundsiftError(f"{seen} matches the pattern {name!r}. Name recordings.")
 
     def _among(self, fitting: Sequence[Path], folders: bool) -> list[Path]:
         found = [p for p in fitting if _is_there(p) and not self._is_result(p)]
@@ -91,7 +91,7 @@ class _Search:
         return found
 
     def _is_result(self, path: Path) -> bool:
-        """Whether it is a settings file, or one in the same folder names it as what was made."""
+        """Whether it is a settings file, or a settings file in its folder names it as a result."""
         folder = path.parent
         if folder not in self._results:
             made = self._results[folder] = set()
@@ -102,7 +102,7 @@ class _Search:
 
 
 def read_settings(path: Path) -> dict[str, dict[str, str]]:
-    """A settings file of this program; empty if it is none or damaged."""
+    """Content of a settings file of this program; empty if it is none or damaged."""
     try:
         # Reading a named pipe would wait for ever.
         if not path.is_file() or path.stat().st_size > 2**20:
@@ -115,7 +115,7 @@ def read_settings(path: Path) -> dict[str, dict[str, str]]:
 
 
 def place_of(path: Path) -> Path:
-    """The one way to write where a file is; two links to one file stay two."""
+    """The canonical path of a file; two links to one file stay different."""
     try:
         return path.parent.resolve() / path.name
     except (OSError, ValueError, RuntimeError):
@@ -130,11 +130,11 @@ def _resolved(path: Path) -> Path:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether it is a file; a link to nothing is none."""
+    """Whether it is a file; a broken link is none."""
     try:
         return path.is_file()
     except OSError:
-        return True  # reading it will say what is wrong
+        return True  # reading it gives the reason
 
 
 def _is_folder(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Lists of jobs: one JSON object a line, strictly checked."""
+"""Job lists: one JSON object per line, strictly validated."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _SpanText = str | Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)
 
 
 class JobLine(BaseModel):
-    """One line of a job list; what is missing is as on the command line.
+    """One line of a job list; missing fields take the values of the command line.
 
     Attributes:
-        input: the recording; a relative path begins in the job list's folder.
-        text: what to lift out; several phrases get files of their own.
+        input: the recording; a relative path starts at the job list's folder.
+        text: the sound; each of several phrases gets files of its own.
         spans: when it is heard: "1.2-2.5" or [1.2, 2.5].
-        not_spans: when it is not; these win where they overlap with `spans`.
-        seed: of the sampler.
+        not_spans: when it is not heard; these win where they overlap with `spans`.
+        seed: seed of the sampler.
         preset: draft, standard or best.
-        name: of the results, a template as for `--name`.
+        name: template of the file names, as for `--name`.
         exclusive: whether several sounds share the recording.
-        rest: whether what is left of it is written too; they share it then.
+        rest: whether the rest is written, too; implies `exclusive`.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    # No file's name holds a zero.
+    # File names can't hold a zero byte.
     input: Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
     text: str | Annotated[list[str], Field(min_length=1)] | None = None
     spans: list[_SpanText] = []
@@ -50,10 +50,10 @@ def read_jobs(path: Path) -> list[tuple[str, JobLine]]:
         path: UTF-8, one JSON object a line; empty lines are skipped.
 
     Returns:
-        Where each job stands, for messages ("jobs.jsonl, line 3"), and the job.
+        The place of each job, for messages ("jobs.jsonl, line 3"), and the job.
 
     Raises:
-        SoundsiftError: the file can't be read, is empty, or a line is no job; it names the line.
+        SoundsiftError: the file can't be read or is empty, or a line is invalid; it names the line.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -63,7 +63,7 @@ def read_jobs(path: Path) -> list[tuple[str, JobLine]]:
             f"{path} can't be read ({reason}); a job list with one JSON object a line was expected."
         ) from error
     jobs = []
-    # Not splitlines: a string may hold U+2028, which is no end of a line here.
+    # Not splitlines: a string may hold U+2028, which ends no line here.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             where = f"{path}, line {number}"

@@ -1,4 +1,4 @@
-"""`soundsift info`: what this machine offers, and what is missing."""
+"""`soundsift info`: versions, devices, the default model, presets and optional packages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ soundsift info --json
 
 
 def info(json_line: Json = False) -> None:
-    """Say what is here and what is missing."""
+    """Show versions, devices, the model, presets, and missing packages."""
     facts = gather()
     if json_line:
         say(json.dumps(facts))
@@ -33,7 +33,7 @@ def info(json_line: Json = False) -> None:
 
 
 def gather() -> dict[str, Any]:
-    """Everything that `info` prints, as data."""
+    """The content of `info`, as data."""
     import torch
 
     from soundsift.devices import bfloat16_pays, pick_device
@@ -58,7 +58,7 @@ def gather() -> dict[str, Any]:
 
 
 def default_model() -> dict[str, Any]:
-    """The default model's name, folder, parameters and bytes, or why it can't be used."""
+    """The default model's name, folder, parameters and bytes, or the reason why it is unusable."""
     from soundsift.checkpoints.store import DEFAULT, WEIGHTS, find_model, load_config
 
     folder = find_model(DEFAULT)
@@ -75,7 +75,7 @@ def default_model() -> dict[str, Any]:
 
 
 def lines(facts: dict[str, Any]) -> list[str]:
-    """The facts for people."""
+    """The content of `info` as aligned lines."""
     model = facts["model"]
     if model["name"] is None:
         described = f"missing: {model['missing']}"
@@ -87,7 +87,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
     rows = {
         "soundsift": f"{facts['soundsift']}, Python {facts['python']}, {facts['system']}",
         "torch": facts["torch"],
-        "device": device + (f" (also there: {', '.join(others)})" if others else ""),
+        "device": device + (f" (also available: {', '.join(others)})" if others else ""),
         "threads": f"{facts['threads']} of {facts['processors']} processors",
         "model": described,
         **{f"preset {name}": text for name, text in facts["presets"].items()},
@@ -100,7 +100,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
 
 
 def _state(facts: dict[str, Any], *kinds: str) -> str:
-    """What is missing, with its remedy, then what is there."""
+    """Missing packages and programs with their remedy, then the installed ones."""
     missing, there = [], []
     for kind in kinds:
         versions = facts["packages"][kind]
@@ -123,7 +123,7 @@ def _devices() -> list[str]:
 
 
 def _count_parameters(weights: Path) -> int:
-    """From the file's header alone."""
+    """Number of parameters, from the file's header."""
     from math import prod
 
     from safetensors import SafetensorError, safe_open

@@ -1,4 +1,4 @@
-"""Can the results be written? Asked before any long work is done."""
+"""Check that results can be written, before any long work."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from soundsift.errors import SoundsiftError
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that can't be written or made; makes nothing that stays.
+    """Refuse a folder that can't be written or made; leaves nothing behind.
 
-    Permissions say nothing about the superuser or special file systems, so this opens an unnamed
+    Permissions are not enough for the superuser and special file systems, so this opens an unnamed
     file.
 
     Args:
-        folder: may be missing, its parents too.
+        folder: the folder; it and its parents may be missing.
 
     Raises:
         SoundsiftError: it, or the nearest parent that exists, is no folder or can't be written.
@@ -30,6 +30,5 @@ def check_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise SoundsiftError(
-            f"{folder} can't be written ({error.strerror or error}); a writable folder was "
-            "expected."
+            f"{folder} can't be written ({error.strerror or error}). Choose a writable folder."
         ) from error

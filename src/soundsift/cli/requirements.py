@@ -1,4 +1,4 @@
-"""What a command needs beyond the package itself: the extras, and programs of the system."""
+"""Check the optional packages and system programs that a command needs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from importlib.util import find_spec
 
 from soundsift.errors import SoundsiftError
 
-#: How to get what is missing. The soundfont player asks for a library that only live playback
-#: needs, so it is in no extra and has a make target instead.
+#: Commands that install what is missing. The soundfont player depends on a library for live
+#: playback, so it is in no extra and has a make target instead.
 REMEDIES = {
     "train": "pip install 'soundsift[train]'",
     "bench": "pip install 'soundsift[bench]'",
@@ -23,7 +23,7 @@ PROGRAMS = ("apt-get", "dpkg-deb")
 
 
 def need(kind: str, *modules: str) -> None:
-    """Refuse to start what would fail for want of a package later.
+    """Refuse to start work that would fail later because a package is missing.
 
     Args:
         kind: key of `REMEDIES`.
@@ -33,13 +33,11 @@ def need(kind: str, *modules: str) -> None:
         SoundsiftError: one is not installed.
     """
     if missing := [module for module in modules if find_spec(module) is None]:
-        raise SoundsiftError(
-            f"{', '.join(missing)} not found; what `{REMEDIES[kind]}` installs was expected."
-        )
+        raise SoundsiftError(f"{', '.join(missing)} not found. Install it with `{REMEDIES[kind]}`.")
 
 
 def packages() -> dict[str, dict[str, str | None]]:
-    """What each kind of work needs, with the version installed, None where it is missing."""
+    """Packages that each kind of work needs, with the installed version or None."""
     found: dict[str, dict[str, str | None]] = {
         "data": {"tinysoundfont": _version("tinysoundfont")},
         "train": {},
@@ -53,7 +51,7 @@ def packages() -> dict[str, dict[str, str | None]]:
 
 
 def programs() -> dict[str, bool]:
-    """Which of Debian's tools are there."""
+    """Whether each of Debian's tools is installed."""
     return {name: shutil.which(name) is not None for name in PROGRAMS}
 
 

@@ -1,4 +1,4 @@
-"""`soundsift train`: a run from its YAML file."""
+"""`soundsift train`: train a model from a YAML configuration."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ soundsift train configs/gpu.yaml --minutes 9
 torchrun --nproc-per-node 2 -m soundsift.cli train configs/default.yaml
 """
 
-#: OpenMP's threads spin between two products, for work that may come at once; meanwhile the
-#: processes that draw scenes wait for a core.
+#: OpenMP's threads spin while they wait for work, which keeps cores from the processes that draw
+#: scenes.
 _QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 
 
