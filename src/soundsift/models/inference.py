@@ -26,6 +26,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from soundsift.config import TransformerConfig, VelocityFieldConfig
+from soundsift.models.attention import attend
 from soundsift.models.packed import PackedLinear
 from soundsift.models.rope import rotary_table
 from soundsift.models.velocity_field import Conditioning, PreparedConditioning, VelocityField
@@ -166,8 +167,6 @@ class InferenceField:
         x = self._temporal(x)
         transformer = self._ends.transformer
         rotary = _rotary(x.shape[1], self.config.transformer, self.device)
-        frame_mask = _key_mask(prepared.frame_mask)
-        text_mask = _key_mask(prepared.text_mask)
         for i, block in enumerate(self._blocks):
             modulation = moment.modulation
             if prompt.pooled:
@@ -175,7 +174,9 @@ class InferenceField:
             keys, values = moment.keys_values[i]
             if time.numel() == 1:
                 keys, values = prompt.items(keys), prompt.items(values)
-            x = block(x, modulation, (keys, values), rotary, frame_mask, text_mask)
+            x = block(
+                x, modulation, (keys, values), rotary, prepared.frame_mask, prepared.text_mask
+            )
         shift, scale = (transformer.final_modulation + moment.embedded[:, None]).unbind(1)
         factor = transformer.final_norm.weight * (1 + scale[:, None])
         y = torch.addcmul(shift[:, None], _normed(x, self.config.transformer.norm_eps), factor)
@@ -390,7 +391,7 @@ class _Block:
         if self.self_norm is not None:
             pair = _normed(pair, self.eps).mul_(self.self_norm[:, None])
         query, key = _turn(pair, rotary).to(self.dtype).unbind(2)
-        return self.out(_attend(query, key, qkv[:, :, 2], mask))
+        return self.out(attend(query, key, qkv[:, :, 2], mask, "positions first"))
 
     def _cross_attention(
         self, x: Tensor, keys_values: tuple[Tensor, Tensor], mask: Tensor | None
@@ -399,15 +400,7 @@ class _Block:
         if self.cross_norm is not None:
             query = _normed(query.float(), self.eps).to(self.dtype)
         keys, values = keys_values
-        out = F.scaled_dot_product_attention(query.transpose(1, 2), keys, values, attn_mask=mask)
-        return self.cross_out(out.transpose(1, 2).flatten(2))
-
-
-def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    """Attention on `(batch, frames, heads, head_dim)`, heads merged: `(batch, frames, dim)`."""
-    query, key, value = (part.transpose(1, 2) for part in (query, key, value))
-    out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-    return out.transpose(1, 2).flatten(2)
+        return self.cross_out(attend(query.transpose(1, 2), keys, values, mask))
 
 
 def _normed(x: Tensor, eps: float) -> Tensor:
@@ -443,10 +436,6 @@ def _halves_in_rows(weight: Tensor, heads: int, head_dim: int) -> Tensor:
     """The same with the rows of the first `heads` heads."""
     turning = weight[: heads * head_dim].reshape(heads, head_dim // 2, 2, -1)
     return torch.cat((turning.transpose(1, 2).flatten(0, 2), weight[heads * head_dim :]))
-
-
-def _key_mask(mask: Tensor | None) -> Tensor | None:
-    return None if mask is None else mask[:, None, None, :]
 
 
 def _float(conditioning: Conditioning) -> Conditioning:
