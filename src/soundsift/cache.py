@@ -35,8 +35,8 @@ def is_private(folder: Path) -> bool:
     """Whether only this user (and root) can change what is in a folder, or exchange the folder.
 
     It must be this user's own and not writable for others. The folders above must be this user's
-    or root's, and not writable for others unless they are sticky, as `/tmp` is: there nobody can
-    rename what is not theirs.
+    or root's, and not writable for others unless they are sticky, as `/tmp` is: there no
+    other user can rename what is not theirs.
 
     Args:
         folder: absolute, with all symbolic links resolved.

@@ -4,7 +4,7 @@
 class SoundsiftError(Exception):
     """Something the user can mend: a bad file, value or setting.
 
-    The message is one clear sentence that names the file or value seen and what was expected. The
+    The message names the file or value seen, then the remedy. The
     command line prints it without a traceback and exits with code 2.
     """
 

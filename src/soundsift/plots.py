@@ -92,7 +92,7 @@ class Picture:
         Raises:
             SoundsiftError: the file exists and `overwrite` is off, or it can't be written.
         """
-        # Only whoever draws pays for loading matplotlib. No pyplot: it has global state and looks
+        # matplotlib is loaded only to draw. No pyplot: it has global state and looks
         # for a screen.
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

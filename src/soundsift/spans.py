@@ -132,8 +132,8 @@ def frame_anchors(
         unmarked: id of the frames without a mark, NULL or OPEN.
 
     Returns:
-        int64, (frames,): NULL 0, POSITIVE 1, NEGATIVE 2. PAD 3 is for whoever puts clips into a
-        batch.
+        int64, (frames,): NULL 0, POSITIVE 1, NEGATIVE 2. The padding of a
+        batch has the id after the model's last kind.
     """
     anchors = np.full(frames, unmarked, dtype=np.int64)
     for span in spans:

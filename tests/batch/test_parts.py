@@ -190,7 +190,7 @@ def test_slugs_and_suffixes():
         ("{", ["line 2", "JSON"]),
         ("[1]", ["line 2", "object"]),
         ('{"input": "a.wav", "input": "b.wav"}', ["line 2", "twice"]),
-        ('{"input": ' + "[" * 9999, ["line 2", "can't be read", '"dog barking"} was']),
+        ('{"input": ' + "[" * 9999, ["line 2", "can't be read", '"dog barking"}.']),
         ('{"input": "a\\u0000.wav"}', ["line 2", 'input is "a\\u0000.wav"', "path"]),
         ('{"text": "dog"}', ["line 2", "'input'"]),
         ('{"input": "a.wav", "txt": "dog"}', ["line 2", "'txt'", "text"]),

@@ -70,8 +70,8 @@ def test_what_is_written_is_what_is_read(
         (MINIMAL.replace("heads: 2", "heads: 5"), "5 heads"),
         (MINIMAL.replace("384\n", "512\n"), "512"),
         (MINIMAL + "scenes: {p_inline_example: 0.1}\n", "anchor_count is 3"),
-        (MINIMAL + "released_with: {a: 0.5, b: 0.5}\n", "all together below 1"),
-        (MINIMAL + "released_with: {a: -0.5}\n", "each above 0"),
+        (MINIMAL + "released_with: {a: 0.5, b: 0.5}\n", "sum to less than 1"),
+        (MINIMAL + "released_with: {a: -0.5}\n", "shares above 0"),
     ],
 )
 def test_faults_are_named_with_the_file(tmp_path: Path, text: str, named: str) -> None:

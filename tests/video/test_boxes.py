@@ -36,7 +36,7 @@ def test_parse_box() -> None:
 
 @pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1,2,3,4 1-2", "1 2 3 4"])
 def test_text_that_is_no_box(text: str) -> None:
-    with pytest.raises(SoundsiftError, match=r"can't be read; x,y,width,height"):
+    with pytest.raises(SoundsiftError, match=r"Invalid box .*: write x,y,width,height"):
         Box.parse(text)
 
 

@@ -53,11 +53,11 @@ def test_one_mask_for_all() -> None:
 @pytest.mark.parametrize(
     ("masks", "message"),
     [
-        (square_masks(2), "there are 2 masks, but more pictures"),
+        (square_masks(2), "There are 2 masks, but more pictures"),
         (square_masks(4), "more masks than the video's 3 pictures"),
-        (square_masks(3)[:, :10], r"a mask has shape \(10, 30\); \(20, 30\)"),
+        (square_masks(3)[:, :10], r"A mask has shape \(10, 30\)\. Use \(20, 30\)"),
         (np.zeros((3, HEIGHT, WIDTH)), "mark nothing"),
-        ([], "there are no masks"),
+        ([], "There are no masks"),
     ],
 )
 def test_masks_that_do_not_fit(masks: np.ndarray, message: str) -> None:
@@ -78,7 +78,7 @@ def test_mask_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_masks(tmp_path / "empty")
     for content in (b"", b"PK\x03\x04", b"no array at all"):
         (tmp_path / "bad.npy").write_bytes(content)
-        with pytest.raises(SoundsiftError, match=r"bad\.npy can't be read; a NumPy array"):
+        with pytest.raises(SoundsiftError, match=r"bad\.npy can't be read. Use a NumPy array"):
             read_masks(tmp_path / "bad.npy")
     np.savez(tmp_path / "many.npz", masks=square_masks(2))
     (tmp_path / "many.npz").rename(tmp_path / "many.npy")

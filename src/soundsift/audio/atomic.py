@@ -108,7 +108,7 @@ def ensure_writable(path: str | Path, *, overwrite: bool = False) -> None:
     path = Path(path)
     try:
         if path.is_dir():
-            raise SoundsiftError(f"{path} is a folder; the name of a file was expected.")
+            raise SoundsiftError(f"{path} is a folder. Give the name of a file.")
         # A link that leads nowhere is there, too.
         if os.path.lexists(path) and not overwrite:
             raise _exists(path)

@@ -258,7 +258,7 @@ class Decoding:
             )
         if channels > MOST_CHANNELS:
             raise SoundsiftError(
-                f"{self.path} has {channels} channels; at most {MOST_CHANNELS} were expected."
+                f"{self.path} has {channels} channels. Use at most {MOST_CHANNELS}."
             )
         self._kind = (rate, channels, sample_format)
         self.sample_rate, self.layout = rate, self.layout or _layout(layout)

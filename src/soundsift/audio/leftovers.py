@@ -3,7 +3,7 @@
 An output folder may come from a stranger, as an unpacked archive or a shared folder does. So a
 note of unfinished work is trusted only if this user wrote it on this disk: it holds inode numbers
 and the time at which the kernel changed a marker file, which no archive can set. Folders are held
-by descriptor and links are never followed, so nobody can redirect a move while it goes on.
+by descriptor and links are never followed, so a move cannot be redirected while it goes on.
 """
 
 from __future__ import annotations

@@ -221,7 +221,7 @@ class _Reading:
         if self.broken:
             raise SoundsiftError(
                 f"{path} holds {self.broken} samples that are NaN or infinite, the first at "
-                f"{self._first_broken / decoding.sample_rate:.3f} s; finite numbers were expected."
+                f"{self._first_broken / decoding.sample_rate:.3f} s. Use finite numbers."
             )
         peak = float(max(-self._lowest.min(), self._highest.max()))
         if peak > LOUDEST:
@@ -233,7 +233,7 @@ class _Reading:
             offset = "" if peak < SILENCE else ", but for a constant offset,"
             raise SoundsiftError(
                 f"{path} is silent: all of its {done / decoding.sample_rate:.2f} s{offset} stay "
-                "below -96 dB; a recording with something to hear was expected."
+                "below -96 dB. Use a recording with something to hear."
             )
 
     @property
@@ -288,22 +288,18 @@ class _Reading:
 def _check_file(path: Path) -> None:
     try:
         if path.is_dir():
-            raise SoundsiftError(f"{path} is a folder; an audio or video file was expected.")
+            raise SoundsiftError(f"{path} is a folder. Use an audio or video file.")
         if not path.exists():
-            raise SoundsiftError(f"{path} does not exist; an audio or video file was expected.")
+            raise SoundsiftError(f"{path} does not exist. Check the path.")
         if not path.is_file():
-            raise SoundsiftError(
-                f"{path} is a device or a pipe; an audio or video file was expected."
-            )
+            raise SoundsiftError(f"{path} is a device or a pipe. Use an audio or video file.")
         with path.open("rb") as file:
             if not file.read(1):
-                raise SoundsiftError(
-                    f"{path} is empty (0 bytes); an audio or video file was expected."
-                )
+                raise SoundsiftError(f"{path} is empty (0 bytes). Use an audio or video file.")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise SoundsiftError(
-            f"{str(path)!r} can't be read ({reason}); a readable audio or video file was expected."
+            f"{str(path)!r} can't be read ({reason}). Use a readable audio or video file."
         ) from error
 
 
@@ -324,12 +320,12 @@ def _check_length(decoded: Decoding) -> None:
             "decoded."
         )
     if count == 0:
-        raise SoundsiftError(f"{path} holds no samples; at least 0.04 s of sound was expected.")
+        raise SoundsiftError(f"{path} holds no samples. Use at least 0.04 s of sound.")
     # What doesn't fill one frame can't be divided into what sounds when, and holds less than two
     # periods of the lowest sounds.
     if count * FRAME_RATE < rate:
         plural = "sample" if count == 1 else "samples"
         raise SoundsiftError(
-            f"{path} is too short: {count} {plural} at {rate} Hz; at least 0.04 s "
-            f"({-(-rate // FRAME_RATE)} samples) was expected."
+            f"{path} is too short: {count} {plural} at {rate} Hz. Use at least 0.04 s "
+            f"({-(-rate // FRAME_RATE)} samples)."
         )

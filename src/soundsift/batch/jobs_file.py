@@ -60,7 +60,7 @@ def read_jobs(path: Path) -> list[tuple[str, JobLine]]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise SoundsiftError(
-            f"{path} can't be read ({reason}); a job list with one JSON object a line was expected."
+            f"{path} can't be read ({reason}). Use a job list with one JSON object a line."
         ) from error
     jobs = []
     # Not splitlines: a string may hold U+2028, which ends no line here.
@@ -69,7 +69,7 @@ def read_jobs(path: Path) -> list[tuple[str, JobLine]]:
             where = f"{path}, line {number}"
             jobs.append((where, _parse(line, where)))
     if not jobs:
-        raise SoundsiftError(f"{path} is empty; one JSON object a line was expected.")
+        raise SoundsiftError(f"{path} is empty. Write one JSON object a line.")
     return jobs
 
 
@@ -80,8 +80,8 @@ def _parse(line: str, where: str) -> JobLine:
             raise ValueError("not an object")
     except (ValueError, RecursionError) as error:
         raise SoundsiftError(
-            f'{where} can\'t be read ({error}); a JSON object such as {{"input": "street.wav", '
-            '"text": "dog barking"} was expected.'
+            f'{where} can\'t be read ({error}). Write a JSON object such as {{"input": '
+            '"street.wav", "text": "dog barking"}.'
         ) from error
     try:
         return JobLine.model_validate(entry)
@@ -91,13 +91,13 @@ def _parse(line: str, where: str) -> JobLine:
         if first["type"] == "extra_forbidden":
             known = ", ".join(JobLine.model_fields)
             raise SoundsiftError(
-                f"{where} has an unknown field {place!r}; expected some of {known}."
+                f"{where} has an unknown field {place!r}. Use some of {known}."
             ) from error
         if first["type"] == "missing":
-            raise SoundsiftError(f"{where} has no {place!r}; a recording was expected.") from error
+            raise SoundsiftError(f"{where} has no {place!r}. Name a recording.") from error
         raise SoundsiftError(
-            f"{where}: {place} is {json.dumps(entry.get(place), ensure_ascii=False)}; "
-            f"{_EXPECTED[place]} was expected."
+            f"{where}: {place} is {json.dumps(entry.get(place), ensure_ascii=False)}. "
+            f"Use {_EXPECTED[place]}."
         ) from error
 
 

@@ -224,7 +224,7 @@ def map_pickle(file: Path) -> dict[str, Tensor]:
     if not isinstance(loaded, dict) or not all(
         isinstance(name, str) and isinstance(weight, Tensor) for name, weight in loaded.items()
     ):
-        raise SoundsiftError(f"{file}: holds no weights; tensors by name were expected.")
+        raise SoundsiftError(f"{file}: holds no weights. Use a file of tensors by name.")
     for name, weight in loaded.items():
         if not _is_plain(weight):
             raise SoundsiftError(f"{file}: {name} is not a plain tensor with values of its own.")

@@ -155,7 +155,7 @@ def _compare(path: Path, entry: FileEntry, remedy: str) -> None:
         wrong = f"its SHA-256 is {digest[:12]}..., expected {entry.sha256[:12]}..."
     else:
         return
-    raise SoundsiftError(f"{path}: not the file that was expected: {wrong}. {remedy}")
+    raise SoundsiftError(f"{path}: not the file of the manifest: {wrong}. {remedy}")
 
 
 def _notes_file(folder: Path) -> Path | None:

@@ -76,13 +76,13 @@ def fetch(
         there = fetching.fetch(bank, names, mirror)
     except subprocess.CalledProcessError as error:
         raise SoundsiftError(
-            f"{error.cmd[-2]} can't be unpacked ({error.cmd[0]} ended with {error.returncode}); "
-            "a complete Debian package was expected."
+            f"{error.cmd[-2]} can't be unpacked ({error.cmd[0]} ended with {error.returncode}). "
+            "Delete the package and fetch it again."
         ) from error
     if not there:
         raise SoundsiftError(
-            f"{', '.join(names)}: nothing could be downloaded; a network, and package lists that "
-            "`apt-get update` made, were expected."
+            f"{', '.join(names)}: nothing could be downloaded. Check the network, and run "
+            "`apt-get update`."
         )
     say(f"{len(there)} of {len(names)} sources are unpacked in {bank}.")
 

@@ -54,7 +54,7 @@ def write_previews(
     clips = Bank(bank, (split,))
     if not clips.clips:
         raise SoundsiftError(
-            f"{bank} has no clips in its split {split!r}; a built bank was expected."
+            f"{bank} has no clips in its split {split!r}. Build it with `soundsift data build`."
         )
     generator = SceneGenerator(clips, law or SceneConfig(), seed)
     for number, folder in enumerate(folders):

@@ -250,9 +250,7 @@ def _count(wanted: int | None, suite: str) -> int:
         raise SoundsiftError(f"Unknown suite {suite!r}: expected one of {', '.join(SUITES)}.")
     most = SUITES[suite].scenes
     if wanted is not None and not 4 <= wanted <= most:
-        raise SoundsiftError(
-            f"{wanted} scenes were asked for; 4 (one per group) to {most} were expected."
-        )
+        raise SoundsiftError(f"{wanted} scenes were asked for. Use 4 (one per group) to {most}.")
     return most if wanted is None else wanted
 
 

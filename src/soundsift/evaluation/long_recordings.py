@@ -103,8 +103,8 @@ class LongScenes:
             self._events[kind] = {name: c for name, c in own.items() if len(c) >= _FEW}
         if not self._endless or not all(self._events[kind] for kind in TARGETS):
             raise SoundsiftError(
-                f"{folder}: too few {split} clips for long recordings; a bank as `soundsift data "
-                "build` makes it was expected."
+                f"{folder}: too few {split} clips for long recordings. Build the whole bank "
+                "with `soundsift data build`."
             )
 
     def scene(self, number: int, seconds: float = SECONDS) -> LongScene:
@@ -145,8 +145,8 @@ class LongScenes:
             if sum(span.end <= 60.0 for span in scene.spans) >= 2:
                 return scene
         raise SoundsiftError(
-            f"{self._bank.folder}: no long {self._split} recording {number} can be drawn; a bank "
-            "with more kinds of sound was expected."
+            f"{self._bank.folder}: no long {self._split} recording {number} can be drawn. "
+            "Use a bank with more kinds of sound."
         )
 
     def _clips(self, kind: str, rng: np.random.Generator) -> list[Clip]:

@@ -203,7 +203,7 @@ def draw(
     Raises:
         SoundsiftError: if it cannot be written.
     """
-    # Only whoever draws pays for loading matplotlib; no pyplot, which has global state.
+    # matplotlib is loaded only to draw; no pyplot, which has global state.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -264,7 +264,7 @@ def pad_to_frames(wave: Tensor, samples_per_frame: int) -> Tensor:
     """
     samples = wave.shape[-1]
     if samples == 0:
-        raise ValueError("the wave has no samples; at least one was expected")
+        raise ValueError("the wave has no samples; it needs at least one")
     missing = math.ceil(samples / samples_per_frame) * samples_per_frame - samples
     mode = "reflect" if missing < samples else "constant"
     return functional.pad(wave, (0, missing), mode=mode) if missing else wave

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write atomically: whoever reads finds the old checkpoint or the new one, never half a one."""
+    """Write atomically: a reader finds the old checkpoint or the new one, never half of one."""
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         torch.save(state, file)

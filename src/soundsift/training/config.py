@@ -126,8 +126,8 @@ class TrainingConfig(_Strict):
         shares = self.released_with.values()
         if min(shares, default=1) <= 0 or sum(shares) >= 1:
             raise ValueError(
-                f"released_with has shares {', '.join(map(str, shares))}; each above 0 and all "
-                "together below 1 was expected"
+                f"released_with has shares {', '.join(map(str, shares))}; use shares above 0 "
+                "that sum to less than 1"
             )
         layers = self.model.field.transformer.layers
         if self.loss.alignment and self.loss.alignment_block >= layers:

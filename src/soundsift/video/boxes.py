@@ -40,7 +40,7 @@ class Box:
         numbers = (self.x, self.y, self.width, self.height)
         if not (all(map(isfinite, numbers)) and min(numbers[:2]) >= 0 < min(numbers[2:])):
             raise SoundsiftError(
-                f"box {self}: x and y from 0 on, width and height above 0 were expected."
+                f"Invalid box {self}: use x and y from 0 on, and a width and height above 0."
             )
 
     def __str__(self) -> str:
@@ -64,8 +64,8 @@ class Box:
         match = _BOX.fullmatch(text)
         if match is None:
             raise SoundsiftError(
-                f"box {text!r} can't be read; x,y,width,height in pixels or fractions of the "
-                "picture was expected, as in 120,40,200,180 or 0.25,0.1,0.5,0.6@1.5-3."
+                f"Invalid box {text!r}: write x,y,width,height in pixels or fractions of the "
+                "picture, as in 120,40,200,180 or 0.25,0.1,0.5,0.6@1.5-3."
             )
         x, y, width, height = map(float, match.groups()[:4])
         span = None if match[5] is None else Span.parse(match[5])

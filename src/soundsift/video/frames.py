@@ -58,7 +58,7 @@ def read_video(path: str | Path) -> Iterator[VideoFrame]:
     streams = moving_pictures(container)
     if not streams:
         container.close()
-        raise SoundsiftError(f"{path} has no video; a file with moving pictures was expected.")
+        raise SoundsiftError(f"{path} has no video. Use a file with moving pictures.")
     # Without sound, and where FFmpeg does not say when pictures begin, time 0 is the first picture.
     start = file_clock_start(path) if container.streams.audio else None
     return _decode(path, container, streams[0], start)

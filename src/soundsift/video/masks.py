@@ -34,7 +34,7 @@ def keep_masks(frames: Iterable[VideoFrame], masks: Iterable[np.ndarray]) -> Ite
     remaining = iter(masks)
     first, second = next(remaining, None), next(remaining, None)
     if first is None:
-        raise SoundsiftError("there are no masks; one per picture, or one for all, was expected.")
+        raise SoundsiftError("There are no masks. Give one per picture, or one for all.")
     remaining = repeat(first) if second is None else chain((first, second), remaining)
     marked = False
     count = 0
@@ -42,13 +42,12 @@ def keep_masks(frames: Iterable[VideoFrame], masks: Iterable[np.ndarray]) -> Ite
         mask = next(remaining, None)
         if mask is None:
             raise SoundsiftError(
-                f"there are {count} masks, but more pictures; one per picture, or one for all, was "
-                "expected."
+                f"There are {count} masks, but more pictures. Give one per picture, or one for all."
             )
         if mask.shape != frame.pixels.shape[:2]:
             raise SoundsiftError(
-                f"a mask has shape {mask.shape}; {frame.pixels.shape[:2]}, the height and width of "
-                "the video, was expected."
+                f"A mask has shape {mask.shape}. Use {frame.pixels.shape[:2]}, the height and "
+                "width of the video."
             )
         count += 1
         kept = mask != 0
@@ -56,13 +55,11 @@ def keep_masks(frames: Iterable[VideoFrame], masks: Iterable[np.ndarray]) -> Ite
         yield replace(frame, pixels=frame.pixels * kept[..., None])
     if second is not None and next(remaining, None) is not None:
         raise SoundsiftError(
-            f"there are more masks than the video's {count} pictures; one per picture, or one for "
-            "all, was expected."
+            f"There are more masks than the video's {count} pictures. Give one per picture, or one "
+            "for all."
         )
     if not marked:
-        raise SoundsiftError(
-            "the masks mark nothing; the object was expected to be white, or not 0 in an array."
-        )
+        raise SoundsiftError("The masks mark nothing. Draw the object white, or not 0 in an array.")
 
 
 def read_masks(path: str | Path) -> Iterator[np.ndarray]:
@@ -83,17 +80,17 @@ def read_masks(path: str | Path) -> Iterator[np.ndarray]:
     if path.is_dir():
         files = mask_files(path)
         if not files:
-            raise SoundsiftError(f"{path} is an empty folder; mask images were expected in it.")
+            raise SoundsiftError(f"{path} is an empty folder. Put mask images in it.")
         return chain.from_iterable(map(read_masks, files))
     if path.suffix.lower() != ".npy":
         return (frame.pixels.max(axis=2) >= _OBJECT for frame in read_video(path))
     try:
         masks = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise SoundsiftError(f"{path} can't be read; a NumPy array was expected.") from error
+        raise SoundsiftError(f"{path} can't be read. Use a NumPy array.") from error
     if not isinstance(masks, np.ndarray):
         masks.close()
-        raise SoundsiftError(f"{path} is an archive of arrays (.npz); a single one was expected.")
+        raise SoundsiftError(f"{path} is an archive of arrays (.npz). Use a single array (.npy).")
     if masks.ndim not in (2, 3):
         raise SoundsiftError(
             f"{path} has shape {masks.shape}; (frames, height, width) or (height, width) was "

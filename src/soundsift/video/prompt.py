@@ -34,8 +34,8 @@ class VisualPrompt:
     def __post_init__(self) -> None:
         if bool(self.boxes) == (self.masks is not None):
             raise SoundsiftError(
-                "a visual prompt takes either boxes or masks that mark the object; exactly one of "
-                "the two was expected."
+                "A visual prompt takes either boxes or masks that mark the object. Give exactly "
+                "one of the two."
             )
 
     def described(self) -> str:
