@@ -153,5 +153,5 @@ def test_a_missing_library_is_named_before_any_phrase(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(SoundsiftError, match=r"transformers; .*soundsift\[released\]"):
+    with pytest.raises(SoundsiftError, match=r"library transformers\. .*soundsift\[released\]"):
         T5TextEncoder(folder)

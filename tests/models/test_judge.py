@@ -62,5 +62,5 @@ def test_candidates_share_their_mixture(judge: Judge, tensors: dict[str, Tensor]
 
 
 def test_lengths_must_agree(judge: Judge, tensors: dict[str, Tensor]) -> None:
-    with pytest.raises(ValueError, match="7 frames, the separated sound 6"):
+    with pytest.raises(ValueError, match="7 frames and the separated sound 6"):
         judge(tensors["in.mixture"], tensors["in.separated"][:, :6], tensors["in.text"])

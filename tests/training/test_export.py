@@ -70,4 +70,4 @@ def test_a_released_folder(
     assert min(sizes.values()) > 0
     whole = (config.run / "model" / "model.safetensors").stat().st_size
     assert sizes["model.safetensors"] < size * whole
-    assert "| package |" in (tmp_path / "shipped" / "provenance.md").read_text()
+    assert "| source |" in (tmp_path / "shipped" / "provenance.md").read_text()
