@@ -137,6 +137,8 @@ def damaged(whole: dict[str, bytes], seed: int, count: int) -> Iterator[tuple[st
         data = whole[name]
         done = []
         for _ in range(int(rng.choice([1, 1, 1, 2, 3]))):
+            if not data:
+                break  # nothing is left to damage
             damage = DAMAGES[int(rng.integers(len(DAMAGES)))]
             data = damage(data, whole[str(other)], rng)
             done.append(damage.__name__.strip("_"))
