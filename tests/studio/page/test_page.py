@@ -195,7 +195,7 @@ def test_video(visit, server, tmp_path, clip) -> None:
     assert np.abs(decoded).max() > 3000
     expected = server.target(decoded, rate, "high", [], [])
     np.testing.assert_array_equal(visit.stem("target", tmp_path), expected)
-    new = visit.save('a[aria-label="The video with this sound: Isolated"]', tmp_path)
+    new = visit.save('a[aria-label="Video with this sound: Isolated"]', tmp_path)
     with av.open(str(new)) as file:
         assert file.streams.video[0].width == 160
         sound = np.concatenate([frame.to_ndarray() for frame in file.decode(audio=0)], axis=1)
@@ -397,7 +397,7 @@ def test_a_full_queue_is_shown(new_visit, serving, clip) -> None:
         page.wait_for_selector("#error:not([hidden])")
         said = page.inner_text("#error").removesuffix("×").strip()
         assert re.fullmatch(
-            r"One job is waiting, and no more are taken now\. Try again in \d+ s\.", said
+            r"The queue is full: one job is waiting\. Try again in \d+ s\.", said
         )
         assert len(visit.jobs()) == 2
         # The browser itself logs the 503.

@@ -20,7 +20,7 @@ async function refusal(response) {
   const retryAfter = Number.isNaN(seconds) ? null : seconds;
   if (response.status === 503 && retryAfter !== null) {
     const wait = retryAfter < 90 ? `${retryAfter} s` : `${Math.round(retryAfter / 60)} minutes`;
-    sentence += ` Try again in ${wait}.`;
+    sentence = `${sentence.replace(/ Try again later\.$/, "")} Try again in ${wait}.`;
   }
   return new ApiError(sentence, response.status, retryAfter);
 }
