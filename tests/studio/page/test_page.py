@@ -396,9 +396,7 @@ def test_a_full_queue_is_shown(new_visit, serving, clip) -> None:
         visit.start("slow low")
         page.wait_for_selector("#error:not([hidden])")
         said = page.inner_text("#error").removesuffix("×").strip()
-        assert re.fullmatch(
-            r"The queue is full: one job is waiting\. Try again in \d+ s\.", said
-        )
+        assert re.fullmatch(r"The queue is full: one job is waiting\. Try again in \d+ s\.", said)
         assert len(visit.jobs()) == 2
         # The browser itself logs the 503.
         assert [e for e in visit.errors if "503" not in e] == []
