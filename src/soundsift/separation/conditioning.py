@@ -42,6 +42,10 @@ class PromptInputs:
     example: ExamplePrompt | None = None
 
 
+#: Numbers of a window and of a prompt, and the example prompt in front.
+Item = tuple[int, int, ExamplePrompt | None]
+
+
 @dataclass(frozen=True)
 class WindowBatch:
     """Items of a group that have one length.
@@ -90,11 +94,11 @@ class WindowConditioner:
         """The conditioning of consecutive windows of one length."""
         context = self._context.of(windows)
         context = context.reshape(len(windows), self._rows, *context.shape[1:])
-        by_length: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        by_length: dict[int, list[Item]] = defaultdict(list)
         for i, window in enumerate(windows):
             for j, inputs in enumerate(self._prompts):
                 example = self._example(inputs, window)
-                by_length[0 if example is None else example.length].append((i, j))
+                by_length[0 if example is None else example.length].append((i, j, example))
         return [self._batch(windows, context, items) for items in by_length.values()]
 
     def velocity(self, noisy: Tensor, time: Tensor, batches: list[WindowBatch]) -> Tensor:
@@ -109,14 +113,13 @@ class WindowConditioner:
         return velocity
 
     def _batch(
-        self, windows: tuple[Window, ...], context: Tensor, items: list[tuple[int, int]]
+        self, windows: tuple[Window, ...], context: Tensor, items: list[Item]
     ) -> WindowBatch:
-        """The batch of some (window, prompt) pairs, which all have examples of one length."""
+        """The batch of some items, which all have examples of one length."""
         model, rows = self._model, self._rows
         contexts, anchors, videos = [], [], []
-        for i, j in items:
+        for i, j, example in items:
             window, inputs = windows[i], self._prompts[j]
-            example = self._example(inputs, window)
             unmarked = NULL if example is None else OPEN
             ids = frame_anchors(inputs.prompt.spans, window.end, frame_rate(model.codec), unmarked)
             own = torch.from_numpy(ids[window.start :])
@@ -129,7 +132,7 @@ class WindowConditioner:
             videos.append(self._video(inputs, window))
         example_frames = contexts[0].shape[1] - windows[0].length
         # Grouped by the words: computed states of equal phrases may differ in their last bits.
-        texts = [self._prompts[j].prompt.text for _, j in items]
+        texts = [self._prompts[j].prompt.text for _, j, _ in items]
         phrases = tuple(dict.fromkeys(texts))
         numbers = torch.tensor([phrases.index(text) for text in texts], device=model.device)
         states, mask = model.text.encode_batch(list(phrases))
@@ -146,7 +149,7 @@ class WindowConditioner:
         )
         known = self._moments[phrases] = known or prepared.moments
         places = [
-            (i * len(self._prompts) + j) * rows + row for i, j in items for row in range(rows)
+            (i * len(self._prompts) + j) * rows + row for i, j, _ in items for row in range(rows)
         ]
         return WindowBatch(
             torch.tensor(places, device=model.device),
