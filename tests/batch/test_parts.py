@@ -12,9 +12,10 @@ from soundsift.batch.inputs import find_recordings
 from soundsift.batch.jobs_file import read_jobs
 from soundsift.batch.planner import Job, RecordingJob, make_plan
 from soundsift.batch.runner import failed
-from soundsift.batch.templates import check_template, fill, slug, split_suffix
+from soundsift.batch.templates import check_template, fill, split_suffix
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import Prompt
+from soundsift.separation.file_names import slug
 from soundsift.separation.options import Options
 
 FACTS = {"text": "Dog, barking!", "model": "default", "preset": "draft", "seed": "3"}

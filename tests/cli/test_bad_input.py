@@ -12,7 +12,7 @@ import soundfile
 import soundsift
 
 RATE = 16_000
-STEMS = ("street.target.wav", "street.residual.wav", "street.json")
+STEMS = ("street.dog.target.wav", "street.dog.residual.wav", "street.dog.json")
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +152,7 @@ def test_output_folder_that_takes_no_files(run, mix, one_sentence):
     one_sentence(run("separate", mix, "--text", "dog", "--out", "/proc/stems"), "/proc/stems")
 
 
-@pytest.mark.parametrize("name", [*STEMS, "street.png"])
+@pytest.mark.parametrize("name", [*STEMS, "street.dog.png"])
 def test_existing_files(name, run, mix, tmp_path, one_sentence):
     out = tmp_path / "out"
     out.mkdir()
@@ -166,9 +166,9 @@ def test_existing_files(name, run, mix, tmp_path, one_sentence):
 def test_an_existing_file_is_found_before_the_recording_is_read(run, tmp_path, one_sentence):
     out = tmp_path / "out"
     out.mkdir()
-    (out / "street.json").write_text("mine")
+    (out / "street.dog.json").write_text("mine")
     result = run("separate", tmp_path / "street.wav", "--text", "dog", "--out", out)
-    one_sentence(result, "street.json", "exists already")
+    one_sentence(result, "street.dog.json", "exists already")
 
 
 def test_the_recording_itself_is_never_replaced(run, mix, tmp_path, one_sentence):

@@ -98,7 +98,7 @@ def test_two_runs_on_one_folder(takes, model, tmp_path):
         assert b"failed" not in err
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
-        f"take{n}.{kind}" for n in range(4) for kind in ("target.wav", "residual.wav", "json")
+        f"take{n}.dog.{kind}" for n in range(4) for kind in ("target.wav", "residual.wav", "json")
     }
 
 
@@ -130,8 +130,8 @@ def test_what_is_done_is_skipped_and_overwrite_does_it_again(
     assert not calls
     # A copy of the recording is the same recording; files that are missing or empty are made again.
     os.utime(takes / "take0.wav", (1, 1))
-    (out / "take2.target.wav").write_bytes(b"")
-    (out / "take3.residual.wav").unlink()
+    (out / "take2.dog.target.wav").write_bytes(b"")
+    (out / "take3.dog.residual.wav").unlink()
     result = run(*command(takes, model, out, "--json"))
     assert [f["status"] for f in lines(result)].count("skipped") == 2
     assert calls == ["take2.wav", "take3.wav"]
@@ -147,13 +147,13 @@ def test_results_that_the_user_has_edited_are_kept(
     out = tmp_path / "out"
     asked = command(takes / "take0.wav", model, out)
     assert run(*asked).exit_code == 0
-    edited, settings = out / "take0.target.wav", out / "take0.json"
+    edited, settings = out / "take0.dog.target.wav", out / "take0.dog.json"
     edited.write_bytes(edited.read_bytes()[:-40])
-    (out / "take0.residual.wav").unlink()
+    (out / "take0.dog.residual.wav").unlink()
     if not noted:
         settings.write_text(json.dumps(json.loads(settings.read_text()) | {"bytes": None}))
     before = contents(out)
-    one_sentence(run(*asked), "take0.target.wav", "has changed", "--overwrite")
+    one_sentence(run(*asked), "take0.dog.target.wav", "has changed", "--overwrite")
     assert contents(out) == before
     assert run(*asked, "--overwrite").exit_code == 0
     assert len(contents(out)) == 3
@@ -189,7 +189,7 @@ def test_errors_say_which_recording(run, takes, model, tmp_path):
 def test_a_name_that_looks_like_a_field(run, tmp_path, model):
     recording(tmp_path / "x{kind}y.wav")
     for more, name in (
-        ((), "x{kind}y.target.wav"),
+        ((), "x{kind}y.dog.target.wav"),
         (("--name", "{{kind}}-{kind}"), "{kind}-target.wav"),
     ):
         asked = command(tmp_path / "x{kind}y.wav", model, tmp_path / "out", *more)
@@ -197,6 +197,21 @@ def test_a_name_that_looks_like_a_field(run, tmp_path, model):
             result = run(*asked)
             assert result.exit_code == 0, result.stderr
         assert "done already" in result.stdout and (tmp_path / "out" / name).is_file()
+
+
+def test_another_request_gets_a_number_and_each_is_known_again(run, takes, model, tmp_path):
+    """Nothing is lost, and the same command finds its own results, whatever was first."""
+    requests = (("--seed", 1), ("--seed", 2), ("--span", "0-0.1"), ("--format", "flac"))
+    for status in ("done", "skipped"):
+        for number, more in enumerate(requests, 1):
+            result = run(*command(takes, model, tmp_path / "out", "--json", *more))
+            assert result.exit_code == 0, result.stderr
+            assert {one["status"] for one in lines(result)} == {status}
+            name = "take3.dog" if number == 1 else f"take3.dog-{number}"
+            assert Path(lines(result)[3]["files"]["settings"]).name == f"{name}.json"
+    again = ("--seed", 2, "--overwrite")
+    (one,) = lines(run(*command(takes / "take0.wav", model, tmp_path / "out", "--json", *again)))
+    assert (one["status"], Path(one["files"]["target"]).name) == ("done", "take0.dog-2.target.wav")
 
 
 @pytest.mark.parametrize(
@@ -208,12 +223,15 @@ def test_a_name_that_looks_like_a_field(run, tmp_path, model):
         (["--span", "0-0.1"], "spans"),
     ],
 )
-def test_other_results_are_in_the_way(run, takes, model, tmp_path, more, word, one_sentence):
+def test_other_results_are_in_the_way_of_a_name(
+    run, takes, model, tmp_path, more, word, one_sentence
+):
     out = tmp_path / "out"
-    run(*command(takes / "take0.wav", model, out))
+    named = ("--name", "{stem}.{text}")
+    run(*command(takes / "take0.wav", model, out, *named))
     before = contents(out)
-    result = run(*command(takes, model, out, *more))
-    one_sentence(result, "take0.json", "exists already", word, "--overwrite")
+    result = run(*command(takes, model, out, *named, *more))
+    one_sentence(result, "take0.dog.json", "exists already", word, "--overwrite")
     assert contents(out) == before
 
 
@@ -221,17 +239,18 @@ def test_another_recording_of_the_same_name_is_no_repetition(
     run, takes, model, tmp_path, one_sentence
 ):
     out = tmp_path / "out"
-    run(*command(takes / "take0.wav", model, out))
+    named = ("--name", "{stem}.{text}")
+    run(*command(takes / "take0.wav", model, out, *named))
     recording(takes / "take0.wav", 9)
-    result = run(*command(takes / "take0.wav", model, out))
-    one_sentence(result, "take0.json", "another recording")
+    result = run(*command(takes / "take0.wav", model, out, *named))
+    one_sentence(result, "take0.dog.json", "another recording")
 
 
 def test_two_recordings_for_one_name(run, takes, model, tmp_path, one_sentence, monkeypatch):
     monkeypatch.setattr(soundsift, "load", None)
     recording(takes / "more" / "take0.wav")
     result = run(*command(takes, model, tmp_path / "out"))
-    one_sentence(result, "more/take0.wav", "take0.target.wav", "{parent}")
+    one_sentence(result, "more/take0.wav", "take0.dog.target.wav", "{parent}")
     assert not (tmp_path / "out").exists()
 
 
@@ -244,7 +263,7 @@ def test_names_and_formats(run, takes, model, tmp_path):
     kinds = {p.stem.rpartition("_")[2] for p in out.iterdir()}
     assert kinds == {"target", "residual", "settings", "picture"}
     done = run("remove", takes / "take0.wav", "--text", "dog", "--model", model, "--out", out)
-    assert done.exit_code == 0 and (out / "take0.without.wav").is_file()
+    assert done.exit_code == 0 and (out / "take0.dog.without.wav").is_file()
 
 
 @pytest.mark.parametrize(
@@ -359,8 +378,8 @@ def test_killed_while_writing_and_run_again(run, takes, model, tmp_path):
     """While the second file's results move to their destinations."""
     out, whole = tmp_path / "out", tmp_path / "whole"
     assert run(*command(takes, model, whole)).exit_code == 0
-    kill_when_in_place(out / "take1.target.wav", run, *command(takes, model, out))
-    assert (out / "take1.target.wav").exists() and not (out / "take1.json").exists()
+    kill_when_in_place(out / "take1.dog.target.wav", run, *command(takes, model, out))
+    assert (out / "take1.dog.target.wav").exists() and not (out / "take1.dog.json").exists()
     result = run(*command(takes, model, out, "--json"))
     assert result.exit_code == 0, result.stderr
     assert [f["status"] for f in lines(result)] == ["skipped", "skipped", "done", "done"]
@@ -509,19 +528,21 @@ def test_sounds_that_share_are_done_together_or_not_at_all(run, takes, model, tm
 @pytest.mark.parametrize(("first", "then"), [("--exclusive", None), (None, "--exclusive")])
 def test_sharing_is_another_request(run, takes, model, tmp_path, one_sentence, first, then):
     out = tmp_path / "out"
-    assert run(*sounds_and_rest(takes, model, out, *filter(None, [first]))).exit_code == 0
-    result = run(*sounds_and_rest(takes, model, out, *filter(None, [then])))
+    named = ("--name", "{stem}.{text}")
+    assert run(*sounds_and_rest(takes, model, out, *named, *filter(None, [first]))).exit_code == 0
+    result = run(*sounds_and_rest(takes, model, out, *named, *filter(None, [then])))
     one_sentence(result, "take0.dog.json", "another request (sharing)")
 
 
 def test_what_is_at_its_default_now_was_not_then(run, takes, model, tmp_path, one_sentence):
     out = tmp_path / "out"
-    assert run(*command(takes / "take0.wav", model, out, "--seed", 7)).exit_code == 0
-    one_sentence(run(*command(takes / "take0.wav", model, out)), "another request (seed)")
+    named = ("--name", "{stem}.{text}")
+    assert run(*command(takes / "take0.wav", model, out, "--seed", 7, *named)).exit_code == 0
+    one_sentence(run(*command(takes / "take0.wav", model, out, *named)), "another request (seed)")
     # Of an option that a version before did not know, nothing is noted.
-    settings = json.loads((out / "take0.json").read_text())
+    settings = json.loads((out / "take0.dog.json").read_text())
     del settings["request"]["sharing"], settings["request"]["windowing"]
-    (out / "take0.json").write_text(json.dumps(settings))
+    (out / "take0.dog.json").write_text(json.dumps(settings))
     assert run(*command(takes / "take0.wav", model, out, "--seed", 7)).exit_code == 0
 
 

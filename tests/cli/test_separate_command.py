@@ -10,6 +10,7 @@ import soundsift
 from soundsift.cli.reports import NEARLY_SILENT_DB, _level
 
 RATE = 16_000
+NAME = "street.dog-barking"
 
 
 def names(folder):
@@ -21,19 +22,21 @@ def test_separate_writes_two_stems_that_add_up(run, mix, model, tmp_path):
     result = run("separate", mix, "--text", "dog barking", "--model", model, "--out", out)
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
-    assert names(out) == ["street.json", "street.residual.wav", "street.target.wav"]
+    assert names(out) == [
+        f"street.dog-barking.{kind}" for kind in ("json", "residual.wav", "target.wav")
+    ]
     whole, target, residual = (
         soundfile.read(path, dtype="int16")
-        for path in (mix, out / "street.target.wav", out / "street.residual.wav")
+        for path in (mix, out / f"{NAME}.target.wav", out / f"{NAME}.residual.wav")
     )
     assert {rate for _, rate in (whole, target, residual)} == {RATE}
     np.testing.assert_array_equal(target[0] + residual[0], whole[0])
     first, *files, last = result.stdout.splitlines()
     assert first.startswith(f"Lifted 'dog barking' from {mix} (1.00 s, 16000 Hz, stereo) in ")
     assert [line.split() for line in files] == [
-        ["target", str(out / "street.target.wav")],
-        ["residual", str(out / "street.residual.wav")],
-        ["settings", str(out / "street.json")],
+        ["target", str(out / f"{NAME}.target.wav")],
+        ["residual", str(out / f"{NAME}.residual.wav")],
+        ["settings", str(out / f"{NAME}.json")],
     ]
     assert last.startswith("The target is ")
 
@@ -99,9 +102,9 @@ def test_remove_writes_the_recording_without_the_sound(run, mix, model, tmp_path
     removed = run("remove", *common, tmp_path / "a")
     separated = run("separate", *common, tmp_path / "b")
     assert removed.exit_code == separated.exit_code == 0, removed.stderr
-    assert names(tmp_path / "a") == ["street.without.json", "street.without.wav"]
-    without = (tmp_path / "a" / "street.without.wav").read_bytes()
-    assert without == (tmp_path / "b" / "street.residual.wav").read_bytes()
+    assert names(tmp_path / "a") == ["street.span.without.json", "street.span.without.wav"]
+    without = (tmp_path / "a" / "street.span.without.wav").read_bytes()
+    assert without == (tmp_path / "b" / "street.span.residual.wav").read_bytes()
     assert set(json.loads(removed.stdout)["files"]) == {"without", "settings"}
 
 

@@ -181,7 +181,7 @@ def test_a_place_that_is_taken_is_refused_before_any_work(
 ) -> None:
     source = tmp_path / "mix.wav"
     soundfile.write(source, noise(1, 16_000).T, 16_000)
-    (tmp_path / "mix.residual.wav").write_text("mine")
+    (tmp_path / "mix.hiss.residual.wav").write_text("mine")
     monkeypatch.delattr("soundsift.separation.separator.make_request")
     with pytest.raises(SoundsiftError, match="exists already"):
         separator.separate_file(source, tmp_path, text="hiss")

@@ -38,9 +38,9 @@ def test_every_field_becomes_an_option() -> None:
     ("before", "last", "source"),
     [
         ([], request(), "a.wav"),
-        ([request()], turn("target"), "stems/a.target.wav"),
-        ([request(mode="remove")], turn("residual"), "stems/a.without.wav"),
-        ([request(), turn("residual")], turn("target"), "stems/a.residual.target.wav"),
+        ([request()], turn("target"), "stems/a.span.target.wav"),
+        ([request(text="Dog", mode="remove")], turn("residual"), "stems/a.dog.without.wav"),
+        ([request(), turn("residual")], turn("target"), "stems/a.span.residual.span.target.wav"),
     ],
 )
 def test_a_later_turn_takes_the_stem_of_the_one_before(

@@ -165,7 +165,9 @@ def test_a_second_turn_works_on_a_stem(client: Client) -> None:
     second = client.do({"job": first["id"], "stem": "residual"}, "cat")
     np.testing.assert_allclose(client.stem(second["id"], "target"), tone(1.0) / 4, atol=1e-4)
     assert second["recording"] == recording
-    assert second["command"].startswith("soundsift separate stems/street.without.wav --text cat")
+    assert second["command"].startswith(
+        "soundsift separate stems/street.dog.without.wav --text cat"
+    )
     name = client.http.get(f"/api/jobs/{first['id']}/stems/residual").headers
     assert name["content-disposition"] == 'inline; filename="street.without.wav"'
 

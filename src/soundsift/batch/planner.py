@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ class Job:
         overwrite: whether existing files may be replaced.
         sharing: all prompts that share the recording; empty if each is separated independently.
         where: destination in the job list, for messages; None without a job list.
+        name_is_free: whether a number may follow the name, where the result of another request
+            has it.
     """
 
     index: int
@@ -69,6 +72,7 @@ class Job:
     overwrite: bool = False
     sharing: tuple[Prompt, ...] = ()
     where: str | None = None
+    name_is_free: bool = False
 
     @property
     def destination(self) -> Destination:
@@ -159,10 +163,10 @@ def make_plan(recordings: Sequence[RecordingJob]) -> Plan:
         SoundsiftError: two jobs would write the same file, one would replace a recording or a file
             that is not the result of the same request, or a recording does not exist.
     """
-    jobs = [job for one in recordings for job in one.jobs]
-    _refuse_collisions(jobs)
-    for folder in {job.out for job in jobs}:
+    for folder in {job.out for one in recordings for job in one.jobs}:
         clear_leftovers(folder)
+    recordings = [RecordingJob(tuple(map(_numbered, one.jobs))) for one in recordings]
+    _refuse_collisions([job for one in recordings for job in one.jobs])
     plan = Plan([], [])
     for one in recordings:
         found = [(job, None if job.overwrite else finished_settings(job)) for job in one.jobs]
@@ -176,6 +180,24 @@ def make_plan(recordings: Sequence[RecordingJob]) -> Plan:
             plan.to_do.append(RecordingJob(missing))
             _check_exists(missing[0])
     return plan
+
+
+def _numbered(job: Job) -> Job:
+    """The job with the first name that its own result has, or that no result has.
+
+    A second prompt or another seed for the same recording writes beside the first one's result.
+    """
+    if not job.name_is_free:
+        return job
+    for number in itertools.count(1):
+        named = job if number == 1 else replace(job, name=f"{job.name}-{number}")
+        settings = read_settings(named.paths["settings"])
+        if not settings:
+            # Whatever is in the way there is refused later.
+            return job if job.overwrite else named
+        if not _differences(named, settings):
+            return named
+    raise AssertionError("numbers have no end")
 
 
 def _refuse_collisions(jobs: Sequence[Job]) -> None:

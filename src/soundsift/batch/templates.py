@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import string
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
 from soundsift.audio.formats import FormatName, format_of_suffix
 from soundsift.errors import SoundsiftError
-from soundsift.separation.stem_files import KIND
+from soundsift.separation.file_names import KIND, UNNAMED, slug
 
 #: Fields of a template, and what replaces them.
 FIELDS = {
@@ -25,7 +24,6 @@ FIELDS = {
     "kind": "content of the file: target, residual, without, rest, settings, picture",
 }
 
-_LONGEST_TEXT = 60
 # A lone surrogate: no file name can hold it or be decoded to it.
 _MARK = "\ud800"
 
@@ -74,7 +72,7 @@ def fill(template: str, recording: Path, index: int, total: int, facts: Mapping[
         "ext": recording.suffix.lstrip("."),
         "parent": parent or "root",
         "index": f"{index:0{len(str(total))}}",
-        "text": slug(facts["text"]) or "span",
+        "text": slug(facts["text"]) or UNNAMED,
         "model": slug(facts["model"]) or "model",
         "preset": facts["preset"],
         "seed": facts["seed"],
@@ -88,13 +86,6 @@ def fill(template: str, recording: Path, index: int, total: int, facts: Mapping[
 def unmarked(name: str) -> str:
     """The final file name, once the kind is filled in."""
     return name.replace(_MARK, "")
-
-
-def slug(text: str) -> str:
-    """Letters and digits of any script in lower case, joined by hyphens."""
-    low = unicodedata.normalize("NFC", text.lower())
-    words = "".join(c if c.isalnum() or unicodedata.combining(c) else " " for c in low).split()
-    return "-".join(words)[:_LONGEST_TEXT].strip("-")
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from soundsift.cli import bench, data, info, models, separate, stream, studio, train
+from soundsift.cli import bench, data, example, info, models, separate, stream, studio, train
 from soundsift.cli.console import prepare_streams, say
 from soundsift.cli.groups import Command, Group, SpanCommand, TopGroup
 
@@ -62,6 +62,7 @@ app.command("remove", cls=SpanCommand, help=separate.REMOVE_HELP, epilog=separat
 app.command("stream", cls=SpanCommand, epilog=stream.EXAMPLES)(stream.stream)
 app.command("studio", cls=Command, epilog=studio.STUDIO_EXAMPLES)(studio.studio)
 app.command("serve", cls=Command, epilog=studio.SERVE_EXAMPLES)(studio.serve)
+app.command("example", cls=Command, epilog=example.EXAMPLES)(example.example)
 app.command("info", cls=Command, epilog=info.EXAMPLES)(info.info)
 app.add_typer(_models, name="models")
 _models.command("list", cls=Command, epilog=models.LIST_EXAMPLES)(models.list_models)

@@ -30,7 +30,7 @@ Texts = Annotated[
     typer.Option(
         metavar="PHRASE",
         help="The sound as a short phrase: 'dog barking'. Repeat it for several sounds in one "
-        "pass, with files named NAME.PHRASE.",
+        "pass.",
         rich_help_panel=PROMPT,
     ),
 ]
@@ -114,7 +114,7 @@ Name = Annotated[
         metavar="NAME",
         help="First part of the file names. Fields: {stem}, {ext}, {parent}, {index}, {text}, "
         "{model}, {preset}, {seed}, {kind}.",
-        show_default="{stem}",
+        show_default="{stem}.{text}",
         rich_help_panel=RESULTS,
     ),
 ]

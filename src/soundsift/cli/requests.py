@@ -253,9 +253,8 @@ def _jobs(
     from soundsift.batch.planner import Job
     from soundsift.batch.templates import fill
 
-    several = "{stem}.{text}" if len(asked.prompts) > 1 else "{stem}"
     wanted: list[tuple[Prompt | None, str, str, tuple[str, ...]]] = [
-        (prompt, several if asked.name is None else asked.name, prompt.text or "", request.stems)
+        (prompt, asked.name or "{stem}.{text}", prompt.text or "", request.stems)
         for prompt in asked.prompts
     ]
     if asked.rest:
@@ -284,6 +283,7 @@ def _jobs(
             overwrite=request.overwrite,
             sharing=asked.prompts if asked.exclusive else (),
             where=asked.where,
+            name_is_free=asked.name is None,
         )
         for index, (prompt, name, text, stems) in enumerate(wanted, start=first)
     )

@@ -13,8 +13,8 @@ SEPARATE_HELP = """Separate a sound from recordings.
 
 Describe the sound with --text, mark when it is heard with --span, or both. Writes NAME.target.wav
 (the sound), NAME.residual.wav (everything else) and NAME.json (all settings) into the output
-folder. The two stems sum to the recording (released models: with --consistent), at its sample rate,
-channels and length.
+folder, where NAME is the recording's name and the phrase: street.dog-barking. The two stems sum to
+the recording (released models: with --consistent), at its sample rate, channels and length.
 
 Recordings are files, folders with their subfolders, and patterns such as 'takes/**/*.wav', or come
 from --jobs-file. Results that a previous run finished with the same settings are kept. For live

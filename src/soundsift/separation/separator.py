@@ -24,6 +24,7 @@ from soundsift.models.components import ModelComponents
 from soundsift.presets import find_preset
 from soundsift.prompts import Prompt, make_prompt
 from soundsift.separation.conditioning import PromptInputs
+from soundsift.separation.file_names import default_name
 from soundsift.separation.options import Options, OptionWords
 from soundsift.separation.pipeline import separate_blocks, separate_recording
 from soundsift.separation.request import SamplingPlan, make_plan, make_request
@@ -191,7 +192,7 @@ class Separator:
             source: a file that FFmpeg reads, or an examined one.
             folder: for the results; made if missing.
             name: first part of their names; `{kind}` in it becomes the stem. Default: that of the
-                file.
+                file and the phrase, "street.dog-barking".
             text: this and all prompts as for `separate`.
             spans: when the sound is heard.
             not_spans: when it is not.
@@ -209,9 +210,10 @@ class Separator:
             SoundsiftError: an invalid recording, prompt, option, format or folder.
         """
         recording = source if isinstance(source, RecordingFile) else examine(source)
+        prompt = make_prompt(text, spans, not_spans, visual)
         destination = Destination(
             folder=Path(folder),
-            name=recording.path.stem if name is None else name,
+            name=default_name(recording.path, prompt.text) if name is None else name,
             stems=stems,
             output=output,
             source=recording.path,
@@ -219,7 +221,6 @@ class Separator:
             overwrite=overwrite,
             record=record or {},
         )
-        prompt = make_prompt(text, spans, not_spans, visual)
         return self.separate_into([destination], recording, [prompt], progress=progress, **options)[
             0
         ]

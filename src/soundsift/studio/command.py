@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from soundsift.prompts import normalise_text
+from soundsift.separation.file_names import default_name
 from soundsift.spans import Span
 
 _OUT = "stems"
@@ -29,7 +31,8 @@ def command_line(
         stem = later["recording"]["stem"]
         if earlier["mode"] == "remove" and stem == "residual":
             stem = "without"
-        source = f"{_OUT}/{PurePosixPath(source).stem}.{stem}.wav"
+        named = default_name(Path(source), normalise_text(earlier["text"]))
+        source = f"{_OUT}/{named}.{stem}.wav"
     words = ["soundsift", request["mode"], f"./{source}" if source.startswith("-") else source]
     if request["text"]:
         words += ["--text", request["text"]]
