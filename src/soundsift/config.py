@@ -192,6 +192,34 @@ class MelCodecConfig(_Strict):
         return self.latent_channels + self.detail_bands * self.detail_subframes
 
 
+class HearingConfig(_Strict):
+    """Sizes of the hearing network, `soundsift.models.hearing`.
+
+    Attributes:
+        context_bands: Mel bands of the codec's detailed analysis, which it reads.
+        subframes: Moments per latent frame in that analysis.
+        bands: Mel bands of the convolutions' input.
+        gain: Factor of the energies before their logarithm; the window's mean is 1.
+        widths: Channels of the blocks of convolutions; each but the last is pooled by two.
+        dim: Width of the residual stream along time.
+        dilations: Dilations of the blocks along time.
+        embedding_dim: Width of the space that frames and phrases share.
+        text_dim: Width of the text encoder's states.
+        text_hidden: Hidden width of the phrases' network.
+    """
+
+    context_bands: Size = 128
+    subframes: Rate = 2
+    bands: Size = 96
+    gain: float = Field(default=1e4, gt=0)
+    widths: Annotated[tuple[Size, ...], Field(min_length=2, max_length=6)] = (64, 128, 256, 512)
+    dim: Size = 256
+    dilations: Annotated[tuple[Rate, ...], Field(max_length=16)] = (1, 2, 4, 8)
+    embedding_dim: Size = 256
+    text_dim: Size = 384
+    text_hidden: Size = 512
+
+
 class DacVaeConfig(_Strict):
     """Sizes of the released models' codec, `soundsift.models.dac_vae`; the defaults are theirs.
 

@@ -16,6 +16,7 @@ EXAMPLES = """Examples:
 soundsift train configs/default.yaml
 soundsift train configs/default.yaml --until 500
 soundsift train configs/gpu.yaml --minutes 9
+soundsift train configs/hearing.yaml
 torchrun --nproc-per-node 2 -m soundsift.cli train configs/default.yaml
 """
 
@@ -51,11 +52,18 @@ def train(
         os.environ.setdefault(name, value)
     need("train", "scipy")
 
-    from soundsift.training.config import load_training_config
+    from soundsift.training.config import TrainingConfig, read_yaml, validated
 
-    run = load_training_config(config)
-
+    values = read_yaml(config)
     # OpenMP reads the environment when PyTorch loads it, so nothing above may import PyTorch.
+    if isinstance(values, dict) and values.get("network") == "hearing":
+        from soundsift.training.hearing.config import HearingTrainingConfig
+        from soundsift.training.hearing.trainer import train_hearing
+
+        train_hearing(validated(config, values, HearingTrainingConfig), until, minutes)
+        return
+    run = validated(config, values, TrainingConfig)
+
     from soundsift.training.trainer import train as start
 
     start(run, until, minutes)

@@ -209,6 +209,16 @@ class SceneGenerator:
             sources = [replace(s, wave=wave) for s, wave in zip(sources, waves, strict=True)]
         return Scene(tuple(sources))
 
+    def single(self, rng: np.random.Generator, seconds: float) -> Source:
+        """Draw one sound with its effects."""
+        return self._source(self._draw_clip(rng), round(seconds * SAMPLE_RATE), rng, False)
+
+    def noise(self, rng: np.random.Generator, seconds: float) -> Source:
+        """Draw synthetic noise."""
+        noise = effects.background_noise(round(seconds * SAMPLE_RATE), rng)
+        clip = replace(self.bank.clips[0], concept="background noise", kind="ambience", groups=())
+        return Source(clip, _at_level(noise, _LEVEL_DB), named=False)
+
     def query(self, scene: Scene, rng: np.random.Generator, favourite: int | None = None) -> Query:
         """Draw a query about a scene.
 
@@ -250,7 +260,7 @@ class SceneGenerator:
             if len(clips) == count:
                 break
             clip = self._draw_clip(rng) if place is None else self._draw_company(place, rng)
-            if not any(_alike(clip, other) for other in clips):
+            if not any(alike(clip, other) for other in clips):
                 clips.append(clip)
         return clips
 
@@ -282,7 +292,7 @@ class SceneGenerator:
         for _ in range(4):
             choices = self._clips[ambiences[int(rng.integers(len(ambiences)))]]
             clip = choices[int(rng.integers(len(choices)))]
-            if not any(_alike(clip, other) for other in clips):
+            if not any(alike(clip, other) for other in clips):
                 return [Source(clip, _at_level(self._place(clip, samples, rng), level))]
         return []
 
@@ -343,7 +353,7 @@ def draw_phrase(clip: Clip, rng: np.random.Generator) -> str:
     return clip.captions[0] if rng.random() < 0.4 else str(rng.choice(clip.captions))
 
 
-def _alike(first: Clip, second: Clip) -> bool:
+def alike(first: Clip, second: Clip) -> bool:
     """Whether a listener could not say which of the two a prompt means."""
     if first.concept == second.concept or set(first.captions) & set(second.captions):
         return True
@@ -356,7 +366,7 @@ def _alike(first: Clip, second: Clip) -> bool:
 
 def _related(first: Clip, second: Clip) -> bool:
     """Whether asking for the one could fairly be answered with the other."""
-    if _alike(first, second) or set(first.groups) & set(second.groups):
+    if alike(first, second) or set(first.groups) & set(second.groups):
         return True
     return {first.kind, second.kind} <= {"speech", "singing"} or "crowd" in {
         *first.groups,

@@ -141,6 +141,19 @@ class MelCodec(nn.Module):
         pooled: Tensor = self.filters @ _product(first, second)
         return pooled
 
+    def detail_energy(self, wave: Tensor) -> Tensor:
+        """Energies of the second, detailed analysis.
+
+        Args:
+            wave: `(..., N)`.
+
+        Returns:
+            `(..., detail_bands, T * detail_subframes)`.
+        """
+        detail = self._columns(wave, self.config.detail_window, self.config.detail_subframes)
+        pooled: Tensor = self.detail_filters @ _product(detail, detail)
+        return pooled
+
     def context(self, wave: Tensor, spectrum: Tensor | None = None) -> Tensor:
         """Context of a mixture for the velocity field: log energies, at two resolutions.
 
@@ -165,6 +178,21 @@ class MelCodec(nn.Module):
             ],
             dim=-1,
         )
+
+    def detail_context(self, energy: Tensor) -> Tensor:
+        """The context's detailed part of a mixture whose energies are known.
+
+        Args:
+            energy: `(B, T * detail_subframes, detail_bands)`.
+
+        Returns:
+            `(B, T, detail_bands * detail_subframes)`.
+        """
+        bins = self.config.detail_window // 2 + 1
+        level = energy.sum(dim=2, keepdim=True).mean(dim=1, keepdim=True) / bins
+        decibels = 10.0 * torch.log10(energy / level.clamp(min=_SILENCE) + 1e-8)
+        features = (decibels - _CONTEXT_CENTRE_DB) / _CONTEXT_SCALE_DB
+        return fold(features.transpose(1, 2), self.config.detail_subframes)
 
     def _features(self, filters: Tensor, spectrum: Tensor, per_frame: int) -> Tensor:
         power = _product(spectrum, spectrum).mean(dim=1)

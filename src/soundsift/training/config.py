@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from soundsift.config import MelSeparatorConfig
 from soundsift.data.scenes import SceneConfig
 from soundsift.errors import SoundsiftError
+
+_Config = TypeVar("_Config", bound=BaseModel)
 
 
 class _Strict(BaseModel):
@@ -139,19 +142,38 @@ class TrainingConfig(_Strict):
 
 
 def load_training_config(path: Path) -> TrainingConfig:
-    """Read a run's YAML file.
+    """Read the YAML file of a separator's run.
 
     Raises:
         SoundsiftError: if the file is missing or any key or value is wrong; the message names them
             all.
     """
+    return validated(path, read_yaml(path), TrainingConfig)
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file says.
+
+    Raises:
+        SoundsiftError: if it is missing or is not YAML.
+    """
     if not path.is_file():
         raise SoundsiftError(f"{path}: no such file; expected a training configuration in YAML.")
     try:
-        return TrainingConfig.model_validate(yaml.safe_load(path.read_text()))
+        return yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise SoundsiftError(f"{path}: cannot be read as YAML: {reason}") from error
+
+
+def validated(path: Path, values: Any, kind: type[_Config]) -> _Config:
+    """Values as a configuration.
+
+    Raises:
+        SoundsiftError: if any key or value is wrong; the message names them all.
+    """
+    try:
+        return kind.model_validate(values)
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()

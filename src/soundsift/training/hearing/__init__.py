@@ -1,0 +1,1 @@
+"""Training of the hearing network (`soundsift.models.hearing`)."""

@@ -1,0 +1,213 @@
+"""Training of the hearing network: sigmoid contrastive loss between frames and phrases."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from soundsift.allocator import keep_memory
+from soundsift.checkpoints.hearing import load_hearing, save_hearing
+from soundsift.checkpoints.minilm import TextEncoder
+from soundsift.config import MelCodecConfig
+from soundsift.data.bank import Bank
+from soundsift.models.hearing import HearingNetwork
+from soundsift.models.mel_codec import MelCodec
+from soundsift.training.checkpoint import RunningAverage, load_checkpoint, save_checkpoint
+from soundsift.training.hearing.aisfx import load_convolutions
+from soundsift.training.hearing.batches import HearingBatch, HearingBatches
+from soundsift.training.hearing.config import HearingTrainingConfig
+from soundsift.training.hearing.phrases import all_phrases, phrase_states
+from soundsift.training.hearing.sources import render_sources
+from soundsift.training.hearing.validation import HearingValidation
+from soundsift.training.trainer import learning_rate
+
+_LOG_EVERY = 20
+#: Weight of a frame that holds a phrase's sound: far fewer do than don't.
+_POSITIVE_WEIGHT = 2.0
+
+
+def train_hearing(
+    config: HearingTrainingConfig, until: int | None = None, minutes: float | None = None
+) -> None:
+    """Train, from the run's checkpoint if there is one, to the last step (or to step `until`).
+
+    Args:
+        config: the run.
+        until: stop after this step, with a checkpoint.
+        minutes: stop after so many minutes in the same way; the next call continues.
+    """
+    HearingTrainer(config).run(min(config.steps, until or config.steps), minutes)
+
+
+class HearingTrainer:
+    """State of a run.
+
+    Args:
+        config: the run.
+    """
+
+    def __init__(self, config: HearingTrainingConfig) -> None:
+        keep_memory()
+        self.config = config
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        torch.manual_seed(config.seed)
+        config.run.mkdir(parents=True, exist_ok=True)
+        bank = Bank(config.bank)
+        self.text = TextEncoder()
+        self.phrases = all_phrases(bank)
+        self.states = _cached(
+            config.run / "phrases.pt", lambda: phrase_states(self.phrases.texts, self.text)
+        )
+        sources = render_sources(
+            config.run / "sources",
+            bank,
+            config.rendering,
+            config.sources,
+            config.seconds,
+            config.seed,
+        )
+        self.codec = MelCodec(MelCodecConfig())
+        self.batches = HearingBatches(
+            sources,
+            self.phrases,
+            config.mixing,
+            config.scenes,
+            config.negatives,
+            config.model.subframes,
+            config.seed,
+        )
+        self.network = HearingNetwork(config.model)
+        if config.start_from is not None and config.start_from.is_dir():
+            self.network = load_hearing(config.start_from)
+        elif config.start_from is not None:
+            load_convolutions(self.network, config.start_from)
+        self.network.train()
+        convolutions = [p for block in self.network.blocks for p in block.parameters()]
+        own = {id(p) for p in convolutions}
+        rest = [p for p in self.network.parameters() if id(p) not in own]
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": [p for p in rest if p.ndim >= 2], "share": 1.0},
+                {"params": [p for p in rest if p.ndim < 2], "share": 1.0, "weight_decay": 0.0},
+                {"params": convolutions, "share": config.convolution_rate, "weight_decay": 0.0},
+            ],
+            lr=config.optimiser.rate,
+            betas=config.optimiser.betas,
+            weight_decay=config.optimiser.weight_decay,
+        )
+        for block in self.network.blocks[: config.frozen_blocks]:
+            block.requires_grad_(False)
+        self.average = RunningAverage(self.network, config.optimiser.ema)
+        self.step, self.seconds = 0, 0.0
+        self._resume()
+
+    def run(self, until: int, minutes: float | None = None) -> None:
+        """Take steps up to number `until`, or for so many minutes, then save."""
+        config = self.config
+        validation = HearingValidation(config.bank, config.validation_scenes, self.text)
+        saved = began = time.monotonic()
+        already = self.seconds
+        sums = [0.0, 0.0]
+        progress = tqdm(initial=self.step, total=until, desc="training", unit="step")
+        while self.step < until:
+            loss, norm = self._take_step(self.batches[self.step])
+            self.step += 1
+            self.seconds = already + time.monotonic() - began
+            progress.update()
+            sums = [sums[0] + loss / _LOG_EVERY, sums[1] + norm / _LOG_EVERY]
+            if self.step % _LOG_EVERY == 0:
+                self._log({"loss": sums[0], "gradient": sums[1]})
+                progress.set_postfix(loss=f"{sums[0]:.3f}")
+                sums = [0.0, 0.0]
+            if self.step % config.validate_every == 0:
+                found = validation.run(self.averaged())
+                self._log({f"validation/{name}": value for name, value in found.items()})
+            if time.monotonic() - saved > 60 * config.checkpoint_minutes:
+                self.save()
+                saved = time.monotonic()
+            if minutes is not None and time.monotonic() - began > 60 * minutes:
+                break
+        progress.close()
+        self.save()
+
+    def _take_step(self, batch: HearingBatch) -> tuple[float, float]:
+        config = self.config
+        rate = learning_rate(self.step, config.steps, config.optimiser)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["share"]
+        features = self.network.features(self.codec.detail_context(batch.energies))
+        states = self.states[batch.phrases]
+        with torch.autocast("cpu", torch.bfloat16):
+            frames = self.network.embed_features(features)
+            phrases = self.network.embed_phrases(states, torch.ones(states.shape[:2]).bool())
+        loss = hearing_loss(self.network.logits(frames, phrases), batch.heard, batch.counted)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.optimiser.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.average.update(self.network)
+        return float(loss.detach()), float(norm)
+
+    def averaged(self) -> HearingNetwork:
+        """The network with averaged weights, which ships."""
+        network = HearingNetwork(self.config.model)
+        network.load_state_dict(self.average.weights)
+        return network
+
+    def save(self) -> None:
+        """Write the checkpoint, and the averaged network beside it."""
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        save_checkpoint(self.config.run / "checkpoint.pt", state)
+        save_hearing(self.config.run / "model", self.averaged())
+
+    def _resume(self) -> None:
+        state = load_checkpoint(self.config.run / "checkpoint.pt")
+        if state is None:
+            return
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def _log(self, values: dict[str, Any]) -> None:
+        line = {"step": self.step, "seconds": round(self.seconds, 1)}
+        line |= {name: round(value, 5) for name, value in values.items()}
+        with (self.config.run / "metrics.jsonl").open("a") as metrics:
+            metrics.write(json.dumps(line) + "\n")
+
+
+def hearing_loss(logits: Tensor, heard: Tensor, counted: Tensor) -> Tensor:
+    """Sigmoid cross-entropy in nats, summed over phrases, averaged over frames.
+
+    Args:
+        logits: `(B, T, P)`.
+        heard: the same shape, 0 or 1.
+        counted: the same shape, bool.
+    """
+    each = functional.binary_cross_entropy_with_logits(
+        logits, heard, reduction="none", pos_weight=logits.new_tensor(_POSITIVE_WEIGHT)
+    )
+    return (each * counted).sum(dim=-1).mean()
+
+
+def _cached(path: Path, make: Any) -> Tensor:
+    if path.exists():
+        stored: Tensor = torch.load(path, weights_only=True)
+        return stored
+    made: Tensor = make()
+    torch.save(made, path)
+    return made
