@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,7 @@ class HearingNetwork(nn.Module):
                     nn.Conv2d(after, after, 3, padding=1),
                 )
             )
-            for before, after in zip(widths, widths[1:], strict=False)
+            for before, after in pairwise(widths)
         )
         # Mean and maximum over frequency of every block.
         self.joins = nn.ModuleList(nn.Linear(2 * width, config.dim) for width in config.widths)

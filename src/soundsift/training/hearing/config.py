@@ -57,7 +57,7 @@ class HearingTrainingConfig(_Strict):
         start_from: weights to start from: a hearing network's folder, or the file
             `models/checkpoint.pth` of the package aisfx for its convolutions alone.
         validate_every: steps between validations.
-        validation_scenes: stranger scenes of a validation.
+        validation_scenes: stranger scenes of a validation; 0 for none.
         checkpoint_minutes: time between checkpoints.
     """
 
@@ -75,7 +75,7 @@ class HearingTrainingConfig(_Strict):
     convolution_rate: float = Field(default=0.1, gt=0)
     start_from: Path | None = None
     validate_every: int = Field(default=500, gt=0)
-    validation_scenes: int = Field(default=140, gt=0)
+    validation_scenes: int = Field(default=140, ge=0)
     checkpoint_minutes: float = Field(default=3.0, gt=0)
     model: HearingConfig = HearingConfig()
     rendering: SceneConfig = SceneConfig()

@@ -112,7 +112,9 @@ class HearingTrainer:
     def run(self, until: int, minutes: float | None = None) -> None:
         """Take steps up to number `until`, or for so many minutes, then save."""
         config = self.config
-        validation = HearingValidation(config.bank, config.validation_scenes, self.text)
+        validation = None
+        if config.validation_scenes:
+            validation = HearingValidation(config.bank, config.validation_scenes, self.text)
         saved = began = time.monotonic()
         already = self.seconds
         sums = [0.0, 0.0]
@@ -127,7 +129,7 @@ class HearingTrainer:
                 self._log({"loss": sums[0], "gradient": sums[1]})
                 progress.set_postfix(loss=f"{sums[0]:.3f}")
                 sums = [0.0, 0.0]
-            if self.step % config.validate_every == 0:
+            if validation and self.step % config.validate_every == 0:
                 found = validation.run(self.averaged())
                 self._log({f"validation/{name}": value for name, value in found.items()})
             if time.monotonic() - saved > 60 * config.checkpoint_minutes:
