@@ -11,7 +11,7 @@ from torch import Tensor
 
 from soundsift.checkpoints.pe_vision import PREFIX
 from soundsift.config import PeVisionConfig
-from tests.checkpoints.tiny import write_tokenizer
+from tests.checkpoints.tiny import fixture, write_tokenizer
 
 DATA = Path(__file__).parent / "data"
 RATE = 48_000
@@ -73,3 +73,43 @@ def _write_text_encoder(folder: Path, config: dict[str, Any], weights: dict[str,
         folder / "model.safetensors",
     )
     write_tokenizer(folder, config["vocab_size"], "$A w1")
+
+
+def write_rankers(folder: Path) -> None:
+    """Put a tiny CLAP and a tiny judge, with random weights, beside a model of `write_released`."""
+    write_clap(folder / "clap")
+    write_judge(folder / "judge")
+
+
+def write_judge(folder: Path) -> None:
+    """A tiny judge in the published form, its codec with the separator's weights."""
+    _, config, weights = fixture("judge_tiny")
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config))
+    published = _weights("sam_tiny_separate", "")
+    parts = ("encoder.", "quantizer.")
+    codec = {
+        name: weight
+        for name, weight in published.items()
+        if name.removeprefix("audio_codec.").startswith(parts)
+    }
+    torch.save(weights | codec, folder / "checkpoint.pt")
+    write_tokenizer(folder, 120, "w1 $A w1")
+
+
+def write_clap(folder: Path) -> None:
+    """A tiny CLAP that hears one second instead of ten."""
+    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
+
+    torch.manual_seed(0)
+    text = {"vocab_size": 120, "hidden_size": 16, "num_hidden_layers": 1, "pad_token_id": 0}
+    text |= {"num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 600}
+    audio = {"patch_embeds_hidden_size": 8, "hidden_size": 16, "depths": [1, 1]}
+    audio |= {"num_attention_heads": [2, 2], "num_hidden_layers": 2}
+    model = ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=8))
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    model.save_pretrained(folder)
+    features = ClapFeatureExtractor(max_length_s=1, truncation="rand_trunc", padding="repeatpad")
+    features.save_pretrained(folder)
+    write_tokenizer(folder, 120, "w1 $A w1")

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests.checkpoints.tiny import write_tokenizer
+from tests.released import write_clap
 
 from soundsift.checkpoints.clap import Clap
 from soundsift.errors import SoundsiftError
@@ -15,21 +15,8 @@ SECOND = 48_000
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny CLAP with random weights, which hears one second instead of ten."""
-    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
-
-    torch.manual_seed(0)
-    text = {"vocab_size": 120, "hidden_size": 16, "num_hidden_layers": 1, "pad_token_id": 0}
-    text |= {"num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 600}
-    audio = {"patch_embeds_hidden_size": 8, "hidden_size": 16, "depths": [1, 1]}
-    audio |= {"num_attention_heads": [2, 2], "num_hidden_layers": 2}
-    model = ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=8))
-    for weight in model.parameters():
-        torch.nn.init.normal_(weight, std=0.3)
-    folder = tmp_path_factory.mktemp("clap")
-    model.save_pretrained(folder)
-    features = ClapFeatureExtractor(max_length_s=1, truncation="rand_trunc", padding="repeatpad")
-    features.save_pretrained(folder)
-    write_tokenizer(folder, 120, "w1 $A w1")
+    folder = tmp_path_factory.mktemp("rankers") / "clap"
+    write_clap(folder)
     return folder
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from soundsift.errors import SoundsiftError
 from soundsift.presets import PRESET_NAMES, PresetName
+from soundsift.separation.options import MOST_CANDIDATES
 
 _SpanText = str | Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
 
@@ -24,6 +25,7 @@ class JobLine(BaseModel):
         not_spans: when it is not heard; these win where they overlap with `spans`.
         seed: seed of the sampler.
         preset: draft, standard or best.
+        candidates: results to draw, of which the best is kept.
         name: template of the file names, as for `--name`.
         exclusive: whether several sounds share the recording.
         rest: whether the rest is written, too; implies `exclusive`.
@@ -38,6 +40,7 @@ class JobLine(BaseModel):
     not_spans: list[_SpanText] = []
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     preset: PresetName | None = None
+    candidates: Annotated[int, Field(ge=1, le=MOST_CANDIDATES)] | None = None
     name: str | None = None
     exclusive: bool | None = None
     rest: bool | None = None
@@ -108,6 +111,7 @@ _EXPECTED = {
     "not_spans": 'a list of spans such as "1.2-2.5" or [1.2, 2.5]',
     "seed": "a whole number from 0 to 4294967295",
     "preset": f"one of {', '.join(PRESET_NAMES)}",
+    "candidates": f"a whole number from 1 to {MOST_CANDIDATES}",
     "name": "a name such as 'street' or '{stem}_{text}'",
     "exclusive": "true or false",
     "rest": "true or false",

@@ -162,7 +162,10 @@ def read_tokenizer(folder: Path, most_tokens: int = 512) -> Tokenizer:
 
 
 def read_weights(
-    folder: Path, skipped: tuple[str, ...] = (), dtype: torch.dtype = torch.float32
+    folder: Path,
+    skipped: tuple[str, ...] = (),
+    dtype: torch.dtype = torch.float32,
+    only: tuple[str, ...] = ("",),
 ) -> dict[str, Tensor]:
     """A model's weights, by name.
 
@@ -170,6 +173,7 @@ def read_weights(
         folder: with `model.safetensors`, whole or in parts, `checkpoint.pt` or `pytorch_model.bin`.
         skipped: prefixes of names that are not read.
         dtype: floating-point weights come in this type.
+        only: prefixes of names that are read.
 
     Raises:
         SoundsiftError: if there are none, or they are damaged.
@@ -183,9 +187,10 @@ def read_weights(
     weights: dict[str, Tensor] = {}
     for file in files:
         if file.suffix == ".safetensors":
-            weights |= load_safetensors(file, skipped)
+            weights |= load_safetensors(file, skipped, only)
         else:
-            weights |= {n: w for n, w in map_pickle(file).items() if not n.startswith(skipped)}
+            mapped = map_pickle(file).items()
+            weights |= {n: w for n, w in mapped if n.startswith(only) and not n.startswith(skipped)}
     return {
         name: tensor.to(dtype) if tensor.is_floating_point() else tensor
         for name, tensor in weights.items()

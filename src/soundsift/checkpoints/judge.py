@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from soundsift.checkpoints import modernbert, pe_audio
+from soundsift.checkpoints import dac_vae, modernbert, pe_audio
 from soundsift.checkpoints.hub import (
     TOKENIZER,
     find_folder,
@@ -21,12 +21,14 @@ from soundsift.checkpoints.modernbert import PhraseEncoder, load_modernbert
 from soundsift.checkpoints.state_dict import LazyStateDict, Renames, build, inside, select
 from soundsift.config import JudgeConfig
 from soundsift.errors import SoundsiftError, one_line
+from soundsift.models.dac_vae import LatentEncoder
+from soundsift.models.dac_vae_tiled import TiledEncoder
 from soundsift.models.judge import Judge, Scores
 
 JUDGE = "facebook/sam-audio-judge"
 AUTHORS_BRANCH = "sam_audio"
 CODEC = "audio_codec."
-"""What precedes the weights of the judge's own DAC-VAE, encoder and bottleneck."""
+"""Prefix of the weights of the judge's own DAC-VAE, encoder and bottleneck."""
 
 _TEXT = "text_model."
 RENAMES: Renames = (
@@ -50,10 +52,13 @@ class ReleasedJudge:
     Args:
         model: the judge, in eval mode.
         text: encodes the phrases.
+        codec: the judge's own way from waves to latents; None to score latents only.
     """
 
-    def __init__(self, model: Judge, text: PhraseEncoder) -> None:
-        self.model, self.text = model, text
+    def __init__(
+        self, model: Judge, text: PhraseEncoder, codec: TiledEncoder | None = None
+    ) -> None:
+        self.model, self.text, self.codec = model, text, codec
 
     @torch.no_grad()
     def score(
@@ -79,25 +84,47 @@ class ReleasedJudge:
             ValueError: if mixture and separated sound differ in length.
         """
         weight = self.model.input.weight
-        text = self.text.encode(phrases).to(weight.device)
+        text = self.text.encode(phrases).to(weight.device, weight.dtype)
         pair = [latents.to(weight.device, weight.dtype) for latents in (mixture, separated)]
         mask = None if mask is None else mask.to(weight.device)
         scores: Scores = self.model(*pair, text, mask)
         return scores
+
+    def score_waves(self, mixture: Tensor, separated: Tensor, phrase: str) -> Scores:
+        """Score sounds separated from one mixture.
+
+        Args:
+            mixture: `(samples,)`, mono, at the codec's rate.
+            separated: `(batch, samples)`, as long.
+            phrase: the sound that was asked for.
+
+        Returns:
+            Scores of the batch, from 1 to 5.
+
+        Raises:
+            ValueError: the judge was loaded without its codec, or the lengths differ.
+        """
+        if self.codec is None:
+            raise ValueError("the judge was loaded without its codec")
+        # One after the other: a batch would take as long, and more memory.
+        latents = [self.codec.encode(wave[None, None]) for wave in (mixture, *separated)]
+        return self.score(latents[0], torch.cat(latents[1:]), [phrase])
 
 
 def load_judge(
     model: str | Path = JUDGE,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
+    with_codec: bool = False,
 ) -> ReleasedJudge:
-    """Load the judge with its text encoder, without its codec.
+    """Load the judge with its text encoder.
 
     Args:
         model: folder with `config.json`, weights and `tokenizer.json`, or a name in the Hub's
             cache.
         device: where it computes.
         dtype: type of its weights.
+        with_codec: whether its codec is loaded too, in float32, for `score_waves`.
 
     Raises:
         SoundsiftError: if a file is missing or damaged, or weights and configuration disagree.
@@ -118,7 +145,18 @@ def load_judge(
     # The branch with the weights may lack the tokenizer, which the main branch has.
     has_tokenizer = (folder / TOKENIZER).is_file() or Path(model).expanduser().is_dir()
     words = folder if has_tokenizer else find_folder(model, TOKENIZER, gated=True)
-    return ReleasedJudge(network, PhraseEncoder(read_tokenizer(words), text, device))
+    codec = _load_codec(config, folder, device) if with_codec else None
+    return ReleasedJudge(network, PhraseEncoder(read_tokenizer(words), text, device), codec)
+
+
+def _load_codec(
+    config: Mapping[str, Any], folder: Path, device: torch.device | str
+) -> TiledEncoder:
+    """The encoder and the mean of the bottleneck; of the rest nothing is used."""
+    sizes = dac_vae.config_from(config.get("audio_codec") or {})
+    weights = dac_vae.convert(select(read_weights(folder, only=(CODEC,)), CODEC))
+    used = {name: weights[name] for name in weights if not name.startswith("from_latent.")}
+    return TiledEncoder(build(lambda: LatentEncoder(sizes), used, folder, device))
 
 
 def config_from(config: Mapping[str, Any], source: str | Path) -> JudgeConfig:

@@ -29,7 +29,7 @@ from soundsift.config import (
 )
 from soundsift.errors import SoundsiftError, one_line
 from soundsift.models.codec import Codec
-from soundsift.models.components import ModelComponents, SpanPredictor, TextEncoder
+from soundsift.models.components import ModelComponents, Rankers, SpanPredictor, TextEncoder
 from soundsift.models.dac_vae import DacVae
 from soundsift.models.dac_vae_tiled import optimise_for_inference
 from soundsift.models.inference import InferenceField
@@ -133,8 +133,11 @@ def build_components(
     if config.span_predictor is not None:
         # Built at the first use, then kept for the next recordings.
         predictor = cache(partial(_build_span_predictor, config.span_predictor, folder, device))
+    rankers = None
+    if config.prediction == "velocity":
+        rankers = _make_rankers(folder, device, dtype)
     return config, ModelComponents(
-        field, config.prediction, codec, text, device, vision_encoder, predictor
+        field, config.prediction, codec, text, device, vision_encoder, predictor, rankers
     )
 
 
@@ -169,6 +172,13 @@ def _build_span_predictor(name: str, folder: Path, device: torch.device) -> Span
 
     own = folder / SPAN_PREDICTOR
     return load_span_predictor(own if own.is_dir() else name, device)
+
+
+def _make_rankers(folder: Path, device: torch.device, dtype: torch.dtype) -> Rankers:
+    # Imported here: they need libraries that the default model does not.
+    from soundsift.checkpoints.rankers import ReleasedRankers
+
+    return ReleasedRankers(folder, device, dtype)
 
 
 def _build_codec(

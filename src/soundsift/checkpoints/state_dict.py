@@ -69,12 +69,15 @@ def read_safetensors(path: Path) -> LazyStateDict:
     return LazyStateDict({name: partial(_read_tensor, path, name) for name in names})
 
 
-def load_safetensors(path: Path, skipped: tuple[str, ...] = ()) -> dict[str, Tensor]:
+def load_safetensors(
+    path: Path, skipped: tuple[str, ...] = (), only: tuple[str, ...] = ("",)
+) -> dict[str, Tensor]:
     """The weights of a safetensors file that are to be held, mapped together.
 
     Args:
         path: the file.
         skipped: prefixes of names that are not read.
+        only: prefixes of names that are read.
 
     Raises:
         SoundsiftError: if it is missing or damaged.
@@ -84,7 +87,7 @@ def load_safetensors(path: Path, skipped: tuple[str, ...] = ()) -> dict[str, Ten
         lambda file: {
             name: file.get_tensor(name)
             for name in file.keys()  # noqa: SIM118
-            if not name.startswith(skipped)
+            if name.startswith(only) and not name.startswith(skipped)
         },
     )
 

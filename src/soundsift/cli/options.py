@@ -194,6 +194,16 @@ Seed = Annotated[
         min=0, max=2**32 - 1, metavar="N", help="Seed of the sampler.", rich_help_panel=MODEL
     ),
 ]
+Candidates = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="K",
+        help="Draw K results and keep the one that CLAP, the judge and given spans score best. "
+        "Released models only.",
+        rich_help_panel=MODEL,
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(

@@ -217,6 +217,7 @@ def _from_list(
                     request.options,
                     seed=request.options.seed if line.seed is None else line.seed,
                     preset=line.preset or request.options.preset,
+                    candidates=line.candidates or request.options.candidates,
                 ),
                 name if line.name is None else line.name,
                 exclusive or rest,

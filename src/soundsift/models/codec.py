@@ -74,3 +74,7 @@ class Codec(Protocol):
             `(P, stems, C, N)`: the target, and the residual unless `mixture_consistent`.
         """
         ...
+
+    def targets(self, latents: Tensor, mixture: Tensor) -> Tensor:
+        """The targets alone, `(P, C, N)`; arguments as for `stems`."""
+        ...

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from soundsift.models.codec import Codec
 from soundsift.models.inference import InferenceField
+from soundsift.models.judge import Scores
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.pe_vision import PeVision
 from soundsift.models.waveform_codec import ConsistentCodec
@@ -33,6 +34,26 @@ class SpanPredictor(Protocol):
         ...
 
 
+class Rankers(Protocol):
+    """Scores candidates of one mixture without a reference. Waves are mono, at the codec's rate."""
+
+    def check(self) -> None:
+        """Raise `SoundsiftError` if one of them is not on this machine; loads nothing."""
+        ...
+
+    def similarity(self, waves: Tensor, phrase: str) -> Tensor:
+        """CLAP's cosine of `(batch, samples)` and a phrase: `(batch,)`, -1 to 1."""
+        ...
+
+    def ratings(self, mixture: Tensor, waves: Tensor, phrase: str) -> Scores:
+        """The judge's scores of `(batch, samples)` from a mixture `(samples,)`."""
+        ...
+
+    def unload(self) -> None:
+        """Free the memory of what was loaded; it is loaded again when needed."""
+        ...
+
+
 @dataclass(frozen=True)
 class ModelComponents:
     """The components of a loaded model.
@@ -45,6 +66,7 @@ class ModelComponents:
         device: device of all components.
         vision_encoder: builds the vision encoder when a video prompt needs it; None without one.
         span_predictor: loads the span predictor when a prompt asks for it; None without one.
+        rankers: rank candidates; loaded when candidates ask for them. None without any.
     """
 
     field: InferenceField
@@ -54,6 +76,7 @@ class ModelComponents:
     device: torch.device
     vision_encoder: Callable[[], PeVision] | None = None
     span_predictor: Callable[[], SpanPredictor] | None = None
+    rankers: Rankers | None = None
 
     def consistent(self) -> ModelComponents:
         """The same model with stems that add up to the mixture."""

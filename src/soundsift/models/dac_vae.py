@@ -178,6 +178,20 @@ class Decoder(nn.Module):
         return torch.tanh(self.last(self.snake(x)))
 
 
+class LatentEncoder(nn.Module):
+    """The codec's way from waves to latents alone, under the same names.
+
+    Args:
+        config: the codec's sizes.
+    """
+
+    def __init__(self, config: DacVaeConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.to_gaussian = nn.Conv1d(config.latent_dim, 2 * config.codebook_dim, 1)
+
+
 class FastPath(Protocol):
     """A faster implementation: `soundsift.models.dac_vae_tiled.TiledCodec`."""
 

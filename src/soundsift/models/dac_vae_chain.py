@@ -22,7 +22,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from soundsift.models.dac_vae import DacVae, DecoderBlock, EncoderBlock, ResidualUnit, Snake
+from soundsift.models.dac_vae import (
+    DacVae,
+    DecoderBlock,
+    EncoderBlock,
+    LatentEncoder,
+    ResidualUnit,
+    Snake,
+)
 
 #: Size of the pieces that PyTorch computes at a time on a CPU: a megabyte, but so many positions.
 _CACHED_NUMBERS, _SHORTEST_PIECE = 2**18, 1024
@@ -106,7 +113,7 @@ class Layer:
         return Interval(start, (rows.stop - 1) * self.stride - self.padding + reach + 1)
 
 
-def encoder_chain(codec: DacVae) -> list[Layer]:
+def encoder_chain(codec: DacVae | LatentEncoder) -> list[Layer]:
     """The encoder's layers and the bottleneck's mean."""
     encoder = codec.encoder
     layers = [_layer(encoder.first)]

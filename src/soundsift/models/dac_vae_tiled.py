@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from soundsift.models.dac_vae import DacVae, pad_to_frames
+from soundsift.models.dac_vae import DacVae, LatentEncoder, pad_to_frames
 from soundsift.models.dac_vae_chain import (
     Backend,
     Interval,
@@ -51,30 +51,55 @@ class TiledCodec:
     def encode(self, wave: Tensor, tile_frames: int = TILE_FRAMES) -> Tensor:
         """Latents `(batch, frames, codebook_dim)` of a wave `(batch, 1, samples)`."""
         padded = pad_to_frames(wave, self.samples_per_frame).transpose(1, 2)
-        return torch.cat(list(self._tiles(self._encoder, padded, tile_frames)), dim=1)
+        return torch.cat(list(_tiles(self.backend, self._encoder, padded, tile_frames)), dim=1)
 
     def decode_blocks(self, latents: Tensor, tile_frames: int = TILE_FRAMES) -> Iterator[Tensor]:
         """The wave of latents `(batch, frames, codebook_dim)`, in blocks `(batch, 1, samples)`."""
         tile = tile_frames * self.samples_per_frame
-        for block in self._tiles(self._decoder, latents, tile):
+        for block in _tiles(self.backend, self._decoder, latents, tile):
             yield block.tanh_().transpose(1, 2)
 
     def decode(self, latents: Tensor, tile_frames: int = TILE_FRAMES) -> Tensor:
         """The wave `(batch, 1, samples)` of latents `(batch, frames, codebook_dim)`."""
         return torch.cat(list(self.decode_blocks(latents, tile_frames)), dim=-1)
 
-    def _tiles(self, layers: list[Layer], x: Tensor, tile: int) -> Iterator[Tensor]:
-        if tile < 1:
-            raise ValueError("a tile must have at least one frame")
-        length = x.shape[1]
-        for layer in layers:
-            length = layer.length(length)
-        for start in range(0, length, tile):
-            wanted = Interval(start, min(start + tile, length))
-            intervals = trace_back(layers, x.shape[1], wanted)
-            begin, end = intervals[0]
-            with torch.no_grad():
-                yield self.backend.run(layers, x[:, begin:end], intervals)
+
+class TiledEncoder:
+    """The way from waves to latents alone, prepared for inference on the CPU.
+
+    Args:
+        codec: its weights must not change afterwards.
+        backend: runs the layers; compiled C where possible unless given.
+    """
+
+    def __init__(self, codec: LatentEncoder, backend: Backend | None = None) -> None:
+        self.sample_rate = codec.config.sample_rate
+        self.samples_per_frame = codec.config.samples_per_frame
+        self._device = codec.to_gaussian.weight.device
+        native = NativeBackend.create() if self._device.type == "cpu" else None
+        self._backend = backend or native or PortableBackend()
+        with torch.no_grad():
+            self._layers = self._backend.prepare(encoder_chain(codec))
+
+    def encode(self, wave: Tensor, tile_frames: int = TILE_FRAMES) -> Tensor:
+        """Latents `(batch, frames, codebook_dim)` of a wave `(batch, 1, samples)`."""
+        padded = pad_to_frames(wave.to(self._device), self.samples_per_frame).transpose(1, 2)
+        return torch.cat(list(_tiles(self._backend, self._layers, padded, tile_frames)), dim=1)
+
+
+def _tiles(backend: Backend, layers: list[Layer], x: Tensor, tile: int) -> Iterator[Tensor]:
+    """The output of a chain for `(batch, positions, channels)`, tile by tile."""
+    if tile < 1:
+        raise ValueError("a tile must have at least one frame")
+    length = x.shape[1]
+    for layer in layers:
+        length = layer.length(length)
+    for start in range(0, length, tile):
+        wanted = Interval(start, min(start + tile, length))
+        intervals = trace_back(layers, x.shape[1], wanted)
+        begin, end = intervals[0]
+        with torch.no_grad():
+            yield backend.run(layers, x[:, begin:end], intervals)
 
 
 def optimise_for_inference(codec: DacVae, keep_weights: bool = True) -> DacVae:

@@ -239,6 +239,10 @@ class MelCodec(nn.Module):
             cells = cells / cells.sum(dim=0, keepdim=True).clamp(min=1.0)
         return self._masked(cells, mixture.expand(latents.shape[0], -1, -1))[:, None]
 
+    def targets(self, latents: Tensor, mixture: Tensor) -> Tensor:
+        """Targets `(P, C, N)`, as `stems`."""
+        return self.stems(latents, mixture)[:, 0]
+
     def decode(self, latents: Tensor, mixture: Tensor) -> Tensor:
         """The target's wave: the mixture filtered by the mask that the latents describe.
 

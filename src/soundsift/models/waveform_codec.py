@@ -69,6 +69,13 @@ class WaveformCodec:
         together = torch.cat(waves, dim=1).reshape(-1, channels, 2, waves[0].shape[-1])
         return together.transpose(1, 2)
 
+    def targets(self, latents: Tensor, mixture: Tensor) -> Tensor:
+        """Targets `(P, C, N)`, unmarked; half of the work of `stems`."""
+        channels = 1 if self.downmix else mixture.shape[1]
+        halves = latents.chunk(2, dim=-1)[0]
+        waves = [self.vae.decode(row[None])[..., : mixture.shape[-1]] for row in halves]
+        return torch.cat(waves).reshape(-1, channels, waves[0].shape[-1])
+
 
 class ConsistentCodec:
     """Stems that add up to the mixture: those of another codec guide a mask on it.
@@ -132,6 +139,10 @@ class ConsistentCodec:
             length=mixture.shape[-1],
         )
         return wave.reshape(-1, 1, *mixture.shape[1:])
+
+    def targets(self, latents: Tensor, mixture: Tensor) -> Tensor:
+        """Targets `(P, C, N)`, as `stems`."""
+        return self.stems(latents, mixture)[:, 0]
 
     def _spectra(self, waves: Tensor) -> Tensor:
         """`(..., N)` to `(..., bins, columns)`."""

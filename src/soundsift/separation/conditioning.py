@@ -35,11 +35,13 @@ class PromptInputs:
         prompt: text and spans.
         video: `(latent frames, video_dim)`, features of the object in the video; None: none.
         example: put in front of the windows that no positive span touches.
+        candidate: number of the candidate, which is added to the plan's seed.
     """
 
     prompt: Prompt
     video: Tensor | None = None
     example: ExamplePrompt | None = None
+    candidate: int = 0
 
 
 #: Numbers of a window and of a prompt, and the example prompt in front.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal, TypedDict, cast
 
+#: Each candidate takes as long as a separation.
+MOST_CANDIDATES = 64
+
 Windowing = Literal["multi-diffusion", "chunks", "one-shot"]
 
 
@@ -18,6 +21,7 @@ class OptionWords(TypedDict, total=False):
     window: float | None
     overlap: float | None
     predict_spans: bool
+    candidates: int
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,9 @@ class Options:
             with "one-shot".
         predict_spans: let the model's span predictor mark when the sound of a text prompt is heard,
             for prompts without spans (arXiv 2512.18099, section 4). Released models only.
+        candidates: noises to draw for each prompt: the result that the rankers score best is
+            returned (`soundsift.separation.ranking`), with the scores of all in its settings.
+            Released models only; not with "chunks".
     """
 
     preset: str = "standard"
@@ -47,6 +54,7 @@ class Options:
     window: float | None = None
     overlap: float | None = None
     predict_spans: bool = False
+    candidates: int = 1
 
     def words(self) -> OptionWords:
         """The same as keyword arguments."""

@@ -28,7 +28,7 @@ from soundsift.sampling.overlap_add import overlap_add
 from soundsift.sampling.windows import Window, WindowLayout
 from soundsift.separation.codec_input import AnyRecording, latent_frames
 from soundsift.separation.conditioning import PromptInputs, WindowBatch, WindowConditioner
-from soundsift.separation.request import SamplingPlan, SeparationRequest
+from soundsift.separation.request import SamplingPlan, SeparationRequest, candidate_seed
 from soundsift.spans import Span
 
 #: Frames that go through the network together, of all windows, prompts and rows.
@@ -57,7 +57,8 @@ def separate_recording(
         A block of the mixture `(channels, samples)` and its stems `(prompts, 2, channels,
         samples)`, target and residual; of exclusive prompts, the rest comes last.
     """
-    report(0.0)
+    # Latents that are there already were most of the work.
+    report(0.0 if request.latents is None else 0.99)
     windows = request.plan.layout.count(latent_frames(request.model.codec, recording))
     total = windows * len(request.plan.evaluations)
     done = 0
@@ -76,6 +77,7 @@ def separate_recording(
         advance,
         request.exclusive,
         recording.normalisation,
+        request.latents,
     )
     report(1.0)
 
@@ -90,6 +92,7 @@ def separate_blocks(
     advance: Callable[[int], None],
     exclusive: bool = False,
     normalisation: Normalisation | None = None,
+    latents: Tensor | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Separate a mixture that comes in blocks.
 
@@ -103,6 +106,8 @@ def separate_blocks(
         exclusive: whether the prompts share the mixture.
         normalisation: of the mixture; None for a stream, from which a high-pass filter removes
             the offset.
+        latents: `(prompts * rows, frames, 2 * latent_channels)`, of the mixture's stems if they
+            were sampled before; None samples them.
 
     Yields:
         As `separate_recording`.
@@ -118,9 +123,14 @@ def separate_blocks(
     )
     shape: list[int] = []
 
-    def flat() -> Iterator[np.ndarray]:
+    def separated() -> Iterator[Tensor]:
+        if latents is not None:
+            return decode(model.codec, latents, waves)
         separate = separate_chunks if plan.crossfade else separate_waves
-        for piece in separate(model, waves, prompts, plan, advance):
+        return separate(model, waves, prompts, plan, advance)
+
+    def flat() -> Iterator[np.ndarray]:
+        for piece in separated():
             shape[:] = piece.shape[:3]
             yield piece.flatten(0, 2).cpu().numpy()
 
@@ -159,9 +169,27 @@ def separate_waves(
         Stems in order, in pieces `(prompts, stems, channels, samples)`: the target, and the
         residual unless the codec is mixture-consistent.
     """
-    codec = model.codec
     ahead, behind = bounded_tee(waves, 2)
-    mixture = SlidingBuffer(ahead, dim=-1)
+    latents = sample_latents(model, ahead, prompts, plan, advance)
+    yield from _decode(model.codec, SlidingBuffer(latents, dim=1), SlidingBuffer(behind, dim=-1))
+
+
+def sample_latents(
+    model: ModelComponents,
+    waves: Iterator[Tensor],
+    prompts: Sequence[PromptInputs],
+    plan: SamplingPlan,
+    advance: Callable[[int], None],
+) -> Iterator[Tensor]:
+    """Sample the latents of the stems, with windows fused at every solver step.
+
+    Args are those of `separate_waves`.
+
+    Yields:
+        Latents in order, in pieces `(prompts * rows, frames, 2 * latent_channels)`.
+    """
+    codec = model.codec
+    mixture = SlidingBuffer(waves, dim=-1)
     times = [evaluation.time for evaluation in plan.evaluations]
     conditioner = WindowConditioner(model, mixture, prompts, times)
 
@@ -172,14 +200,20 @@ def separate_waves(
 
     size = codec.samples_per_frame
     windows = plan.layout.windows(lambda frames: codec.frames(mixture.extend(frames * size)))
-    most = _windows_at_a_time(plan, prompts, conditioner.items // len(prompts))
-    latents = integrate(
+    rows = conditioner.items // len(prompts)
+    most = _windows_at_a_time(plan, prompts, rows)
+    candidates = [inputs.candidate for inputs in prompts for _ in range(rows)]
+    return integrate(
         plan.evaluations,
         group_windows(windows, conditioner.prepare, most),
-        _noise(model.field.config.latent_channels, conditioner.items, plan, model.device),
+        _noise(model.field.config.latent_channels, candidates, plan, model.device),
         field,
     )
-    yield from _decode(codec, SlidingBuffer(latents, dim=1), SlidingBuffer(behind, dim=-1))
+
+
+def decode(codec: Codec, latents: Tensor, waves: Iterator[Tensor]) -> Iterator[Tensor]:
+    """Stems of latents `(prompts * rows, frames, 2 * latent_channels)`, as `separate_waves`."""
+    return _decode(codec, SlidingBuffer(iter([latents]), dim=1), SlidingBuffer(waves, dim=-1))
 
 
 def separate_chunks(
@@ -229,16 +263,28 @@ def _windows_at_a_time(plan: SamplingPlan, prompts: Sequence[PromptInputs], rows
     return max(1, _FRAMES_AT_A_TIME // (frames * rows))
 
 
-def _noise(channels: int, items: int, plan: SamplingPlan, device: torch.device) -> Iterator[Tensor]:
-    """Initial noise in pieces `(items, frames, 2 * channels)`, without end; items share it.
+def _noise(
+    channels: int, candidates: Sequence[int], plan: SamplingPlan, device: torch.device
+) -> Iterator[Tensor]:
+    """Initial noise in pieces `(items, frames, 2 * channels)`, without end.
 
     Drawn on the CPU and in blocks of one length, so that a seed means the same on every device and
     with any windows.
+
+    Args:
+        channels: of a stem's latent.
+        candidates: the candidate of each item; those of one number share the noise.
+        plan: its seed is that of candidate 0, and each further one adds 1.
+        device: where the noise goes.
     """
-    generator = torch.Generator().manual_seed(plan.seed)
+    numbers = sorted(set(candidates))
+    items = torch.tensor([numbers.index(candidate) for candidate in candidates])
+    generators = [
+        torch.Generator().manual_seed(candidate_seed(plan.seed, number)) for number in numbers
+    ]
     while True:
-        block = torch.randn(1, _BLOCK, 2 * channels, generator=generator) * plan.temperature
-        yield block.expand(items, -1, -1).to(device)
+        drawn = [torch.randn(_BLOCK, 2 * channels, generator=one) for one in generators]
+        yield (torch.stack(drawn) * plan.temperature)[items].to(device)
 
 
 def _decode(codec: Codec, latents: SlidingBuffer, mixture: SlidingBuffer) -> Iterator[Tensor]:

@@ -21,7 +21,7 @@ from soundsift.sampling.windows import WindowLayout
 from soundsift.separation.codec_input import AnyRecording, codec_waves, latent_frames
 from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.example_prompt import find_example
-from soundsift.separation.options import Options, Windowing
+from soundsift.separation.options import MOST_CANDIDATES, Options, Windowing
 from soundsift.separation.span_prediction import predict_spans, sound_probabilities
 from soundsift.version import __version__
 
@@ -60,6 +60,9 @@ class SeparationRequest:
         settings: for each result, everything needed to make it again; of exclusive prompts, those
             of the rest come last.
         exclusive: whether the prompts share the mixture.
+        candidates: noises to draw for each prompt, of which the best is to be chosen
+            (`soundsift.separation.ranking`).
+        latents: `(prompts * rows, frames, 2 * latent_channels)`, of the stems; None: to be sampled.
     """
 
     model: ModelComponents
@@ -67,6 +70,8 @@ class SeparationRequest:
     plan: SamplingPlan
     settings: list[dict[str, Any]]
     exclusive: bool
+    candidates: int = 1
+    latents: Tensor | None = None
 
 
 def make_request(
@@ -94,6 +99,7 @@ def make_request(
     preset = find_preset(options.preset, config.prediction)
     for prompt in prompts:
         prompt.check(recording.duration)
+    _check_candidates(options, preset, config, model, prompts)
     seed = int(torch.seed() % 2**31) if options.seed is None else int(options.seed)
     if exclusive:
         model = model.exclusive()
@@ -133,7 +139,12 @@ def make_request(
     if exclusive:
         texts = [prompt.text for prompt in prompts]
         settings.append({"text": None, "spans": [], "rest_of": texts} | shared)
-    return SeparationRequest(model, inputs, plan, settings, exclusive)
+    return SeparationRequest(model, inputs, plan, settings, exclusive, options.candidates)
+
+
+def candidate_seed(seed: int, candidate: int) -> int:
+    """The seed of a candidate's noise; it gives the same noise without candidates."""
+    return (seed + candidate) % 2**32
 
 
 def make_plan(
@@ -195,6 +206,37 @@ def window_layout(
     if windowing == "chunks":
         return WindowLayout.chunks(frames, round(shared * frame_rate))
     return WindowLayout.overlapping(frames, round(shared * frame_rate))
+
+
+def _check_candidates(
+    options: Options,
+    preset: Preset,
+    config: SeparatorConfig,
+    model: ModelComponents,
+    prompts: Sequence[Prompt],
+) -> None:
+    count = options.candidates
+    if not 1 <= count <= MOST_CANDIDATES:
+        raise SoundsiftError(
+            f"Invalid candidates {count}: use a number from 1 to {MOST_CANDIDATES}."
+        )
+    if count == 1:
+        return
+    if preset.temperature == 0 or model.rankers is None:
+        raise SoundsiftError(
+            f"candidates {count} does not apply to model {config.name}, which gives one answer. "
+            "Leave candidates out, or use a released model such as facebook/sam-audio-small."
+        )
+    if options.windowing == "chunks":
+        raise SoundsiftError(
+            f"candidates {count} does not apply to chunks, which are separated one by one. Use "
+            "multi-diffusion or one-shot."
+        )
+    if any(not prompt.text and not any(s.positive for s in prompt.spans) for prompt in prompts):
+        raise SoundsiftError(
+            f"candidates {count} can't be ranked for a prompt without text and + spans. Describe "
+            "the sound, or mark when it is heard."
+        )
 
 
 def _with_predicted_spans(

@@ -55,6 +55,11 @@ class Separation:
         levels.add(self.mixture, self.target)
         return levels.target_level_db
 
+    @property
+    def candidates(self) -> list[dict[str, Any]]:
+        """Seed and scores of each candidate, in the order in which they were drawn."""
+        return list(self.settings.get("candidates", ()))
+
     def save(
         self,
         folder: str | Path,

@@ -27,6 +27,7 @@ from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.file_names import default_name
 from soundsift.separation.options import Options, OptionWords
 from soundsift.separation.pipeline import separate_blocks, separate_recording
+from soundsift.separation.ranking import choose_candidates
 from soundsift.separation.request import SamplingPlan, make_plan, make_request
 from soundsift.separation.result import Separation
 from soundsift.separation.stem_files import Destination, check_destinations, stem_files
@@ -97,7 +98,7 @@ class Separator:
             progress: called with the fraction done, 0 to 1; an exception that it raises stops the
                 work.
             options: any of `Options`: preset, seed, consistent, windowing, window, overlap,
-                predict_spans.
+                predict_spans, candidates.
 
         Returns:
             Target and residual at the input's rate, channels and exact length.
@@ -146,6 +147,7 @@ class Separator:
         request = make_request(
             self.config, self.model, recording, checked, Options(**options), exclusive
         )
+        request = choose_candidates(recording, request, progress or _ignore)
         stems = np.empty((len(request.settings), 2, *recording.samples.shape), np.float32)
         start = 0
         for _, block in separate_recording(recording, request, progress or _ignore):
@@ -269,6 +271,7 @@ class Separator:
         request = make_request(
             self.config, self.model, recording, checked, Options(**options), exclusive
         )
+        request = choose_candidates(recording, request, progress or _ignore)
         facts = SoundFacts(
             recording.channels,
             recording.sample_rate,
@@ -368,6 +371,11 @@ class Separator:
         """
         plan = self._stream_plan(preset, 0, config)
         return stream_delay(self.model.consistent().codec, plan, sample_rate, block)
+
+    def unload_rankers(self) -> None:
+        """Free the memory of the models that ranked candidates; the next candidates load them."""
+        if self.model.rankers is not None:
+            self.model.rankers.unload()
 
     def _stream_plan(self, preset: str, seed: int, config: StreamConfig | None) -> SamplingPlan:
         chosen = find_preset(preset, self.config.prediction)

@@ -43,5 +43,8 @@ def command_line(
         numbers = ",".join(f"{box[key]:g}" for key in ("x", "y", "width", "height"))
         words += ["--box", numbers + (f"@{Span(*box['span'])}" if box["span"] else "")]
     words += ["--model", request["model"], "--preset", request["preset"]]
-    words += ["--seed", str(request["seed"]), "--out", _OUT]
+    words += ["--seed", str(request["seed"])]
+    if request.get("candidates", 1) > 1:
+        words += ["--candidates", str(request["candidates"])]
+    words += ["--out", _OUT]
     return shlex.join(words)

@@ -109,6 +109,7 @@ class Separators:
             visual=_visual(asked["boxes"], task.video),
             preset=asked["preset"],
             seed=asked["seed"],
+            candidates=asked.get("candidates", 1),
             record={"input": task.name},
             progress=report,
         )

@@ -65,6 +65,13 @@ class JobRequest(_Strict):
     seed: int | None = Field(
         0, ge=0, le=2**32 - 1, strict=True, description="null picks a random seed."
     )
+    candidates: int = Field(
+        1,
+        ge=1,
+        le=16,
+        strict=True,
+        description="Results to draw, of which the best is kept; released models only.",
+    )
     mode: Literal["separate", "remove"] = "separate"
 
 
