@@ -18,6 +18,7 @@ from soundsift.audio import (
     resample,
     write,
 )
+from soundsift.audio.limits import RecordingLimits
 from soundsift.errors import SoundsiftError
 
 
@@ -260,7 +261,7 @@ def test_too_short(tmp_path):
 def test_too_many_channels(tmp_path):
     write(tmp_path / "a.wav", tone(8000, 8000, 6), 8000, "s24")
     assert read(tmp_path / "a.wav").channels == 6
-    refuse(tmp_path / "a.wav", "6 channels", "at most 2", max_channels=2)
+    refuse(tmp_path / "a.wav", "6 channels", "at most 2", limits=RecordingLimits(channels=2))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from soundsift.audio import examine, read
-from soundsift.audio.decoding import LONGEST_SECONDS
+from soundsift.audio.limits import RecordingLimits, TooLargeError
 from soundsift.errors import SoundsiftError
 
 
@@ -112,12 +112,22 @@ def test_too_many_channels_are_refused(tmp_path, channels):
     assert read(wav(tmp_path / "a.wav", 8000, 64, 1000)).channels == 64
 
 
-def test_recordings_of_days_are_refused(tmp_path, monkeypatch):
-    assert LONGEST_SECONDS == 48 * 3600
-    monkeypatch.setattr("soundsift.audio.decoding.LONGEST_SECONDS", 2)
-    with pytest.raises(SoundsiftError, match=r"longer than .* hours"):
-        read(wav(tmp_path / "a.wav", 8000, 1, 17_000))
-    assert read(wav(tmp_path / "a.wav", 8000, 1, 16_000)).duration == 2
+def test_recordings_of_days_are_refused(tmp_path):
+    assert RecordingLimits().seconds == 48 * 3600
+    limits = RecordingLimits(seconds=2)
+    with pytest.raises(TooLargeError, match="too long"):
+        read(wav(tmp_path / "a.wav", 8000, 1, 17_000), limits=limits)
+    assert read(wav(tmp_path / "a.wav", 8000, 1, 16_000), limits=limits).duration == 2
+
+
+def test_a_small_file_may_not_decode_to_more_than_a_limit(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.full((600_000, 8), 0.25), 8000)
+    assert path.stat().st_size < 30_000
+    with pytest.raises(TooLargeError, match="Use at most 1 MiB of decoded sound"):
+        read(path, limits=RecordingLimits(bytes=1 << 20), allow_silence=True)
+    limits = RecordingLimits(bytes=4 * 600_000 * 8)
+    assert read(path, limits=limits, allow_silence=True).length == 600_000
 
 
 @pytest.mark.parametrize("bits", [8, 16, 24, 32, 64])

@@ -120,7 +120,7 @@ def test_what_is_not_finite_is_not_written(sample_format, value):
 def test_headers_beyond_all_bounds(channels, rate):
     form = struct.pack("<HHIIHH", 1, channels, rate, 0, channels * 2, 16)
     data = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + form + b"data\xff\xff\xff\xff"
-    with pytest.raises(SoundsiftError, match="at most 64 channels, at 1000 to 768000 Hz"):
+    with pytest.raises(SoundsiftError, match=r"Use at most 64|Use 1000 to 768000 Hz"):
         read_wav_header(io.BytesIO(data))
 
 

@@ -1,9 +1,12 @@
 """Forks that are limited, and what they refuse."""
 
+import json
 import os
 import signal
 import struct
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +15,35 @@ import pytest
 import soundfile
 from clients import film, sound, tone
 
+from soundsift.audio.limits import RecordingLimits
 from soundsift.studio import decoder
+from soundsift.studio.confinement import Confinement
 
 LIMITS = {"memory": 1 << 30, "seconds": 20, "bytes": 1 << 28}
+CONFINEMENT = Confinement.find()
 
 
-def do(task: str, limits: dict[str, Any] | None = None, **arguments: Any) -> dict[str, Any]:
-    return decoder._apart({"task": task, "arguments": arguments, "limits": LIMITS | (limits or {})})
+def do(
+    task: str,
+    reads: Sequence[Path] = (),
+    writes: Sequence[Path] = (),
+    limits: dict[str, Any] | None = None,
+    **arguments: Any,
+) -> dict[str, Any]:
+    request = {
+        "task": task,
+        "arguments": arguments,
+        "limits": LIMITS | (limits or {}),
+        "files": {"reads": list(map(str, reads)), "writes": list(map(str, writes))},
+    }
+    return decoder._apart(json.loads(json.dumps(request)), CONFINEMENT)
 
 
-def take(folder: Path, data: bytes, **own: Any) -> dict[str, Any]:
+def take(folder: Path, data: bytes, room: int = 1 << 40, **own: Any) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     (folder / "original").write_bytes(data)
-    bounds = {"seconds": 20.0, "channels": 4, "size": 1 << 24, "room": 1 << 40}
-    return do("take", folder=str(folder), **bounds | own)
+    bounds = asdict(RecordingLimits(seconds=20.0, channels=4, bytes=1 << 24)) | own
+    return do("take", writes=[folder], folder=str(folder), bounds=bounds, room=room)
 
 
 def test_a_sound_is_decoded_to_the_bit(tmp_path: Path) -> None:
@@ -114,7 +132,7 @@ def test_long_recordings_are_refused_early(tmp_path: Path) -> None:
     assert len(data) < 60 * minute.nbytes / 100
     start = time.monotonic()
     assert take(tmp_path / "taken", data)["refused"] == "too-large"
-    assert take(tmp_path / "size", data, seconds=1e6, size=1 << 20)["refused"] == "too-large"
+    assert take(tmp_path / "size", data, seconds=1e6, bytes=1 << 20)["refused"] == "too-large"
     assert time.monotonic() - start < 10
     assert not (tmp_path / "taken" / "audio.wav").exists()
 
@@ -159,9 +177,14 @@ def test_too_many_channels_are_refused(tmp_path: Path) -> None:
 # --- what a fork may use --------------------------------------------------------------------------
 
 
-def task(monkeypatch: pytest.MonkeyPatch, function: Any, **limits: Any) -> dict[str, Any]:
+def task(
+    monkeypatch: pytest.MonkeyPatch,
+    function: Any,
+    writes: Sequence[Path] = (),
+    **limits: Any,
+) -> dict[str, Any]:
     monkeypatch.setitem(decoder._TASKS, "task", function)
-    return do("task", limits)
+    return do("task", writes=writes, limits=limits)
 
 
 def test_processor_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,8 +215,8 @@ def test_written_bytes_are_limited(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     def grow() -> dict[str, Any]:
         return {"size": (tmp_path / "x").write_bytes(bytes(1 << 20))}
 
-    assert task(monkeypatch, grow)["done"]
-    assert task(monkeypatch, grow, bytes=1 << 16)["refused"] == "unusable"
+    assert task(monkeypatch, grow, [tmp_path])["done"]
+    assert task(monkeypatch, grow, [tmp_path], bytes=1 << 16)["refused"] == "unusable"
 
 
 def test_a_crash_ends_only_its_fork(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,4 +236,19 @@ def test_a_full_disk_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> Non
         with Path("/dev/full").open("wb", buffering=0) as file:
             return {"size": file.write(b"x")}
 
-    assert task(monkeypatch, write)["refused"] == "no-room"
+    assert task(monkeypatch, write, [Path("/dev/full")])["refused"] == "no-room"
+
+
+def test_channels_of_the_server_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_files() -> dict[str, Any]:
+        found = []
+        for number in range(64):
+            try:
+                os.fstat(number)
+            except OSError:
+                continue
+            found.append(number)
+        return {"count": len(found), "input": os.read(0, 1).decode()}
+
+    # Null, standard output and error, and the pipe of the answer.
+    assert task(monkeypatch, open_files) == {"done": {"count": 4, "input": ""}}

@@ -25,6 +25,7 @@ import soundfile
 from soundsift.audio.containers import open_media
 from soundsift.audio.core_audio import settle_layout
 from soundsift.audio.layouts import known
+from soundsift.audio.limits import RecordingLimits
 from soundsift.audio.ogg import FilePart, ogg_links, sound_pages, vorbis_blocks
 from soundsift.audio.stated_length import (
     mp3_seconds,
@@ -34,11 +35,6 @@ from soundsift.audio.stated_length import (
 from soundsift.audio.timeline import Timeline, TimestampError
 from soundsift.audio.tracks import codec_name, packets, seconds, sound_track
 from soundsift.errors import SoundsiftError
-
-#: Sample rates and numbers of channels that are read, and the longest recording in seconds.
-LEAST_RATE, MOST_RATE = 1000, 768_000
-MOST_CHANNELS = 64
-LONGEST_SECONDS = 48 * 3600
 
 # NumPy's names of FFmpeg's samples.
 _NUMPY_TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
@@ -64,6 +60,7 @@ class Decoding:
 
     Args:
         path: an existing file.
+        limits: what is accepted.
 
     Attributes:
         sample_rate: samples per second; known from the first block on, as is `layout`.
@@ -76,11 +73,12 @@ class Decoding:
 
     Raises:
         SoundsiftError: while iterating, if FFmpeg does not know the format, there is no sound
-            track, or sample rate, channels, length or time stamps are out of bounds.
+            track, or sample rate, channels or time stamps are out of bounds.
+        TooLargeError: while iterating, if the sound is too long or too large.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, limits: RecordingLimits | None = None) -> None:
+        self.path, self.limits = path, limits or RecordingLimits()
         self.sample_rate = 0
         self.layout: str | None = None
         self.count = 0
@@ -104,11 +102,7 @@ class Decoding:
             held.append(piece)
             length += piece.shape[1]
             self.count += piece.shape[1]
-            if self.count > LONGEST_SECONDS * self.sample_rate:
-                raise SoundsiftError(
-                    f"{self.path} is longer than {LONGEST_SECONDS // 3600} hours; split it into "
-                    "shorter files."
-                )
+            self.limits.check_size(self.path, self.sample_rate, piece.shape[0], self.count)
             if length >= min(self.sample_rate, _MOST_IN_BLOCK // piece.shape[0]):
                 yield np.concatenate(held, axis=1)
                 held, length = [], 0
@@ -251,15 +245,7 @@ class Decoding:
             yield from converter.finish()
 
     def _begin(self, rate: int, channels: int, sample_format: str, layout: Any) -> None:
-        if not LEAST_RATE <= rate <= MOST_RATE:
-            raise SoundsiftError(
-                f"{self.path} has a sample rate of {rate} Hz; {LEAST_RATE} to {MOST_RATE} Hz was "
-                "expected."
-            )
-        if channels > MOST_CHANNELS:
-            raise SoundsiftError(
-                f"{self.path} has {channels} channels. Use at most {MOST_CHANNELS}."
-            )
+        self.limits.check_kind(self.path, rate, channels)
         self._kind = (rate, channels, sample_format)
         self.sample_rate, self.layout = rate, self.layout or _layout(layout)
         self._dtype = _numpy_type(sample_format)

@@ -13,6 +13,7 @@ import numpy as np
 
 from soundsift.audio.blocks import cut
 from soundsift.audio.decoding import Decoding
+from soundsift.audio.limits import RecordingLimits
 from soundsift.audio.normalisation import LOUDEST, SILENCE, Normalisation
 from soundsift.config import FRAME_RATE
 from soundsift.errors import SoundsiftError
@@ -118,7 +119,7 @@ class RecordingFile:
 
 
 def read(
-    path: str | Path, *, max_channels: int | None = None, allow_silence: bool = False
+    path: str | Path, *, limits: RecordingLimits | None = None, allow_silence: bool = False
 ) -> Recording:
     """Read the sound of an audio or video file, in any format that FFmpeg knows.
 
@@ -129,7 +130,7 @@ def read(
 
     Args:
         path: the file.
-        max_channels: refuse files with more channels than this.
+        limits: what is accepted; those of `RecordingLimits` by default.
         allow_silence: return silent files instead of refusing them, for reading one's own results
             back.
 
@@ -139,11 +140,11 @@ def read(
     Raises:
         SoundsiftError: the file is missing, unreadable, empty, a directory, not audio, without a
             sound track, damaged, truncated (over 0.1 s or a tenth missing), shorter than one frame
-            of the model (0.04 s), longer than 48 hours, silent (below -96 dB throughout but for a
+            of the model (0.04 s), too long or too large, silent (below -96 dB throughout but for a
             constant offset), holds NaN, infinite or absurdly large values, or has a sample rate or
             a number of channels out of bounds.
     """
-    reading = _Reading(Path(path), max_channels, allow_silence)
+    reading = _Reading(Path(path), limits, allow_silence)
     samples = np.concatenate(list(reading), axis=1)
     decoding = reading.decoding
     return Recording(
@@ -152,19 +153,19 @@ def read(
 
 
 def examine(
-    path: str | Path, *, max_channels: int | None = None, allow_silence: bool = False
+    path: str | Path, *, limits: RecordingLimits | None = None, allow_silence: bool = False
 ) -> RecordingFile:
     """Check a recording by reading through it once, without keeping samples.
 
     Args:
         path: the file.
-        max_channels: see `read`.
+        limits: see `read`.
         allow_silence: see `read`.
 
     Raises:
         SoundsiftError: see `read`.
     """
-    reading = _Reading(Path(path), max_channels, allow_silence)
+    reading = _Reading(Path(path), limits, allow_silence)
     for _ in reading:
         pass
     decoding = reading.decoding
@@ -190,12 +191,12 @@ class _Reading:
     """
 
     def __init__(
-        self, path: Path, max_channels: int | None = None, allow_silence: bool = False
+        self, path: Path, limits: RecordingLimits | None = None, allow_silence: bool = False
     ) -> None:
-        self.decoding = Decoding(path)
+        self.decoding = Decoding(path, limits)
         self.channels = 0
         self.broken = 0
-        self._max_channels, self._allow_silence = max_channels, allow_silence
+        self._allow_silence = allow_silence
         self._type, self._types, self._low_bits = "float32", set[str](), False
         self._first_broken = 0
         self._count = 0
@@ -208,11 +209,6 @@ class _Reading:
         for raw in decoding:
             self._type, self.channels = raw.dtype.name, raw.shape[0]
             self._types.add(self._type)
-            if self._max_channels is not None and self.channels > self._max_channels:
-                raise SoundsiftError(
-                    f"{path} has {self.channels} channels; at most {self._max_channels} were "
-                    "expected."
-                )
             block = self._to_float(raw)
             self._judge(block, done)
             done += block.shape[1]

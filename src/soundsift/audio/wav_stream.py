@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from soundsift.audio.limits import RecordingLimits
 from soundsift.audio.normalisation import LOUDEST
 from soundsift.errors import SoundsiftError
 
@@ -19,7 +20,6 @@ _DAMAGED = "the WAV file on standard input has a damaged header. Send it again."
 # Size that programs write for a WAV of unknown length.
 _ENDLESS = 0x7FFFF000
 _LONGEST_CHUNK, _MOST_CHUNKS = 2**24, 100
-_LEAST_RATE, _MOST_RATE, _MOST_CHANNELS = 1000, 768_000, 64
 # Between two looks at a pipe that does not block.
 _WAIT_SECONDS = 0.005
 
@@ -154,11 +154,7 @@ def _parse_format(body: bytes) -> PipeFormat:
             f"the WAV file on standard input has samples of type {tag} with {bits} bits, "
             f"{channels} channels at {rate} Hz. Send 16 or 24 bits or 32-bit floats."
         )
-    if not _LEAST_RATE <= rate <= _MOST_RATE or channels > _MOST_CHANNELS:
-        raise SoundsiftError(
-            f"the WAV file on standard input has {channels} channels at {rate} Hz. Send at most "
-            f"{_MOST_CHANNELS} channels, at {_LEAST_RATE} to {_MOST_RATE} Hz."
-        )
+    RecordingLimits().check_kind("the WAV file on standard input", rate, channels)
     return PipeFormat(rate, channels, known[tag, bits])
 
 

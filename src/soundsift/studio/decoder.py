@@ -2,37 +2,39 @@
 
 It reads a task per line of standard input and answers with a line of standard output, both JSON.
 It forks for every task, and the fork limits its memory, processor time and disk space before it
-opens the file. A file that crashes FFmpeg, or never ends, ends only its fork.
+opens the file, and confines itself to the task's files (`soundsift.studio.confinement`). A file
+that crashes FFmpeg, or never ends, ends only its fork.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterable, Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+import soundfile
 
+import soundsift
 from soundsift.audio import RecordingFile, examine
 from soundsift.audio.containers import CONTAINERS, open_media
-from soundsift.audio.decoding import Decoding
 from soundsift.audio.formats import VIDEO_SUFFIXES, Output
+from soundsift.audio.limits import RecordingLimits, TooLargeError
 from soundsift.audio.tags import read_tags
 from soundsift.audio.tracks import sound_track
 from soundsift.audio.video import has_picture
 from soundsift.audio.writing import SoundFacts
 from soundsift.errors import SoundsiftError
 from soundsift.separation.stem_files import sound_file
+from soundsift.studio.confinement import Confinement
 from soundsift.studio.disk import disk_is_full
-from soundsift.studio.limits import in_words
 from soundsift.studio.peaks import write_peaks
 from soundsift.studio.records import AUDIO, ORIGINAL, PEAKS
 
@@ -44,12 +46,21 @@ except ImportError:  # Windows
 _WEB_CODECS = {"vp8", "vp9", "av1", "opus", "vorbis", "webvtt"}
 _TICK_SECONDS = 0.005
 
+# What a confined fork may read besides its files: libraries import some modules when they are used.
+_CODE = tuple(
+    {
+        *(Path(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib")),
+        *(Path(str(library.__file__)).parents[1] for library in (av, np, soundfile)),
+        Path(str(soundsift.__file__)).parent,
+    }
+)
+
 
 class RefusedError(Exception):
     """A refused file.
 
     Args:
-        kind: one of not-audio, too-large, unusable, no-room.
+        kind: one of not-audio, unusable, no-room.
         sentence: the reason.
     """
 
@@ -61,27 +72,27 @@ class RefusedError(Exception):
 # --- tasks ----------------------------------------------------------------------------------------
 
 
-def take(folder: str, seconds: float, channels: int, size: int, room: int) -> dict[str, Any]:
+def take(folder: str, bounds: dict[str, Any], room: int) -> dict[str, Any]:
     """Check an uploaded file and decode its sound.
 
     Args:
         folder: folder with the file `original`; `audio.wav` and `peaks.npy` are added.
-        seconds: longest accepted duration.
-        channels: most accepted channels.
-        size: largest accepted decoded sound in bytes.
+        bounds: fields of the `RecordingLimits`.
         room: bytes that the decoded sound may take on the disk.
 
     Returns:
         `seconds`, `sample_rate`, `channels`, `has_video` and `suffix`.
 
     Raises:
-        RefusedError: the file is not accepted.
+        RefusedError: it is no audio, or there is no room.
+        SoundsiftError: it is not accepted for another reason.
     """
     path = Path(folder) / ORIGINAL
     _refuse_strangers(path)
-    # First, without writing: a few bytes may decode to days of sound.
-    _refuse_giants(Decoding(path), seconds, channels, size, room)
-    recording = examine(path)
+    # Reads all of it without writing: a few bytes may decode to days of sound.
+    recording = examine(path, limits=RecordingLimits(**bounds))
+    if 4 * recording.length * recording.channels > room:
+        raise RefusedError("no-room", "The disk is full.")
     facts = SoundFacts(
         recording.channels, recording.sample_rate, recording.length, recording.layout
     )
@@ -149,15 +160,7 @@ def _refuse_strangers(path: Path) -> None:
     if not path.stat().st_size:
         raise RefusedError("unusable", f"{path} is empty (0 bytes). Use a file with sound.")
     try:
-        # From an open file, and without a protocol, a playlist can't even be begun.
-        with (
-            _Patient(path) as file,
-            av.open(
-                file,
-                options={"protocol_whitelist": "none", "format_whitelist": ",".join(CONTAINERS)},
-                metadata_errors="replace",
-            ) as container,
-        ):
+        with open_media(path) as container:
             kinds = set(container.format.name.split(","))
             stream = sound_track(container)
     except (av.FFmpegError, ValueError, OSError) as error:
@@ -166,34 +169,6 @@ def _refuse_strangers(path: Path) -> None:
         raise no_audio
     if stream is None:
         raise RefusedError("not-audio", f"{path} has no sound. Use a file with a sound track.")
-
-
-class _Patient(io.FileIO):
-    """A file of which a damaged header may name any place: PyAV would print each exception."""
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place; -1 if there is none such."""
-        try:
-            return super().seek(offset, whence)
-        except (OSError, OverflowError):
-            return -1
-
-
-def _refuse_giants(decoding: Decoding, seconds: float, channels: int, size: int, room: int) -> None:
-    path = decoding.path
-    for block in decoding:
-        rate, count = decoding.sample_rate, block.shape[0]
-        if count > channels:
-            raise RefusedError("unusable", f"{path} has {count} channels. Use at most {channels}.")
-        if Fraction(decoding.count, rate) > seconds:
-            raise RefusedError("too-large", f"{path} is too long. Use at most {in_words(seconds)}.")
-        if decoding.count * count * 4 > room:
-            raise RefusedError("no-room", "The disk is full.")
-        if decoding.count * count * 4 > size:
-            raise RefusedError(
-                "too-large",
-                f"{path} is too large. Use at most {size >> 20} MiB of decoded sound.",
-            )
 
 
 def _written(
@@ -232,12 +207,13 @@ def main() -> None:
     # Output of libraries must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    confinement = Confinement.find()
     for line in sys.stdin:
-        answers.write(json.dumps(_apart(json.loads(line))) + "\n")
+        answers.write(json.dumps(_apart(json.loads(line), confinement)) + "\n")
         answers.flush()
 
 
-def _apart(request: dict[str, Any]) -> dict[str, Any]:
+def _apart(request: dict[str, Any], confinement: Confinement) -> dict[str, Any]:
     """Run a task in a fork."""
     if not hasattr(os, "fork"):
         return _answer(request)
@@ -247,9 +223,15 @@ def _apart(request: dict[str, Any]) -> dict[str, Any]:
         # The fork must end at the last line of this block.
         status = 1
         try:
-            os.close(reading)
-            limits = request["limits"]
+            _keep_only(writing)
+            limits, files = request["limits"], request["files"]
             _limit(limits["memory"], limits["seconds"], limits["bytes"])
+            reads, writes = ([Path(path) for path in files[use]] for use in ("reads", "writes"))
+            try:
+                confinement.apply([*_CODE, *reads], writes)
+            except OSError as error:
+                print(f"decoder: it can't be confined ({error})", file=sys.stderr)
+                raise
             answer = json.dumps(_answer(request)).encode()
             while answer:
                 answer = answer[os.write(writing, answer) :]
@@ -288,6 +270,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"done": _TASKS[request["task"]](**request["arguments"])}
     except RefusedError as error:
         return _failure(error.kind, error.sentence)
+    except TooLargeError as error:
+        return _failure("too-large", str(error))
     except SoundsiftError as error:
         return _failure("no-room" if disk_is_full(error) else "unusable", str(error))
     except OSError as error:
@@ -302,6 +286,14 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def _failure(kind: str, sentence: str) -> dict[str, Any]:
     return {"refused": kind, "sentence": sentence}
+
+
+def _keep_only(descriptor: int) -> None:
+    """Close the channels to the server, and all else but standard output and standard error."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
 
 
 def _limit(memory: int, seconds: float, size: int) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import asdict
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from soundsift.studio.confinement import Confinement
 from soundsift.studio.errors import RequestError, no_room, too_large, unusable
 from soundsift.studio.limits import Limits
+from soundsift.studio.records import ORIGINAL
+
+_log = logging.getLogger(__name__)
 
 _STATUS = {
     "not-audio": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -40,6 +46,13 @@ class Decoders:
 
     def start(self) -> None:
         """Start the processes, so that the first upload does not wait for their imports."""
+        if gaps := Confinement.find().gaps:
+            _log.warning(
+                "this system has no way to keep the processes that decode uploads from %s; they "
+                "are limited in time, memory and disk space only. Linux 5.13 or newer with "
+                "Landlock and libseccomp has.",
+                " and ".join(gaps),
+            )
         for process in self._all:
             process.start()
 
@@ -62,22 +75,16 @@ class Decoders:
         Raises:
             RequestError: the file is no audio, too large, or damaged.
         """
-        limits = self._limits
-        arguments = {
-            "folder": str(folder),
-            "seconds": limits.seconds,
-            "channels": limits.channels,
-            "size": limits.decoded_bytes,
-            "room": room,
-        }
-        return self._do("take", arguments, {str(folder / "original"): name})
+        bounds = asdict(self._limits.of_recording)
+        arguments = {"folder": str(folder), "bounds": bounds, "room": room}
+        return self._do("take", arguments, {str(folder / ORIGINAL): name}, [], folder)
 
     def copy(self, source: Path, place: Path, kind: str, picture: Path | None, name: str) -> None:
         """Encode a WAV file in another format.
 
         Args:
             source: WAV file.
-            place: file to write.
+            place: file to write, in a folder of its own.
             kind: name of the format.
             picture: video whose picture is copied.
             name: name of the recording, for messages.
@@ -91,19 +98,29 @@ class Decoders:
             "format": kind,
             "picture": None if picture is None else str(picture),
         }
-        names = {str(source): name, str(place): name}
-        self._do("copy", arguments, names | ({} if picture is None else {str(picture): name}))
+        files = [source] if picture is None else [source, picture]
+        names = {str(path): name for path in (*files, place)}
+        self._do("copy", arguments, names, files, place.parent)
 
     def draw(self, source: Path, place: Path) -> None:
         """Store the peaks of a WAV file.
 
         Args:
             source: WAV file.
-            place: file to write.
+            place: file to write, in a folder of its own.
         """
-        self._do("draw", {"source": str(source), "place": str(place)}, {str(source): "The stem"})
+        arguments = {"source": str(source), "place": str(place)}
+        self._do("draw", arguments, {str(source): "The stem"}, [source], place.parent)
 
-    def _do(self, task: str, arguments: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    def _do(
+        self,
+        task: str,
+        arguments: dict[str, Any],
+        names: dict[str, str],
+        reads: list[Path],
+        writes: Path,
+    ) -> dict[str, Any]:
+        """Run a task, which may read some files, and change one folder."""
         limits = self._limits
         request = {
             "task": task,
@@ -113,6 +130,7 @@ class Decoders:
                 "seconds": limits.longest_decoding,
                 "bytes": limits.decoded_bytes + (1 << 20),
             },
+            "files": {"reads": [str(path) for path in reads], "writes": [str(writes)]},
         }
         process = self._free.get()
         try:

@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
+from soundsift.audio.limits import duration_in_words
 from soundsift.studio.engine import Engine, Task
-from soundsift.studio.limits import in_words
 from soundsift.studio.worker import CANCEL, Ending, run
 
 _TICK_SECONDS = 0.05
@@ -190,6 +190,7 @@ class DeviceWorker:
 def _too_slow(task: Task) -> Ending:
     return Ending(
         "failed",
-        f"The separation of {task.name} exceeded its time limit of {in_words(task.seconds)}. Use "
-        "a shorter recording, a smaller model or a quicker preset.",
+        f"The separation of {task.name} exceeded its time limit of "
+        f"{duration_in_words(task.seconds)}. Use a shorter recording, "
+        "a smaller model or a quicker preset.",
     )

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from soundsift.audio.limits import RecordingLimits
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -66,14 +68,16 @@ class Limits:
         """Seconds of processor time to decode or encode the longest recording."""
         return self.decode_seconds + self.decode_times * self.seconds
 
+    @property
+    def of_recording(self) -> RecordingLimits:
+        """Limits of an uploaded recording."""
+        return RecordingLimits(
+            channels=self.channels, seconds=self.seconds, bytes=self.decoded_bytes
+        )
+
     def of_job(self, seconds: float) -> float:
         """Time limit of a job in seconds, by its recording's duration in seconds."""
         return max(self.job_seconds, self.job_times * seconds)
-
-
-def in_words(seconds: float) -> str:
-    """A duration in words: "90 minutes", "2.5 s"."""
-    return f"{seconds / 60:.4g} minutes" if seconds >= 60 else f"{seconds:.4g} s"
 
 
 class Rate:
