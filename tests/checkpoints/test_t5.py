@@ -1,4 +1,5 @@
 import json
+import resource
 import weakref
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,29 @@ def folder(tmp_path: Path) -> Path:
     write_model(tmp_path, {"model_type": "t5", **config}, weights)
     write_tokenizer(tmp_path, config["vocab_size"], "$A w1")
     return tmp_path
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"num_layers": 10**30}, "num_layers is 1000000000"),
+        ({"num_layers": 10**5}, "num_layers is 100000"),
+        ({"vocab_size": 10**9}, "vocab_size is 1000000000"),
+        ({"d_ff": 10**6}, "asks for .* weights, more than its files"),
+        ({"vocab_size": 10**6}, "asks for .* weights, more than its files"),
+        ({"num_layers": 100}, "asks for .* weights, more than its files"),
+    ],
+)
+def test_sizes_that_no_file_holds_are_refused_before_anything_is_built(
+    folder: Path, change: dict[str, int], words: str
+) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(SoundsiftError, match=words):
+        T5TextEncoder(folder).load()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
 
 
 def test_states_are_the_authors(folder: Path) -> None:

@@ -28,7 +28,7 @@ _INDEX = "model.safetensors.index.json"
 # Limits, all of them far above what the supported models need.
 _TEXT_BYTES, _TOKENIZER_BYTES, _PICKLE_BYTES = 4 * 2**20, 64 * 2**20, 64 * 2**20
 _LARGEST_SIZE, _MOST_LAYERS = 10_000_000, 1_000
-_LAYERS = ("num_hidden_layers", "num_layers", "num_decoder_layers", "n_layers", "layers")
+_LAYERS = ("depths", "layers", "n_layers", "num_decoder_layers", "num_hidden_layers", "num_layers")
 
 
 def find_folder(

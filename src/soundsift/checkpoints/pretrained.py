@@ -10,9 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from soundsift.checkpoints.hub import read_config
 from soundsift.checkpoints.state_dict import check_names
 from soundsift.errors import SoundsiftError, one_line
 from soundsift.optional import library, without_warnings
+
+_SUFFIXES = {".safetensors", ".bin", ".pt"}
 
 
 def load_pretrained(
@@ -47,7 +50,11 @@ def load_pretrained(
         network = getattr(library("transformers"), name)
     source = folder if source is None else source
     assert source is not None
+    if folder is not None:
+        read_config(folder)  # checks sizes, before anything is built from them
     try:
+        if folder is not None:
+            _check_size(network, folder)
         with _quiet():
             model, report = network.from_pretrained(
                 folder,
@@ -58,6 +65,8 @@ def load_pretrained(
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # reported below, with the names
             )
+    except SoundsiftError:
+        raise
     except Exception as error:  # of a damaged file or configuration, the library raises anything
         raise SoundsiftError(f"{source}: not a {name}, or damaged: {one_line(error)}.") from error
     shapes = [
@@ -66,6 +75,29 @@ def load_pretrained(
     ]
     check_names(report["missing_keys"], report["unexpected_keys"], shapes, source)
     return model.to(device).eval().requires_grad_(False)
+
+
+def _check_size(network: Any, folder: Path) -> None:
+    """Refuse a configuration that asks for more weights than the files hold.
+
+    The library would make up those that are missing, and fill the memory with them.
+
+    Args:
+        network: the network's class.
+        folder: with `config.json` and weights.
+
+    Raises:
+        SoundsiftError: if the files are too small.
+    """
+    config = network.config_class.from_pretrained(folder, local_files_only=True)
+    with torch.device("meta"):
+        count = sum(weight.numel() for weight in network(config).parameters())
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.suffix in _SUFFIXES)
+    if count > size:  # a weight has a byte at least
+        raise SoundsiftError(
+            f"{folder}: its configuration asks for {count} weights, more than its files of "
+            f"{size} bytes hold. Use a whole, undamaged copy."
+        )
 
 
 @contextmanager
