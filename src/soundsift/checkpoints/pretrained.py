@@ -53,9 +53,9 @@ def load_pretrained(
     if folder is not None:
         read_config(folder)  # checks sizes, before anything is built from them
     try:
-        if folder is not None:
-            _check_size(network, folder)
         with _quiet():
+            if folder is not None:
+                _check_size(network, folder)
             model, report = network.from_pretrained(
                 folder,
                 config=config,

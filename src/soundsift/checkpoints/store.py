@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from soundsift.audio.staging import new_name
+from soundsift.cache import replace_durably
 from soundsift.checkpoints.hub import find_folder, read_text
 from soundsift.checkpoints.int8 import from_int8, to_int8
 from soundsift.checkpoints.state_dict import finite, read_safetensors
@@ -96,7 +97,7 @@ def complete_file(path: Path) -> Iterator[Path]:
     try:
         yield partial
         partial.chmod(0o644)  # safetensors makes it readable by its owner alone
-        partial.replace(path)
+        replace_durably(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 

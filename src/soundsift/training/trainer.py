@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from soundsift.allocator import keep_memory
 from soundsift.checkpoints.minilm import TextEncoder
-from soundsift.checkpoints.store import load_config, load_weights, save_model
+from soundsift.checkpoints.store import complete_file, load_config, load_weights, save_model
 from soundsift.config import FRAME_RATE, VelocityFieldConfig
 from soundsift.data.bank import Bank
 from soundsift.devices import pick_device
@@ -264,6 +264,5 @@ def _forget_after(metrics: Path, step: int) -> None:
         return
     whole = [line for line in metrics.read_text().splitlines(keepends=True) if line.endswith("}\n")]
     kept = [line for line in whole if json.loads(line)["step"] <= step]
-    partial = metrics.with_suffix(".partial")
-    partial.write_text("".join(kept))
-    partial.replace(metrics)
+    with complete_file(metrics) as part:
+        part.write_text("".join(kept))
