@@ -5,10 +5,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from soundsift.config import FRAME_RATE
 from soundsift.errors import SoundsiftError
+from soundsift.phrases import Phrases, read_phrases, refuse_removal
 from soundsift.spans import MICRO, Span, SpanLike, format_seconds, microseconds
 
 if TYPE_CHECKING:
@@ -23,13 +25,14 @@ class Prompt:
     """What to lift out of a recording, in one or several ways.
 
     Attributes:
-        text: a short noun or verb phrase; lowercased, in Unicode's composed form, white space
-            collapsed; None if empty.
+        text: noun or verb phrases, "dog barking" or "dog, drums" or "everything but voice", made
+            of what is given (`soundsift.phrases`); None if empty.
         spans: in the order given; where two overlap, the later one wins.
         visual: where the object is in the accompanying video; for models with a video branch.
 
     Raises:
-        SoundsiftError: the text is over 200 characters, or has neither a letter nor a digit.
+        SoundsiftError: the text is over 200 characters, has neither a letter nor a digit, or a
+            negation that is not understood.
     """
 
     text: str | None = None
@@ -37,8 +40,25 @@ class Prompt:
     visual: VisualPrompt | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", normalise_text(self.text))
+        text = normalise_text(self.text)
+        object.__setattr__(self, "text", None if text is None else str(read_phrases(text)))
         object.__setattr__(self, "spans", tuple(self.spans))
+
+    @cached_property
+    def phrases(self) -> Phrases | None:
+        """The sounds that the text names; None without text."""
+        return None if self.text is None else read_phrases(self.text)
+
+    @property
+    def inverted(self) -> bool:
+        """Whether the target is everything but what the text names."""
+        return self.phrases is not None and self.phrases.inverted
+
+    def parts(self) -> list[Prompt]:
+        """A prompt for each phrase; together they are the target, or what it leaves out."""
+        if self.phrases is None:
+            return [self]
+        return [replace(self, text=sound) for sound in self.phrases.sounds]
 
     def described(self) -> dict[str, Any]:
         """The same for settings files."""
@@ -58,12 +78,18 @@ class Prompt:
             duration: length of the recording in seconds; None while it is unknown.
 
         Raises:
-            SoundsiftError: there is neither text nor span nor region, or a span lies outside the
-                recording.
+            SoundsiftError: there is neither text nor span nor region, a span lies outside the
+                recording, or everything but a sound is asked for and marked.
         """
         if self.text is None and not self.spans and self.visual is None:
             raise SoundsiftError(
                 "The prompt is empty. Give a text such as 'dog barking', or a span such as 1.2-2.5."
+            )
+        if self.inverted and (self.spans or self.visual is not None):
+            assert self.phrases is not None
+            raise SoundsiftError(
+                f"{self.text!r} can't be combined with a mark, which could belong to either part. "
+                f"Ask for {', '.join(self.phrases.sounds)!r} with the mark, and take the residual."
             )
         for span in self.spans if duration is not None else ():
             assert duration is not None
@@ -107,7 +133,7 @@ def _as_span(span: SpanLike, positive: bool) -> Span:
 
 
 def normalise_text(text: str | None) -> str | None:
-    """Bring a text prompt into the one form that the model is trained on.
+    """Bring a text into one form: lower case, composed, with single spaces.
 
     Args:
         text: as typed.
@@ -135,3 +161,14 @@ def normalise_text(text: str | None) -> str | None:
             f"The text prompt {clean!r} has no word in it. Use a phrase such as 'dog barking'."
         )
     return clean
+
+
+def check_removal(text: str | None) -> None:
+    """Refuse a text that does not say clearly what is to be removed.
+
+    Raises:
+        SoundsiftError: as for `Prompt`, or it asks to keep the sound ("only the voice"), or to be
+            without it ("no music").
+    """
+    if (plain := normalise_text(text)) is not None:
+        refuse_removal(plain)

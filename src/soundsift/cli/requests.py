@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundsift.errors import SoundsiftError
-from soundsift.prompts import Prompt
+from soundsift.prompts import Prompt, check_removal
 from soundsift.spans import Span
 
 if TYPE_CHECKING:
@@ -79,6 +79,9 @@ def make_recording_jobs(request: Request) -> list[RecordingJob]:
         replace(make_prompt(() if text is None else (text,), *marks), visual=visual)
         for text in request.texts or (None,)
     )
+    if "without" in request.stems:
+        for text in request.texts:
+            check_removal(text)
     if request.jobs_file is None:
         for prompt in prompts:
             _refuse_empty(prompt)
@@ -197,6 +200,9 @@ def _from_list(
     asked = []
     for where, line in read_jobs(path):
         try:
+            if "without" in request.stems:
+                for text in [line.text] if isinstance(line.text, str) else line.text or ():
+                    check_removal(text)
             own = _prompts_of(line, prompts)
             if line.name is not None:
                 check_template(line.name)

@@ -14,6 +14,7 @@ from soundsift.cli.console import PIPE_CLOSED, blocking, discard_stdout, warn
 from soundsift.cli.groups import SPAN_ORDER
 from soundsift.config import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
+from soundsift.prompts import check_removal
 from soundsift.signals import ended_like_interrupted
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def stream(
 
     prompt = make_prompt(text or (), span or (), not_span or (), ctx.meta[SPAN_ORDER])
     prompt.check(None)
+    for given in text or () if remove else ():
+        check_removal(given)
     raw = format_ in ("s16le", "f32le") or (format_ is None and (rate, channels) != (None, None))
     if not raw and (rate, channels) != (None, None):
         raise SoundsiftError(

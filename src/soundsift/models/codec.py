@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 
 def frame_rate(codec: Codec) -> int:
     """Latent frames per second, a whole number in every codec, in which spans are counted."""
     return codec.sample_rate // codec.samples_per_frame
+
+
+def united(shares: Tensor, sizes: Sequence[int]) -> Tensor:
+    """The masks of prompts that have several phrases each.
+
+    Args:
+        shares: `(phrases, ...)`, the mask of each phrase, 0 to 1.
+        sizes: the number of phrases of each prompt; empty where each has one.
+
+    Returns:
+        `(prompts, ...)`: the sum of a prompt's masks, at most 1.
+    """
+    if not sizes:
+        return shares
+    parts = torch.split(shares, list(sizes))
+    return torch.stack([part.sum(dim=0) for part in parts]).clamp(max=1.0)
 
 
 class Codec(Protocol):

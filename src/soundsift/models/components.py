@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -86,7 +86,17 @@ class ModelComponents:
 
     def exclusive(self) -> ModelComponents:
         """The same model with a mixture that prompts share: their targets never exceed it."""
+        return replace(self, codec=self._masks().sharing())
+
+    def uniting(self, sizes: Sequence[int]) -> ModelComponents:
+        """The same model for prompts of so many phrases each, which together are the target.
+
+        A generative model's stems become consistent then: their masks can be united.
+        """
+        return self if set(sizes) <= {1} else replace(self, codec=self._masks().uniting(sizes))
+
+    def _masks(self) -> MelCodec | ConsistentCodec:
         codec = self.consistent().codec
         if not isinstance(codec, MelCodec | ConsistentCodec):
             raise TypeError(f"{type(codec).__name__} has no cells to share")
-        return replace(self, codec=codec.sharing())
+        return codec

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from soundsift.config import MelCodecConfig
+from soundsift.models.codec import united
 
 #: Level of a normalised mixture's mean cell energy in dB, and the dB that one unit of a context
 #: feature spans.
@@ -66,6 +68,7 @@ class MelCodec(nn.Module):
         super().__init__()
         self.config = config
         self._exclusive = False
+        self._sizes: tuple[int, ...] = ()
         self.sample_rate = config.sample_rate
         self.samples_per_frame = config.sample_rate // config.frame_rate
         self.hop = self.samples_per_frame // config.subframes
@@ -87,6 +90,12 @@ class MelCodec(nn.Module):
         """The same codec with prompts that share every cell: targets never exceed the mixture."""
         other = copy.copy(self)
         other._exclusive = True
+        return other
+
+    def uniting(self, sizes: Sequence[int]) -> MelCodec:
+        """The same codec for prompts of so many phrases each, whose masks are united."""
+        other = copy.copy(self)
+        other._sizes = tuple(sizes)
         return other
 
     def rows(self, channels: int) -> int:  # noqa: ARG002
@@ -233,11 +242,14 @@ class MelCodec(nn.Module):
         return unfold(torch.sigmoid((target - residual) * nepers), self.config.subframes)
 
     def stems(self, latents: Tensor, mixture: Tensor) -> Tensor:
-        """Targets `(P, 1, C, N)` of latents `(P, T, 2 * 128)` and one mixture `(1, C, N)`."""
-        cells = self.cell_mask(latents)
+        """Targets `(P, 1, C, N)` of latents `(P, T, 2 * 128)` and one mixture `(1, C, N)`.
+
+        Phrases are united into prompts first, where prompts have several.
+        """
+        cells = united(self.cell_mask(latents), self._sizes)
         if self._exclusive:
             cells = cells / cells.sum(dim=0, keepdim=True).clamp(min=1.0)
-        return self._masked(cells, mixture.expand(latents.shape[0], -1, -1))[:, None]
+        return self._masked(cells, mixture.expand(cells.shape[0], -1, -1))[:, None]
 
     def targets(self, latents: Tensor, mixture: Tensor) -> Tensor:
         """Targets `(P, C, N)`, as `stems`."""

@@ -6,10 +6,12 @@ Its stems are generated, so target and residual add up to the mixture only appro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from soundsift.models.codec import Codec
+from soundsift.models.codec import Codec, united
 from soundsift.models.dac_vae import DacVae
 from soundsift.models.dac_vae_chain import Interval, Layer, decoder_chain, encoder_chain
 
@@ -89,12 +91,21 @@ class ConsistentCodec:
             that a recording decoded in blocks has the same spectra as a whole one.
         exclusive: whether the prompts share every cell, so that their targets never add up to over
             the mixture.
+        sizes: the number of phrases of each prompt, whose masks are united; empty where each has
+            one.
     """
 
     mixture_consistent = True
 
-    def __init__(self, inner: Codec, window: int = 1920, exclusive: bool = False) -> None:
+    def __init__(
+        self,
+        inner: Codec,
+        window: int = 1920,
+        exclusive: bool = False,
+        sizes: Sequence[int] = (),
+    ) -> None:
         self.inner, self.window, self.exclusive = inner, window, exclusive
+        self.sizes = tuple(sizes)
         self.sample_rate, self.samples_per_frame = inner.sample_rate, inner.samples_per_frame
         self.context_margin = inner.context_margin
         # A sample depends on spectra within half a window, these on samples within another half.
@@ -109,11 +120,15 @@ class ConsistentCodec:
 
     def downmixed(self) -> ConsistentCodec:
         """The same with one estimate for all channels."""
-        return ConsistentCodec(self.inner.downmixed(), self.window, self.exclusive)
+        return ConsistentCodec(self.inner.downmixed(), self.window, self.exclusive, self.sizes)
 
     def sharing(self) -> ConsistentCodec:
         """The same with prompts that share every cell."""
-        return ConsistentCodec(self.inner, self.window, True)
+        return ConsistentCodec(self.inner, self.window, True, self.sizes)
+
+    def uniting(self, sizes: Sequence[int]) -> ConsistentCodec:
+        """The same for prompts of so many phrases each."""
+        return ConsistentCodec(self.inner, self.window, self.exclusive, sizes)
 
     def rows(self, channels: int) -> int:
         """Estimates that a mixture of so many channels needs."""
@@ -127,7 +142,7 @@ class ConsistentCodec:
         """Targets, `(P, 1, C, N)`; see `soundsift.models.codec.Codec`."""
         energies = self._spectra(self.inner.stems(latents, mixture)).abs().square()
         # Where both stems are silent, the target gets nothing.
-        share = energies[:, 0] / (energies.sum(dim=1) + 1e-10)
+        share = united(energies[:, 0] / (energies.sum(dim=1) + 1e-10), self.sizes)
         if self.exclusive:
             share = share / share.sum(dim=0, keepdim=True).clamp(min=1.0)
         masked = self._spectra(mixture) * share

@@ -16,8 +16,9 @@ from soundsift.models.codec import Codec
 from soundsift.models.components import ModelComponents
 from soundsift.sampling.buffers import SlidingBuffer
 from soundsift.sampling.windows import Window
+from soundsift.separation.part import RecordingPart
 
-AnyRecording = Recording | RecordingFile
+AnyRecording = Recording | RecordingFile | RecordingPart
 
 #: Frames that are encoded together.
 _BLOCK = 250

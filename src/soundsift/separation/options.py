@@ -22,6 +22,9 @@ class OptionWords(TypedDict, total=False):
     overlap: float | None
     predict_spans: bool
     candidates: int
+    start: float | None
+    end: float | None
+    by: float | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class Options:
         candidates: noises to draw for each prompt: the result that the rankers score best is
             returned (`soundsift.separation.ranking`), with the scores of all in its settings.
             Released models only; not with "chunks".
+        start: separate only the part of the recording from here on, in seconds; outside of it the
+            target is silent and the residual is the recording, bit for bit.
+        end: and only up to here.
+        by: lower the sound by so many dB in the residual, instead of taking it out; the target is
+            what is taken out. None: all of it.
     """
 
     preset: str = "standard"
@@ -55,6 +63,9 @@ class Options:
     overlap: float | None = None
     predict_spans: bool = False
     candidates: int = 1
+    start: float | None = None
+    end: float | None = None
+    by: float | None = None
 
     def words(self) -> OptionWords:
         """The same as keyword arguments."""

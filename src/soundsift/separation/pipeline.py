@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from soundsift.audio import complement, quantise
+from soundsift.audio import Recording, RecordingFile
 from soundsift.audio.blocks import resampled
 from soundsift.audio.normalisation import DcBlocker, Normalisation
 from soundsift.models.codec import Codec, frame_rate
@@ -28,6 +28,8 @@ from soundsift.sampling.overlap_add import overlap_add
 from soundsift.sampling.windows import Window, WindowLayout
 from soundsift.separation.codec_input import AnyRecording, latent_frames
 from soundsift.separation.conditioning import PromptInputs, WindowBatch, WindowConditioner
+from soundsift.separation.finishing import Finishing, fade_samples
+from soundsift.separation.part import BlockCutter, RecordingPart
 from soundsift.separation.request import SamplingPlan, SeparationRequest, candidate_seed
 from soundsift.spans import Span
 
@@ -40,7 +42,7 @@ _BLOCK = 250
 
 
 def separate_recording(
-    recording: AnyRecording,
+    recording: Recording | RecordingFile,
     request: SeparationRequest,
     report: Callable[[float], None],
     sample_format: str | None = None,
@@ -59,7 +61,8 @@ def separate_recording(
     """
     # Latents that are there already were most of the work.
     report(0.0 if request.latents is None else 0.99)
-    windows = request.plan.layout.count(latent_frames(request.model.codec, recording))
+    part = request.part or recording
+    windows = request.plan.layout.count(latent_frames(request.model.codec, part))
     total = windows * len(request.plan.evaluations)
     done = 0
 
@@ -68,29 +71,55 @@ def separate_recording(
         done += evaluated
         report(min(0.99, done / total))
 
+    finishing = _finishing(request, part, sample_format or recording.sample_format)
+    blocks = BlockCutter(recording.blocks())
+
+    def around(stop: int | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for block in blocks.up_to(stop):
+            yield block, finishing.outside(block, len(request.inverted))
+
+    first, stop = (part.start, part.stop) if isinstance(part, RecordingPart) else (0, None)
+    yield from around(first)
     yield from separate_blocks(
         request.model,
-        recording.blocks(),
-        (recording.sample_rate, sample_format or recording.sample_format),
+        blocks.up_to(stop),
+        recording.sample_rate,
         request.prompts,
         request.plan,
         advance,
-        request.exclusive,
+        finishing,
         recording.normalisation,
         request.latents,
     )
+    yield from around(None)
     report(1.0)
+
+
+def _finishing(request: SeparationRequest, part: AnyRecording, sample_format: str) -> Finishing:
+    fades = (0, 0)
+    if isinstance(part, RecordingPart):
+        length = min(fade_samples(part.sample_rate), part.length // 2)
+        fades = (length * (part.start > 0), length * (part.stop < part.whole.length))
+    return Finishing(
+        sample_format,
+        request.model.codec.mixture_consistent,
+        request.exclusive,
+        request.inverted,
+        request.kept,
+        fades,
+        part.length,
+    )
 
 
 @torch.inference_mode()
 def separate_blocks(
     model: ModelComponents,
     blocks: Iterator[np.ndarray],
-    form: tuple[int, str],
+    rate: int,
     prompts: Sequence[PromptInputs],
     plan: SamplingPlan,
     advance: Callable[[int], None],
-    exclusive: bool = False,
+    finishing: Finishing,
     normalisation: Normalisation | None = None,
     latents: Tensor | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -99,11 +128,11 @@ def separate_blocks(
     Args:
         model: the model.
         blocks: of the mixture, `(channels, samples)`.
-        form: its sample rate, and the sample format of the stems.
+        rate: its sample rate.
         prompts: the prompts' inputs.
         plan: the sampling plan.
         advance: called with the number of windows just evaluated.
-        exclusive: whether the prompts share the mixture.
+        finishing: what becomes of the estimates.
         normalisation: of the mixture; None for a stream, from which a high-pass filter removes
             the offset.
         latents: `(prompts * rows, frames, 2 * latent_channels)`, of the mixture's stems if they
@@ -112,7 +141,6 @@ def separate_blocks(
     Yields:
         As `separate_recording`.
     """
-    rate, sample_format = form
     own_rate = model.codec.sample_rate
     original, raw = bounded_tee(blocks, 2)
     mixture = map((normalisation or DcBlocker(rate)).apply, raw)
@@ -136,7 +164,6 @@ def separate_blocks(
 
     pieces = (torch.from_numpy(p) for p in resampled(flat(), own_rate, rate))
     stems, start = SlidingBuffer(pieces, dim=-1), 0
-    finish = _finish_exclusive if exclusive else _finish
     for block in original:
         end = start + block.shape[1]
         part = stems.read(start, end)
@@ -144,7 +171,7 @@ def separate_blocks(
         # The resampler may end a sample early.
         part = functional.pad(part, (0, block.shape[1] - part.shape[-1]))
         own = normalisation.undo(part.numpy(), with_offset=not model.codec.mixture_consistent)
-        yield block, finish(model.codec, block, own, sample_format)
+        yield block, finishing.finish(block, own, start)
         stems.discard(end)
         start = end
 
@@ -302,27 +329,3 @@ def _decode(codec: Codec, latents: SlidingBuffer, mixture: SlidingBuffer) -> Ite
         done = stop
         latents.discard(max(0, done - margin))
         mixture.discard(max(0, done - margin) * size)
-
-
-def _finish(codec: Codec, mixture: np.ndarray, stems: np.ndarray, sample_format: str) -> np.ndarray:
-    """Both stems `(prompts, 2, channels, samples)` in a sample format."""
-    if not codec.mixture_consistent:
-        return quantise(stems, sample_format)
-    pairs = [complement(mixture, own[0], sample_format) for own in stems]
-    return np.stack([np.stack(pair) for pair in pairs])
-
-
-def _finish_exclusive(
-    codec: Codec, mixture: np.ndarray, stems: np.ndarray, sample_format: str
-) -> np.ndarray:
-    """All targets and the rest of the mixture, each with its residual, in a sample format."""
-    assert codec.mixture_consistent
-    targets, rest = [], mixture
-    for own in stems:
-        # What clips in the rest stays with the target, so that the sum is kept.
-        target, rest = complement(rest, own[0], sample_format)
-        targets.append(target)
-    whole = quantise(mixture, sample_format)
-    return np.stack(
-        [np.stack((own, quantise(whole - own, sample_format))) for own in (*targets, rest)]
-    )

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
+from soundsift.audio import Recording, RecordingFile
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import frame_rate
@@ -21,8 +22,11 @@ from soundsift.sampling.windows import WindowLayout
 from soundsift.separation.codec_input import AnyRecording, codec_waves, latent_frames
 from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.example_prompt import find_example
+from soundsift.separation.finishing import kept_share
 from soundsift.separation.options import MOST_CANDIDATES, Options, Windowing
+from soundsift.separation.part import RecordingPart, find_part
 from soundsift.separation.span_prediction import predict_spans, sound_probabilities
+from soundsift.spans import Span
 from soundsift.version import __version__
 
 #: Crossfade of chunks in seconds: two frames.
@@ -55,7 +59,8 @@ class SeparationRequest:
 
     Attributes:
         model: the model, with the codec that the options ask for.
-        prompts: the prompts' inputs.
+        prompts: the inputs of every phrase of every prompt; the codec unites those of a prompt.
+        inverted: for each prompt, whether its target is everything but what it names.
         plan: the sampling plan.
         settings: for each result, everything needed to make it again; of exclusive prompts, those
             of the rest come last.
@@ -63,21 +68,26 @@ class SeparationRequest:
         candidates: noises to draw for each prompt, of which the best is to be chosen
             (`soundsift.separation.ranking`).
         latents: `(prompts * rows, frames, 2 * latent_channels)`, of the stems; None: to be sampled.
+        part: the part of the recording that is separated; None: all of it.
+        kept: share of the target's amplitude that stays in the residual.
     """
 
     model: ModelComponents
     prompts: list[PromptInputs]
+    inverted: tuple[bool, ...]
     plan: SamplingPlan
     settings: list[dict[str, Any]]
     exclusive: bool
     candidates: int = 1
     latents: Tensor | None = None
+    part: RecordingPart | None = None
+    kept: float = 0.0
 
 
 def make_request(
     config: SeparatorConfig,
     model: ModelComponents,
-    recording: AnyRecording,
+    recording: Recording | RecordingFile,
     prompts: Sequence[Prompt],
     options: Options,
     exclusive: bool = False,
@@ -100,7 +110,19 @@ def make_request(
     for prompt in prompts:
         prompt.check(recording.duration)
     _check_candidates(options, preset, config, model, prompts)
+    _check_amount(options.by)
+    part = find_part(recording, options.start, options.end)
     seed = int(torch.seed() % 2**31) if options.seed is None else int(options.seed)
+    inverted = tuple(prompt.inverted for prompt in prompts)
+    if exclusive and any(inverted):
+        wrong = prompts[inverted.index(True)]
+        raise SoundsiftError(
+            f"{wrong.text!r} can't share the recording with other sounds. Name the sounds "
+            "themselves; the rest is what they leave."
+        )
+    own_prompts = list(prompts) if part is None else [part.own(prompt) for prompt in prompts]
+    phrases = [phrase for prompt in own_prompts for phrase in prompt.parts()]
+    model = model.uniting([len(prompt.parts()) for prompt in prompts])
     if exclusive:
         model = model.exclusive()
     elif options.consistent:
@@ -108,16 +130,15 @@ def make_request(
     rate = frame_rate(model.codec)
     layout = window_layout(options.windowing, options.window, options.overlap, config, rate)
     plan = make_plan(preset, seed, layout, crossfade=options.windowing == "chunks")
-    asked = prompts
     if options.predict_spans:
-        prompts = _with_predicted_spans(model, recording, prompts)
+        phrases = _with_predicted_spans(model, part or recording, phrases)
     inputs = [
         PromptInputs(
             prompt,
-            None if prompt.visual is None else _video(config, model, recording, prompt),
-            find_example(model, recording, prompt, layout),
+            None if prompt.visual is None else _video(config, model, part or recording, prompt),
+            find_example(model, part or recording, prompt, layout),
         )
-        for prompt in prompts
+        for prompt in phrases
     ]
     shared: dict[str, Any] = {
         "soundsift": __version__,
@@ -130,16 +151,30 @@ def make_request(
         "windowing": options.windowing,
         "window": options.window,
         "overlap": options.overlap,
-        "sharing": [prompt.described() for prompt in asked] if exclusive else [],
+        "start": options.start,
+        "end": options.end,
+        "by": options.by,
+        "sharing": [prompt.described() for prompt in prompts] if exclusive else [],
     }
-    settings = [
-        _described(own, rate) | shared | {"spans_predicted": own.prompt is not prompt}
-        for own, prompt in zip(inputs, asked, strict=True)
-    ]
+    settings, inputs_left = [], inputs
+    for prompt in prompts:
+        own, inputs_left = inputs_left[: len(prompt.parts())], inputs_left[len(prompt.parts()) :]
+        offset = 0.0 if part is None else part.start / part.sample_rate
+        settings.append(_described(prompt, own, rate, offset) | shared)
     if exclusive:
         texts = [prompt.text for prompt in prompts]
         settings.append({"text": None, "spans": [], "rest_of": texts} | shared)
-    return SeparationRequest(model, inputs, plan, settings, exclusive, options.candidates)
+    return SeparationRequest(
+        model,
+        inputs,
+        inverted,
+        plan,
+        settings,
+        exclusive,
+        options.candidates,
+        part=part,
+        kept=kept_share(options.by),
+    )
 
 
 def candidate_seed(seed: int, candidate: int) -> int:
@@ -232,6 +267,11 @@ def _check_candidates(
             f"candidates {count} does not apply to chunks, which are separated one by one. Use "
             "multi-diffusion or one-shot."
         )
+    if several := next((prompt for prompt in prompts if len(prompt.parts()) > 1), None):
+        raise SoundsiftError(
+            f"candidates {count} can't be ranked for several sounds in one prompt, "
+            f"{several.text!r}. Give each its own prompt."
+        )
     if any(not prompt.text and not any(s.positive for s in prompt.spans) for prompt in prompts):
         raise SoundsiftError(
             f"candidates {count} can't be ranked for a prompt without text and + spans. Describe "
@@ -253,11 +293,26 @@ def _with_predicted_spans(
     ]
 
 
-def _described(inputs: PromptInputs, rate: float) -> dict[str, Any]:
-    described, example = inputs.prompt.described(), inputs.example
-    if example is not None:
-        described["example"] = [example.start / rate, (example.start + example.length) / rate]
+def _described(
+    prompt: Prompt, phrases: Sequence[PromptInputs], rate: float, offset: float
+) -> dict[str, Any]:
+    """A prompt for the settings, its times in seconds from the recording's beginning."""
+    found = dict.fromkeys(span for own in phrases for span in own.prompt.spans)
+    predicted = bool(found) and not prompt.spans
+    if predicted:
+        spans = (Span(s.start + offset, s.end + offset, s.positive) for s in found)
+        prompt = replace(prompt, spans=tuple(spans))
+    described = prompt.described() | {"spans_predicted": predicted}
+    # Phrases of a prompt have its marks, and so one example.
+    if (example := phrases[0].example) is not None:
+        first = offset + example.start / rate
+        described["example"] = [first, first + example.length / rate]
     return described
+
+
+def _check_amount(by: float | None) -> None:
+    if by is not None and not (math.isfinite(by) and by > 0):
+        raise SoundsiftError(f"Invalid amount {by:g} dB: expected a number above 0.")
 
 
 def _video(
@@ -273,6 +328,11 @@ def _video(
     from soundsift.video import pair_by_time, video_features
 
     assert prompt.visual is not None
-    frames = latent_frames(model.codec, recording)
-    pairs = pair_by_time(prompt.visual.frames(recording.path), frames)
-    return video_features(model.vision_encoder(), pairs, frames)
+    whole = recording.whole if isinstance(recording, RecordingPart) else recording
+    frames = latent_frames(model.codec, whole)
+    pairs = pair_by_time(prompt.visual.frames(whole.path), frames)
+    features = video_features(model.vision_encoder(), pairs, frames)
+    if not isinstance(recording, RecordingPart):
+        return features
+    first = round(recording.start / recording.sample_rate * frame_rate(model.codec))
+    return features[first : first + latent_frames(model.codec, recording)]

@@ -51,7 +51,7 @@ class Separation:
     @property
     def target_level_db(self) -> float:
         """Energy of the target relative to the mixture, in dB; very low if it was not found."""
-        levels = Levels()
+        levels = Levels(self.settings, self.sample_rate)
         levels.add(self.mixture, self.target)
         return levels.target_level_db
 

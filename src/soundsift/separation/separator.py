@@ -25,6 +25,7 @@ from soundsift.presets import find_preset
 from soundsift.prompts import Prompt, make_prompt
 from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.file_names import default_name
+from soundsift.separation.finishing import Finishing
 from soundsift.separation.options import Options, OptionWords
 from soundsift.separation.pipeline import separate_blocks, separate_recording
 from soundsift.separation.ranking import choose_candidates
@@ -98,7 +99,7 @@ class Separator:
             progress: called with the fraction done, 0 to 1; an exception that it raises stops the
                 work.
             options: any of `Options`: preset, seed, consistent, windowing, window, overlap,
-                predict_spans, candidates.
+                predict_spans, candidates, start, end, by.
 
         Returns:
             Target and residual at the input's rate, channels and exact length.
@@ -147,7 +148,7 @@ class Separator:
         request = make_request(
             self.config, self.model, recording, checked, Options(**options), exclusive
         )
-        request = choose_candidates(recording, request, progress or _ignore)
+        request = choose_candidates(request.part or recording, request, progress or _ignore)
         stems = np.empty((len(request.settings), 2, *recording.samples.shape), np.float32)
         start = 0
         for _, block in separate_recording(recording, request, progress or _ignore):
@@ -271,7 +272,7 @@ class Separator:
         request = make_request(
             self.config, self.model, recording, checked, Options(**options), exclusive
         )
-        request = choose_candidates(recording, request, progress or _ignore)
+        request = choose_candidates(request.part or recording, request, progress or _ignore)
         facts = SoundFacts(
             recording.channels,
             recording.sample_rate,
@@ -342,12 +343,13 @@ class Separator:
         prompt = make_prompt(text, spans, not_spans)
         prompt.check(None)
         pairs = separate_blocks(
-            self.model.consistent(),
+            self.model.consistent().uniting([len(prompt.parts())]),
             check_blocks(blocks),
-            (sample_rate, sample_format),
-            [PromptInputs(prompt)],
+            sample_rate,
+            [PromptInputs(part) for part in prompt.parts()],
             self._stream_plan(preset, seed, config),
             _ignore,
+            Finishing(sample_format, True, inverted=(prompt.inverted,)),
         )
         number = ("target", "residual").index(stem)
         return in_torch_defaults(block[0, number] for _, block in pairs)

@@ -22,6 +22,7 @@ from soundsift.audio.video import video_file
 from soundsift.audio.writing import SoundFacts, WavFile
 from soundsift.errors import SoundsiftError
 from soundsift.separation.file_names import fitting_name, name_size, output_paths
+from soundsift.separation.finishing import kept_share
 
 if TYPE_CHECKING:
     from soundsift.plots import Picture
@@ -96,19 +97,33 @@ class Destination:
 
 
 class Levels:
-    """Energies of target and mixture, summed block by block."""
+    """Energies of target and mixture in the part that was separated, summed block by block.
 
-    def __init__(self) -> None:
+    Args:
+        settings: of the separation: the part's limits, and by how much the sound was lowered.
+        sample_rate: in Hz.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], sample_rate: int) -> None:
         self._target = self._mixture = 0.0
+        self._position = 0
+        end = settings.get("end")
+        self._first = round((settings.get("start") or 0.0) * sample_rate)
+        self._stop = None if end is None else round(end * sample_rate)
+        self._taken = 1.0 - kept_share(settings.get("by"))
 
     def add(self, mixture: np.ndarray, target: np.ndarray) -> None:
         """Add a block of both, `(channels, samples)`."""
-        self._target += float(np.square(target, dtype=np.float64).sum())
-        self._mixture += float(np.square(mixture, dtype=np.float64).sum())
+        first = max(0, self._first - self._position)
+        stop = None if self._stop is None else max(0, self._stop - self._position)
+        self._position += mixture.shape[1]
+        heard = np.square(target[:, first:stop], dtype=np.float64).sum() / self._taken**2
+        self._target += float(heard)
+        self._mixture += float(np.square(mixture[:, first:stop], dtype=np.float64).sum())
 
     @property
     def target_level_db(self) -> float:
-        """Energy of the target relative to the mixture, in dB; -200 for a silent target."""
+        """Energy of the sound relative to the mixture, in dB; -200 for a silent one."""
         if self._target < 1e-20:
             return -200.0
         return 10 * math.log10(max(self._target, 1e-20) / max(self._mixture, 1e-20))
@@ -135,12 +150,13 @@ class StemFiles:
     def __init__(
         self,
         writers: Mapping[str, SoundWriter],
+        levels: Levels,
         picture: Picture | None,
         of_recording: str,
         sample_format: str,
         mixture_consistent: bool,
     ) -> None:
-        self.levels = Levels()
+        self.levels = levels
         self.picture = picture
         self._writers = writers
         self._clipped = 0
@@ -243,7 +259,8 @@ def _open(
         for stem in destination.stems
     }
     picture = _picture(facts, settings) if destination.picture else None
-    return StemFiles(writers, picture, of_recording, sample_format, mixture_consistent)
+    levels = Levels(settings, facts.sample_rate)
+    return StemFiles(writers, levels, picture, of_recording, sample_format, mixture_consistent)
 
 
 def _finish(

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from soundsift.prompts import normalise_text
+from soundsift.prompts import Prompt
 from soundsift.separation.file_names import default_name
 from soundsift.spans import Span
 
@@ -31,7 +31,7 @@ def command_line(
         stem = later["recording"]["stem"]
         if earlier["mode"] == "remove" and stem == "residual":
             stem = "without"
-        named = default_name(Path(source), normalise_text(earlier["text"]))
+        named = default_name(Path(source), Prompt(earlier["text"]).text)
         source = f"{_OUT}/{named}.{stem}.wav"
     words = ["soundsift", request["mode"], f"./{source}" if source.startswith("-") else source]
     if request["text"]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from soundsift.errors import SoundsiftError
-from soundsift.prompts import Prompt
+from soundsift.prompts import Prompt, check_removal
 from soundsift.spans import Span
 from soundsift.studio.command import command_line
 from soundsift.studio.database import Database
@@ -245,6 +245,8 @@ def _check(request: JobRequest, recording: RecordingRow) -> None:
         spans = [Span(*span) for span in request.spans]
         spans += [Span(*span, positive=False) for span in request.not_spans]
         prompt = Prompt(request.text, tuple(spans))
+        if request.mode == "remove":
+            check_removal(request.text)
         if not request.boxes or spans:
             prompt.check(recording.seconds)
     except SoundsiftError as error:
