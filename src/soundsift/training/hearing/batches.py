@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from soundsift.config import FRAME_RATE
 from soundsift.training.hearing.config import MixingConfig
 from soundsift.training.hearing.phrases import SAME, UNCLEAR, Phrases
 from soundsift.training.hearing.sources import RenderedSources, audible_frames
@@ -20,6 +21,8 @@ from soundsift.training.hearing.sources import RenderedSources, audible_frames
 _HEARD, _INAUDIBLE = 10.0**-2.0, 10.0**-3.5
 #: Random shares of negatives: the rest are concepts drawn evenly.
 _SHARE_OF_GROUPS = 0.1
+#: Parts of a source that are tried until it is heard in one.
+_ATTEMPTS = 6
 
 Floats = NDArray[np.float32]
 
@@ -108,8 +111,7 @@ class HearingBatches:
         mixture: Floats | None = None
         parts = []
         for number, level in zip(chosen, decibels, strict=True):
-            energies = 10.0 ** self.sources.energies[number].astype(np.float32)
-            frames = audible_frames(energies, self.subframes)
+            energies, frames = self._part(number, rng)
             active = frames[frames > 0.0]
             gain = 10 ** (level / 10) / max(float(active.mean()) if len(active) else 0.0, 1e-12)
             parts.append(frames * np.float32(gain))
@@ -122,6 +124,19 @@ class HearingBatches:
             tilt[cut:] -= 4.0
         coloured = mixture * (10.0**tilt).astype(np.float32)
         return coloured.astype(np.float32), np.stack(parts), self._concepts[chosen]
+
+    def _part(self, number: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """A part of a source `(S, bands)` in which it is heard, and energies of its frames."""
+        whole = self.sources.energies[number]
+        length = min(round(self.law.seconds * FRAME_RATE), len(whole) // self.subframes)
+        every = audible_frames(10.0 ** whole.astype(np.float32), self.subframes)
+        starts = len(every) - length + 1
+        for _ in range(_ATTEMPTS):
+            start = int(rng.integers(starts))
+            if every[start : start + length].any():
+                break
+        moments = slice(start * self.subframes, (start + length) * self.subframes)
+        return 10.0 ** whole[moments].astype(np.float32), every[start : start + length]
 
     def _meanings(
         self, concepts: list[NDArray[np.int64]], rng: np.random.Generator

@@ -24,6 +24,8 @@ class MixingConfig(_Strict):
         offset_db: the largest difference of two sources' levels, but for quiet ones.
         p_quiet, quiet_db: probability that a source is quiet, and by how many dB.
         p_bed, bed_db: probability of a bed of ambience or noise, and its level against the sources.
+        seconds: length of a scene: a part of each source, drawn at random; more and shorter scenes
+            show more for the same time. Not longer than the rendered sources.
         tilt_db: the most that a scene's spectrum is tilted, from its lowest to its highest band.
         p_narrow: probability that bands above a random one are removed, as by a telephone.
     """
@@ -34,6 +36,7 @@ class MixingConfig(_Strict):
     quiet_db: tuple[float, float] = (4.0, 13.0)
     p_bed: float = 0.5
     bed_db: tuple[float, float] = (-24.0, -4.0)
+    seconds: float = Field(default=3.0, gt=0)
     tilt_db: float = 10.0
     p_narrow: float = 0.15
 
@@ -46,7 +49,7 @@ class HearingTrainingConfig(_Strict):
         bank: folder of the sound bank.
         run: folder for rendered sources, checkpoints and metrics.
         sources: rendered sources to make.
-        seconds: their length, and that of scenes.
+        seconds: their length.
         steps: optimiser steps in all.
         scenes: scenes in a batch.
         negatives: phrases of a batch that none of its scenes need hold, drawn at random.

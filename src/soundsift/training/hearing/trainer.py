@@ -183,7 +183,10 @@ class HearingTrainer:
         self.step, self.seconds = state["step"], state["seconds"]
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
+        shares = [group["share"] for group in self.optimiser.param_groups]
         self.optimiser.load_state_dict(state["optimiser"])
+        for group, share in zip(self.optimiser.param_groups, shares, strict=True):
+            group["share"] = share
 
     def _log(self, values: dict[str, Any]) -> None:
         line = {"step": self.step, "seconds": round(self.seconds, 1)}
