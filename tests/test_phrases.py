@@ -43,6 +43,9 @@ def test_one_sound_however_it_is_asked_for(text):
         ("a dog, a cat and the rain", ("dog", "cat", "rain")),
         ("a dog, a cat, and the rain", ("dog", "cat", "rain")),
         ("dog + drums", ("dog", "drums")),
+        ("a dog and the drums", ("dog", "drums")),
+        ("the voice as well as a dog that is barking", ("voice", "dog barking")),
+        ("a mortar and pestle", ("mortar and pestle",)),
         ("piano/keys", ("piano", "keys")),
         ("dog, dog", ("dog",)),
         # Names of one sound stay whole.

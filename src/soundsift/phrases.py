@@ -71,6 +71,16 @@ _AFTER = re.compile(
 # "dog that is barking", "birds are singing".
 _IS = re.compile(r"(?<=\w) (?:(?:that|which|who) )?(?:is|are|was|were|'s|'re) (?=\w+ing\b)")
 
+_AND = re.compile(r" (?:and|or|nor|as well as|plus) ")
+#: One sound, though "and" is in its name.
+_ONE_SOUND = re.compile(
+    r"\b(?:rock (?:and|n) roll|drums? and bass|rhythm and blues|mortar and pestles?|pots? and pans?"
+    r"|hook and loop|flint and steel|bow and arrow|knife and fork|pen and paper|hammer and anvil"
+    r"|dots and dashes|call and response|in and out|up and down|back and forth|on and off"
+    r"|over and over|again and again|more and more|louder and louder|thunder and lightning"
+    r"|lightning and thunder|fish and chips|bed and breakfast|salt and pepper|stop and go)\b"
+)
+
 # --- negations ------------------------------------------------------------------------------------
 
 _BUT = r"(?:but|except(?: for)?|excepting|besides|other than|apart from|aside from|excluding|minus)"
@@ -118,11 +128,9 @@ def read_phrases(text: str) -> Phrases:
     """
     parts = [_words(part) for part in _LIST.split(text.translate(_QUOTES))]
     parts = [part for part in parts if part and not _PURELY_POLITE.fullmatch(part)] or parts[:1]
-    last = re.split(r"(?:^| )(?:and|or) ", parts[-1])
-    ends = len(parts) > 1 and len(last) > 1
-    if ends:
-        # "a dog, a cat and rain": the last comma may be missing.
-        parts[-1:] = [part for part in last if part]
+    # "a dog, a cat, and rain" as well as "a dog, a cat and rain".
+    ends = len(parts) > 1 and bool(re.search(r"(?:^| )(?:and|or) ", parts[-1]))
+    parts[-1] = re.sub(r"^(?:and|or) ", "", parts[-1])
     first, *others = (_read_one(part, text) for part in parts)
     sounds, inverted, meant = list(first.sounds), first.inverted, first.meant
     for one in others:
@@ -168,10 +176,10 @@ def _read_one(part: str, text: str) -> Phrases:
         inverted, meant = True, "without"
     if found:
         part = _stripped(found["sound"])[0]
-        parts = re.split(r" (?:and|or|nor) ", part) if inverted else [part]
-    else:
-        parts = [part]
-    sounds = tuple(_stripped(re.sub(r"^(?:no|not|without) ", "", one))[0] for one in parts)
+    parts = [part] if _ONE_SOUND.search(part) else _AND.split(part)
+    if inverted:
+        parts = [re.sub(r"^(?:no|not|without) ", "", one) for one in parts]
+    sounds = tuple(_stripped(one)[0] for one in parts)
     if any(_NEGATIVE.search(sound) for sound in sounds):
         raise _refused(text)
     return Phrases(sounds, inverted, meant)

@@ -155,6 +155,19 @@ def format_seconds(time: float) -> str:
     return f"{time:.6f}".rstrip("0").rstrip(".") if math.isfinite(time) else str(time)
 
 
+def parse_time(text: str) -> float:
+    """A time in seconds from "12.5", "1:02.5" or "1:00:05".
+
+    Raises:
+        SoundsiftError: it is none.
+    """
+    if re.fullmatch(_TIME, text.strip()) is None:
+        raise SoundsiftError(
+            f"Invalid time {text!r}: write seconds or minutes, such as 12.5 or 1:02.5."
+        )
+    return _parse_time(text.strip(), text)
+
+
 def _parse_time(time: str, text: str) -> float:
     negative = time[0] in "-−"
     *larger, seconds = time.lstrip("-−").split(":")
@@ -163,7 +176,7 @@ def _parse_time(time: str, text: str) -> float:
         value = Decimal(part)
         if index > 0 and value >= 60:
             raise SoundsiftError(
-                f"Invalid span {text!r}: {part} follows a colon. Use a number below 60 there."
+                f"Invalid time in {text!r}: {part} follows a colon. Use a number below 60 there."
             )
         total = total * 60 + value
     return float(-total if negative else total)

@@ -50,7 +50,7 @@ _MOST_IN_BLOCK = 1 << 22
 
 
 class Decoding:
-    """One pass through the best sound track of a file, block by block.
+    """One pass through a sound track of a file, block by block.
 
     Iterating gives the decoder's own numbers, (channels, samples), of dtype uint8, int16, int32,
     int64, float32 or float64, about a second at a time. Sample 0 is at time 0 of the recording
@@ -61,6 +61,7 @@ class Decoding:
     Args:
         path: an existing file.
         limits: what is accepted.
+        track: which of its sound tracks, from 1; None for the best.
 
     Attributes:
         sample_rate: samples per second; known from the first block on, as is `layout`.
@@ -77,8 +78,10 @@ class Decoding:
         TooLargeError: while iterating, if the sound is too long or too large.
     """
 
-    def __init__(self, path: Path, limits: RecordingLimits | None = None) -> None:
-        self.path, self.limits = path, limits or RecordingLimits()
+    def __init__(
+        self, path: Path, limits: RecordingLimits | None = None, track: int | None = None
+    ) -> None:
+        self.path, self.limits, self.track = path, limits or RecordingLimits(), track
         self.sample_rate = 0
         self.layout: str | None = None
         self.count = 0
@@ -132,7 +135,14 @@ class Decoding:
             ) from error
 
     def _container(self, container: Any, link: tuple[int, int] | None) -> Iterator[np.ndarray]:
-        stream = sound_track(container)
+        stream = sound_track(container, self.track)
+        if stream is None and self.track is not None and container.streams.audio:
+            count = len(container.streams.audio)
+            plural = "sound track" if count == 1 else "sound tracks"
+            raise SoundsiftError(
+                f"{self.path} has {count} {plural}; track {self.track} is not there or can't be "
+                f"decoded. Use a track from 1 to {count}."
+            )
         if stream is None:
             raise SoundsiftError(
                 f"{self.path} has no sound track; an audio file, or a video with sound, was "

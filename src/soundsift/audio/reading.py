@@ -83,6 +83,7 @@ class RecordingFile:
         sample_format: see `Recording`.
         layout: FFmpeg's name of the channels' arrangement, "5.1(side)"; None where unknown.
         normalisation: offset and gain for the input of a model.
+        track: which of the file's sound tracks, from 1; None for the best.
     """
 
     path: Path
@@ -92,6 +93,7 @@ class RecordingFile:
     sample_format: str
     layout: str | None = None
     normalisation: Normalisation = field(default_factory=Normalisation)
+    track: int | None = None
 
     @property
     def duration(self) -> float:
@@ -107,7 +109,7 @@ class RecordingFile:
         changed = SoundsiftError(
             f"{self.path} has changed while it was being read. Run again once no program writes it."
         )
-        reading = _Reading(self.path, allow_silence=True)
+        reading = _Reading(self.path, allow_silence=True, track=self.track)
         count = 0
         for block in reading:
             count += block.shape[1]
@@ -119,7 +121,11 @@ class RecordingFile:
 
 
 def read(
-    path: str | Path, *, limits: RecordingLimits | None = None, allow_silence: bool = False
+    path: str | Path,
+    *,
+    limits: RecordingLimits | None = None,
+    allow_silence: bool = False,
+    track: int | None = None,
 ) -> Recording:
     """Read the sound of an audio or video file, in any format that FFmpeg knows.
 
@@ -133,6 +139,7 @@ def read(
         limits: what is accepted; those of `RecordingLimits` by default.
         allow_silence: return silent files instead of refusing them, for reading one's own results
             back.
+        track: which of several sound tracks, from 1; None for the best.
 
     Returns:
         The recording at the file's own sample rate.
@@ -144,7 +151,7 @@ def read(
             constant offset), holds NaN, infinite or absurdly large values, or has a sample rate or
             a number of channels out of bounds.
     """
-    reading = _Reading(Path(path), limits, allow_silence)
+    reading = _Reading(Path(path), limits, allow_silence, track)
     samples = np.concatenate(list(reading), axis=1)
     decoding = reading.decoding
     return Recording(
@@ -153,7 +160,11 @@ def read(
 
 
 def examine(
-    path: str | Path, *, limits: RecordingLimits | None = None, allow_silence: bool = False
+    path: str | Path,
+    *,
+    limits: RecordingLimits | None = None,
+    allow_silence: bool = False,
+    track: int | None = None,
 ) -> RecordingFile:
     """Check a recording by reading through it once, without keeping samples.
 
@@ -161,11 +172,12 @@ def examine(
         path: the file.
         limits: see `read`.
         allow_silence: see `read`.
+        track: see `read`.
 
     Raises:
         SoundsiftError: see `read`.
     """
-    reading = _Reading(Path(path), limits, allow_silence)
+    reading = _Reading(Path(path), limits, allow_silence, track)
     for _ in reading:
         pass
     decoding = reading.decoding
@@ -177,6 +189,7 @@ def examine(
         reading.sample_format,
         decoding.layout,
         reading.normalisation,
+        track,
     )
 
 
@@ -191,9 +204,13 @@ class _Reading:
     """
 
     def __init__(
-        self, path: Path, limits: RecordingLimits | None = None, allow_silence: bool = False
+        self,
+        path: Path,
+        limits: RecordingLimits | None = None,
+        allow_silence: bool = False,
+        track: int | None = None,
     ) -> None:
-        self.decoding = Decoding(path, limits)
+        self.decoding = Decoding(path, limits, track)
         self.channels = 0
         self.broken = 0
         self._allow_silence = allow_silence

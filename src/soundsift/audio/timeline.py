@@ -133,14 +133,18 @@ def clock_start(container: Any, sound: Fraction | None) -> Fraction:
     return sound if sound - first <= _SAME_START else first
 
 
-def file_clock_start(path: Path) -> Fraction:
+def file_clock_start(path: Path, track: int | None = None) -> Fraction:
     """The time stamp at which a file's recording clock is 0, in seconds.
+
+    Args:
+        path: the file.
+        track: which of its sound tracks, from 1; None for the best.
 
     Raises:
         av.FFmpegError, OSError, ValueError: the file cannot be opened.
     """
     with open_media(path) as container:
-        stream = sound_track(container)
+        stream = sound_track(container, track)
         sound = None
         if stream is not None:
             settle_layout(path, container, stream)

@@ -7,8 +7,16 @@ from typing import Any
 import av
 
 
-def sound_track(container: Any) -> Any | None:
-    """The best sound track of an open file that FFmpeg can decode, None if there is none."""
+def sound_track(container: Any, number: int | None = None) -> Any | None:
+    """A sound track of an open file that FFmpeg can decode, None if there is none.
+
+    Args:
+        container: PyAV's, open for reading.
+        number: which of the sound tracks, from 1; None for the best.
+    """
+    if number is not None:
+        tracks = list(container.streams.audio)[number - 1 : number] if number > 0 else []
+        return next((stream for stream in tracks if has_decoder(stream)), None)
     try:
         best = container.streams.best("audio")
     except IndexError:

@@ -45,7 +45,9 @@ def has_picture(path: Path) -> bool:
 
 
 @contextmanager
-def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> Iterator[VideoTrack]:
+def video_file(
+    path: Path, source: Path, facts: SoundFacts, output: Output, track: int | None = None
+) -> Iterator[VideoTrack]:
     """Write a video with a new sound track, block by block.
 
     Picture, subtitles and chapters are copied, except tracks that FFmpeg cannot decode. The sound
@@ -57,6 +59,7 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
         source: The video.
         facts: Properties of the sound.
         output: The format with its bit rate.
+        track: Which of the source's sound tracks the sound was made from; None for the best.
 
     Yields:
         The writer.
@@ -67,7 +70,7 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
     """
     how = coder(output, path.suffix)
     assert how is not None
-    begin = file_clock_start(source)
+    begin = file_clock_start(source, track)
 
     refusals = refusing(
         lambda cause: f"The picture of {source} can't be put into a {path.suffix} file ({cause})."
@@ -87,16 +90,16 @@ def video_file(path: Path, source: Path, facts: SoundFacts, output: Output) -> I
                 new.metadata.update(facts.tags)
                 copies = {stream.index: _copy(new, stream) for stream in pictures}
                 sound = SoundTrack(new, how, facts, "f32", output, refusals, begin=begin)
-                sound.describe(_description(sound_track(old), new.format.name))
+                sound.describe(_description(sound_track(old, track), new.format.name))
                 subtitles = _subtitles_of(path.suffix)
                 for stream in old.streams.subtitles:
                     if has_decoder(stream) and stream.codec_context.name in subtitles:
                         copies[stream.index] = _copy(new, stream)
                 if chapters := old.chapters():
                     new.set_chapters(chapters)
-                track = VideoTrack(old, new, copies, sound, refusals)
-            yield track
-            track.finish()
+                video = VideoTrack(old, new, copies, sound, refusals)
+            yield video
+            video.finish()
 
 
 class VideoTrack:

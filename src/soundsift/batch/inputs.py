@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -38,6 +39,27 @@ def find_recordings(named: Iterable[str], out: Path) -> list[Path]:
         for recording in found.get(name, []):
             each.setdefault(place_of(recording), recording)
     return list(each.values())
+
+
+def subfolder(recording: Path, named: Iterable[str]) -> Path:
+    """Where a recording lies below the folder or pattern that names it; "." if directly in it.
+
+    Args:
+        recording: one of `find_recordings`.
+        named: files, folders and patterns.
+    """
+    place = place_of(recording).parent
+    for name in named:
+        folder = Path(name)
+        if glob.has_magic(name) and not os.path.lexists(name):
+            # The folders before the first one with a wildcard.
+            fixed = itertools.takewhile(lambda part: not glob.has_magic(part), folder.parts)
+            folder = Path(*fixed)
+        elif not _is_folder(folder):
+            continue
+        if place.is_relative_to(_resolved(folder)):
+            return place.relative_to(_resolved(folder))
+    return Path()
 
 
 class _Search:

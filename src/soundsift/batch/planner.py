@@ -54,6 +54,7 @@ class Job:
         where: destination in the job list, for messages; None without a job list.
         name_is_free: whether a number may follow the name, where the result of another request
             has it.
+        track: which of the recording's sound tracks, from 1; None for the best.
     """
 
     index: int
@@ -73,6 +74,7 @@ class Job:
     sharing: tuple[Prompt, ...] = ()
     where: str | None = None
     name_is_free: bool = False
+    track: int | None = None
 
     @property
     def destination(self) -> Destination:
@@ -85,6 +87,7 @@ class Job:
             self.recording,
             self.picture,
             self.overwrite,
+            track=self.track,
         )
 
     @property
@@ -104,6 +107,7 @@ class Job:
             "stems": list(self.stems),
             **asdict(self.output),
             "picture": self.picture,
+            "track": self.track,
         }
 
     def refused(self, reason: object) -> SoundsiftError:
@@ -276,7 +280,7 @@ def _differences(job: Job, settings: dict[str, Any]) -> str:
         return "an unknown request"
     # An option that the version which wrote the file lacked was at its default: new options leave
     # finished work finished.
-    noted = asdict(Options()) | {"sharing": []} | noted
+    noted = asdict(Options()) | {"sharing": [], "track": None} | noted
     other = [name for name, value in job.request.items() if noted.get(name) != value]
     if other:
         return f"another request ({', '.join(other)})"

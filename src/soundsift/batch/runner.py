@@ -123,7 +123,7 @@ def _known_reason(error: Exception | str) -> str | None:
 
 def _examine(job: RecordingJob) -> tuple[RecordingFile, dict[str, Any]]:
     """The recording and its fingerprint, if the request suits it."""
-    recording, output = examine(job.recording), job.jobs[0].output
+    recording, output = examine(job.recording, track=job.jobs[0].track), job.jobs[0].output
     fingerprint = of_input(job.recording)
     suffix = output.suffix(job.recording.suffix)
     try:

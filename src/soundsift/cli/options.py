@@ -93,6 +93,47 @@ Rest = Annotated[
         rich_help_panel=PROMPT,
     ),
 ]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="LABELS.txt",
+        help="Spans from a label track that Audacity exported; titles that begin with 'not' mark "
+        "where the sound is not heard.",
+        rich_help_panel=PROMPT,
+    ),
+]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="TIME",
+        help="Separate only from here on: 12.5 or 1:02. The rest stays bit for bit.",
+        rich_help_panel=PROMPT,
+    ),
+]
+To = Annotated[
+    str | None,
+    typer.Option("--to", metavar="TIME", help="Separate only up to here.", rich_help_panel=PROMPT),
+]
+By = Annotated[
+    float | None,
+    typer.Option(
+        "--by",
+        metavar="DB",
+        help="Lower the sound by so many dB instead of removing it.",
+        rich_help_panel=PROMPT,
+    ),
+]
+Track = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Which of several sound tracks of a video.",
+        show_default="the best",
+        rich_help_panel=PROMPT,
+    ),
+]
 JobsFile = Annotated[
     Path | None,
     typer.Option(
@@ -106,6 +147,18 @@ Out = Annotated[
     Path,
     typer.Option(
         metavar="DIR", help="Folder for the results, made if missing.", rich_help_panel=RESULTS
+    ),
+]
+Only = Annotated[
+    Literal["target", "residual"] | None,
+    typer.Option("--only", help="Write only one of the two stems.", rich_help_panel=RESULTS),
+]
+Tree = Annotated[
+    bool,
+    typer.Option(
+        "--tree",
+        help="Keep the subfolders of a folder or pattern in the output folder.",
+        rich_help_panel=RESULTS,
     ),
 ]
 Name = Annotated[

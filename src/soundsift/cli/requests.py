@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundsift.errors import SoundsiftError
+from soundsift.labels import read_labels
 from soundsift.prompts import Prompt, check_removal
 from soundsift.spans import Span
 
@@ -45,6 +46,9 @@ class Request:
     overwrite: bool
     exclusive: bool = False
     rest: bool = False
+    labels: Path | None = None
+    track: int | None = None
+    tree: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,12 @@ def make_recording_jobs(request: Request) -> list[RecordingJob]:
         raise SoundsiftError("MIX is missing. Name a recording or a folder, or use --jobs-file.")
     marks = request.heard, request.not_heard, request.span_order
     visual = _visual(request)
+    labels = () if request.labels is None else read_labels(request.labels)
+    typed = [
+        make_prompt(() if text is None else (text,), *marks) for text in request.texts or [None]
+    ]
     prompts = tuple(
-        replace(make_prompt(() if text is None else (text,), *marks), visual=visual)
-        for text in request.texts or (None,)
+        replace(prompt, spans=(*labels, *prompt.spans), visual=visual) for prompt in typed
     )
     if "without" in request.stems:
         for text in request.texts:
@@ -257,8 +264,11 @@ def _jobs(
     first: int, total: int, asked: _Asked, request: Request, output: Output, identity: str
 ) -> tuple[Job, ...]:
     """One job per sound, numbered from `first`, and one for the rest if requested."""
+    from soundsift.batch.inputs import subfolder
     from soundsift.batch.planner import Job
     from soundsift.batch.templates import fill
+
+    out = request.out / subfolder(asked.recording, request.mix) if request.tree else request.out
 
     wanted: list[tuple[Prompt | None, str, str, tuple[str, ...]]] = [
         (prompt, asked.name or "{stem}.{text}", prompt.text or "", request.stems)
@@ -278,7 +288,7 @@ def _jobs(
             recording=asked.recording,
             prompt=prompt,
             options=asked.options,
-            out=request.out,
+            out=out,
             name=fill(name, asked.recording, index, total, facts | {"text": text}),
             stems=stems,
             output=output,
@@ -291,6 +301,7 @@ def _jobs(
             sharing=asked.prompts if asked.exclusive else (),
             where=asked.where,
             name_is_free=asked.name is None,
+            track=request.track,
         )
         for index, (prompt, name, text, stems) in enumerate(wanted, start=first)
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from soundsift.cli import options
 from soundsift.cli.groups import SPAN_ORDER
+from soundsift.errors import SoundsiftError
 
 SEPARATE_HELP = """Separate a sound from recordings.
 
@@ -29,6 +31,7 @@ soundsift separate film.mp4 --text speech --span 1:02-1:10 --out stems --picture
 soundsift separate street.wav --text "dog barking" --text "man speaking" --rest --out stems
 soundsift separate takes 'more/*.mp3' --text piano --format flac --jobs 2 --out stems
 soundsift separate --jobs-file jobs.jsonl --name "{stem}_{text}" --out stems
+soundsift separate film.mp4 --track 2 --text speech --only target --out stems
 """
 
 REMOVE_HELP = """Remove a sound from recordings.
@@ -45,6 +48,7 @@ REMOVE_EXAMPLES = """Examples:
 \b
 soundsift remove interview.mp3 --text "phone ringing" --out clean
 soundsift remove concert.flac --text "someone coughing" --span 12.5-13.1 --out clean
+soundsift remove concert.flac --text "someone coughing" --from 12 --to 14 --by 12 --out clean
 soundsift remove film.mp4 --text music --format video --out clean
 soundsift remove episodes --text "background music" --format mp3 --bitrate 192 --out clean
 """
@@ -59,7 +63,8 @@ def separate(
         list[str] | None,
         typer.Argument(
             metavar="MIX...",
-            help="Recordings: audio or video files that FFmpeg reads, folders, patterns.",
+            help="Recordings: audio or video files that FFmpeg reads, folders, patterns; - reads "
+            "one from standard input.",
             show_default=False,
         ),
     ] = None,
@@ -67,6 +72,11 @@ def separate(
     text: options.Texts = None,
     span: options.Spans = None,
     not_span: options.NotSpans = None,
+    labels: options.Labels = None,
+    from_: options.From = None,
+    to: options.To = None,
+    by: options.By = None,
+    track: options.Track = None,
     box: options.Boxes = None,
     masks: options.Masks = None,
     predict_spans: options.PredictSpans = False,
@@ -75,6 +85,8 @@ def separate(
     jobs_file: options.JobsFile = None,
     out: options.Out,
     name: options.Name = None,
+    tree: options.Tree = False,
+    only: options.Only = None,
     format_: options.Format = None,
     bits: options.Bits = None,
     bitrate: options.Bitrate = None,
@@ -95,8 +107,15 @@ def separate(
 ) -> None:
     """Separate recordings; the name of the command decides which stems are written."""
     from soundsift.cli.requests import Request, make_recording_jobs
+    from soundsift.cli.standard_input import stored_input
     from soundsift.separation.options import Options
+    from soundsift.spans import parse_time
 
+    command = str(ctx.command.name)
+    if only is not None and command == "remove":
+        raise SoundsiftError(
+            f"--only {only} can't be combined with remove, which writes one file. Leave it out."
+        )
     request = Request(
         mix=tuple(mix or ()),
         jobs_file=jobs_file,
@@ -118,22 +137,29 @@ def separate(
             overlap=overlap,
             predict_spans=predict_spans,
             candidates=candidates,
+            start=None if from_ is None else parse_time(from_),
+            end=None if to is None else parse_time(to),
+            by=by,
         ),
         model=model,
         device=device,
         precision=precision,
         boxes=tuple(box or ()),
         masks=masks,
-        stems=_STEMS[str(ctx.command.name)],
+        stems=_STEMS[command] if only is None else (only,),
         picture=picture,
         overwrite=overwrite,
         exclusive=exclusive,
         rest=rest,
+        labels=labels,
+        track=track,
+        tree=tree,
     )
-    # Checked in the order of cost: the command line, the results' places, the recordings, and only
-    # then the model is loaded.
-    recordings = make_recording_jobs(request)
-    # Imported here because it loads FFmpeg's libraries; errors above need none.
-    from soundsift.cli.run import run_recordings
+    with stored_input(request.mix) as named:
+        # Checked in the order of cost: the command line, the results' places, the recordings, and
+        # only then the model is loaded.
+        recordings = make_recording_jobs(replace(request, mix=named))
+        # Imported here because it loads FFmpeg's libraries; errors above need none.
+        from soundsift.cli.run import run_recordings
 
-    run_recordings(recordings, jobs, json_line)
+        run_recordings(recordings, jobs, json_line)

@@ -48,6 +48,7 @@ class Destination:
         picture: Whether spectrograms are drawn.
         overwrite: Whether existing files may be replaced.
         record: Further entries of the settings file.
+        track: Which of the video's sound tracks is replaced, from 1; None for the best.
 
     Raises:
         SoundsiftError: No stem, an unknown one, or an invalid name.
@@ -61,6 +62,7 @@ class Destination:
     picture: bool = False
     overwrite: bool = False
     record: Mapping[str, Any] = field(default_factory=dict)
+    track: int | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.stems, str) or not self.stems or not {*self.stems} <= STEMS:
@@ -254,6 +256,7 @@ def _open(
                 sample_format,
                 destination.output,
                 destination.source,
+                destination.track,
             )
         )
         for stem in destination.stems
@@ -303,6 +306,7 @@ def sound_file(
     sample_format: str,
     output: Output,
     source: Path | None = None,
+    track: int | None = None,
 ) -> Iterator[SoundWriter]:
     """Write one file of any format, block by block.
 
@@ -312,6 +316,7 @@ def sound_file(
         sample_format: Sample format, for lossless formats.
         output: The format.
         source: Video whose picture goes into the file, for the format "video".
+        track: Which of the video's sound tracks is replaced; None for the best.
 
     Yields:
         The writer.
@@ -323,7 +328,7 @@ def sound_file(
     if output.format == "video":
         if source is None:
             raise ValueError("a video needs its source")
-        with video_file(path, source, facts, output) as video:
+        with video_file(path, source, facts, output, track) as video:
             yield video
     elif coder(output, path.suffix) is None:
         with path.open("xb") as file:
