@@ -1,4 +1,4 @@
-"""FLAC, MP3, Opus and AAC encoding through PyAV."""
+"""FLAC, AIFF, MP3, Opus and AAC encoding through PyAV, with covers and chapters."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import av
 import numpy as np
 
 from soundsift.audio.blocks import Resampler, cut
+from soundsift.audio.extras import add_cover, chapter_comments
 from soundsift.audio.formats import FormatName, Output
 from soundsift.audio.layouts import USUAL, fitting
 from soundsift.audio.pcm import to_steps
@@ -26,6 +27,7 @@ _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _AAC_RATES = (7350, *_MP3_RATES, 64000, 88200, 96000)
+_VORBIS_RATES = (*_MP3_RATES, 64000, 88200, 96000, 176_400, 192_000)
 _FEW = ("mono", "stereo")
 _OPUS = (*_FEW, "3.0", "quad", "5.0", "5.1")
 _AAC = (*_FEW, "2.1", "3.0", "4.0", "quad", "5.0", "5.1")
@@ -89,8 +91,13 @@ class Coder:
 
 AAC = Coder("AAC", "ipod", "aac", "fltp", _AAC_RATES, _AAC, 6)
 OPUS = Coder("Opus", "ogg", "libopus", "flt", (48000,), _OPUS, 6, 256)
+#: Written by `soundsift.audio.vorbis`.
+VORBIS = Coder("Ogg Vorbis", "ogg", "vorbis", "flt", _VORBIS_RATES, tuple(USUAL.values()))
+_PCM = {"s16": "pcm_s16be", "s24": "pcm_s24be", "f32": "pcm_f32be"}
 _CODERS: dict[FormatName, Coder] = {
     "flac": Coder("FLAC", "flac", "flac", ""),
+    "aiff": Coder("AIFF", "aiff", "pcm", "", channels=6),
+    "ogg": VORBIS,
     "mp3": Coder("MP3", "mp3", "libmp3lame", "fltp", _MP3_RATES, _FEW, 2),
     "opus": OPUS,
     "m4a": AAC,
@@ -123,7 +130,7 @@ class SoundTrack:
         container: PyAV's output container, without any packets yet.
         how: The encoder.
         facts: Properties of the sound.
-        sample_format: Sample format of FLAC, "s16" or "s24".
+        sample_format: Sample format of FLAC and AIFF, "s16", "s24" or (AIFF) "f32".
         output: The format with its bit rate.
         refusals: Context that turns FFmpeg's errors into messages for users.
         begin: Start time of the sound in seconds.
@@ -148,13 +155,16 @@ class SoundTrack:
     ) -> None:
         self.clipped = 0
         self._container, self._refusals = container, refusals
-        self._steps = sample_format if output.lossless else None
+        lossless = output.lossless
+        self._steps = sample_format if lossless and sample_format != "f32" else None
         self._rate = facts.sample_rate if output.lossless else how.rate(facts.sample_rate)
         self._layout = how.layout(facts.layout, facts.channels)
-        self._kind = {"s16": "s16", "s24": "s32"}[sample_format] if output.lossless else how.samples
+        kinds = {"s16": "s16", "s24": "s32", "f32": "flt"}
+        self._kind = kinds[sample_format] if lossless else how.samples
         self._resampler = Resampler(facts.sample_rate, self._rate, facts.channels)
         self._time = round(begin * self._rate)
-        self._stream = stream = container.add_stream(how.codec, rate=self._rate)
+        codec = _PCM[sample_format] if how.codec == "pcm" else how.codec
+        self._stream = stream = container.add_stream(codec, rate=self._rate)
         stream.layout, stream.format = self._layout, self._kind
         stream.codec_context.time_base = Fraction(1, self._rate)
         if not output.lossless:
@@ -254,14 +264,32 @@ def coded_file(
             f"{how.name} can't be written ({facts.channels} channels at {rate} Hz: {cause})."
         )
     )
+    # FFmpeg's variant of MP4 for songs takes no covers.
+    with_cover = how.container == "ipod" and facts.extras.cover is not None
     with refusals():
-        container = open_to_write(path, how.container)
+        container = open_to_write(path, "mp4" if with_cover else how.container)
     with closed_at_the_end(container, refusals):
         with refusals():
             container.metadata.update(facts.tags)
             track = SoundTrack(container, how, facts, sample_format, output, refusals)
+            _add_extras(container, facts)
         yield track
         track.finish()
+
+
+def _add_extras(container: Any, facts: SoundFacts) -> None:
+    """Write cover and chapters, where the format has a place for them."""
+    kind, cover = container.format.name, facts.extras.cover
+    if kind in ("ogg", "flac"):
+        container.metadata.update(chapter_comments(facts.extras.chapters))
+    elif facts.extras.chapters and kind != "aiff":
+        container.set_chapters(list(facts.extras.chapters))
+    if cover is None or kind == "aiff":
+        return
+    if kind == "ogg":
+        container.metadata["METADATA_BLOCK_PICTURE"] = cover.as_comment()
+        return
+    add_cover(container, cover)
 
 
 def open_to_write(path: Path, kind: str) -> Any:
@@ -272,7 +300,8 @@ def open_to_write(path: Path, kind: str) -> Any:
         kind: FFmpeg's name of the container.
     """
     # Bit exact: no version and no random serial number, so the same sound is the same file.
-    return av.open(str(path), "w", format=kind, options={"fflags": "bitexact"})
+    options = {"fflags": "bitexact"} | ({"write_id3v2": "1"} if kind == "aiff" else {})
+    return av.open(str(path), "w", format=kind, options=options)
 
 
 @contextmanager

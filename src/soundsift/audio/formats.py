@@ -7,11 +7,11 @@ from typing import Literal, get_args
 
 from soundsift.errors import SoundsiftError
 
-FormatName = Literal["wav", "flac", "mp3", "opus", "m4a", "video"]
+FormatName = Literal["wav", "flac", "aiff", "mp3", "ogg", "opus", "m4a", "video"]
 BitsName = Literal["16", "24", "32f"]
 
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)
-LOSSLESS: tuple[FormatName, ...] = ("wav", "flac")
+LOSSLESS: tuple[FormatName, ...] = ("wav", "flac", "aiff")
 
 _SAMPLE_FORMATS = {"16": "s16", "24": "s24", "32f": "f32"}
 _FINENESS = ("s16", "s24", "f32")
@@ -19,6 +19,7 @@ _FINENESS = ("s16", "s24", "f32")
 # Kilobits per second: minimum and maximum of the encoder, and the default per channel.
 _BITRATES = {
     "mp3": (8, 320, 96),
+    "ogg": (32, 500, 80),
     "opus": (6, 510, 64),
     "m4a": (8, 1024, 96),
     "video": (6, 1024, 96),
@@ -34,8 +35,10 @@ class Output:
 
     Attributes:
         format: Name of the format; "video" is the recording's picture with a new sound track.
-        bits: Bits per sample of WAV (16, 24, 32f) and FLAC (16, 24); None for the recording's.
-        bitrate: Kilobits per second of a lossy format; None for 96 per channel (Opus: 64).
+        bits: Bits per sample of WAV and AIFF (16, 24, 32f) and FLAC (16, 24); None for the
+            recording's.
+        bitrate: Kilobits per second of a lossy format; None for 96 per channel (Opus: 64,
+            Vorbis: 80).
 
     Raises:
         SoundsiftError: The format does not have the bits or the bit rate.
@@ -94,7 +97,11 @@ class Output:
         return 1000 * (self.bitrate or min(max(least, usual * channels), most))
 
     def _possible_bits(self) -> tuple[str, ...]:
-        return {"wav": ("16", "24", "32f"), "flac": ("16", "24")}.get(self.format, ())
+        return {
+            "wav": ("16", "24", "32f"),
+            "aiff": ("16", "24", "32f"),
+            "flac": ("16", "24"),
+        }.get(self.format, ())
 
     def _check_bitrate(self, bitrate: int) -> None:
         if self.format not in _BITRATES:
@@ -116,7 +123,7 @@ def coarser(sample_format: str, than: str) -> bool:
 
 def format_of_suffix(suffix: str) -> FormatName | None:
     """The format that a suffix such as ".mp3" stands for; None if there is none."""
-    low = suffix.lower()
+    low = {".aif": ".aiff", ".oga": ".ogg"}.get(suffix.lower(), suffix.lower())
     if low in VIDEO_SUFFIXES:
         return "video"
     return next((name for name in FORMATS if low == f".{name}"), None)

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from soundsift.audio.atomic import atomic_file
+from soundsift.audio.extras import Extras, broadcast_chunk
 from soundsift.audio.layouts import wave_mask
 from soundsift.audio.pcm import SAMPLE_FORMATS, to_steps
 from soundsift.audio.tags import info_chunk
@@ -37,6 +38,7 @@ class SoundFacts:
         length: Samples per channel; None while unknown.
         layout: FFmpeg's name of the channel layout, None where unknown.
         tags: Title, artist and other tags.
+        extras: Cover, chapters and a broadcast wave's time stamp.
     """
 
     channels: int
@@ -44,6 +46,7 @@ class SoundFacts:
     length: int | None = None
     layout: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    extras: Extras = field(default_factory=Extras)
 
 
 class WavFile:
@@ -69,7 +72,7 @@ class WavFile:
         self._file, self._facts, self._format = file, facts, sample_format
         self._count = 0
         mask = wave_mask(facts.layout, facts.channels)
-        info = info_chunk(facts.tags)
+        info = broadcast_chunk(facts.extras.broadcast) + info_chunk(facts.tags)
         file.write(
             _header(facts.channels, facts.length, facts.sample_rate, sample_format, mask, info)
         )

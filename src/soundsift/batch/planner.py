@@ -55,6 +55,7 @@ class Job:
         name_is_free: whether a number may follow the name, where the result of another request
             has it.
         track: which of the recording's sound tracks, from 1; None for the best.
+        bare: whether the only stem's file is NAME.wav.
     """
 
     index: int
@@ -75,6 +76,7 @@ class Job:
     where: str | None = None
     name_is_free: bool = False
     track: int | None = None
+    bare: bool = False
 
     @property
     def destination(self) -> Destination:
@@ -88,6 +90,7 @@ class Job:
             self.picture,
             self.overwrite,
             track=self.track,
+            bare=self.bare,
         )
 
     @property

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from soundsift.presets import PresetName
+from soundsift.recipes import RECIPES, RecipeName
 
 PROMPT, RESULTS, MODEL, WINDOWS, RUN = (
     "What to separate",
@@ -81,6 +82,23 @@ Exclusive = Annotated[
     typer.Option(
         "--exclusive",
         help="Divide the recording among several --text: no part goes to two sounds in full.",
+        rich_help_panel=PROMPT,
+    ),
+]
+Stems = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES",
+        help="Divide the recording into these: vocals,drums,bass,other. Writes NAME.vocals.wav and "
+        "so on; 'other' is what the rest leave.",
+        rich_help_panel=PROMPT,
+    ),
+]
+RecipeOption = Annotated[
+    RecipeName | None,
+    typer.Option(
+        "--recipe",
+        help="A ready job: " + "; ".join(f"{n}, {r.description}" for n, r in RECIPES.items()) + ".",
         rich_help_panel=PROMPT,
     ),
 ]
@@ -172,7 +190,7 @@ Name = Annotated[
     ),
 ]
 Format = Annotated[
-    Literal["wav", "flac", "mp3", "opus", "m4a", "video"] | None,
+    Literal["wav", "flac", "aiff", "mp3", "ogg", "opus", "m4a", "video"] | None,
     typer.Option(
         "--format",
         help="File format; video keeps the picture and replaces the sound.",
@@ -183,7 +201,7 @@ Format = Annotated[
 Bits = Annotated[
     Literal["16", "24", "32f"] | None,
     typer.Option(
-        help="Bits per sample of wav and flac; 32f for wav only.",
+        help="Bits per sample of wav, aiff and flac; 32f not for flac.",
         show_default="those of the recording",
         rich_help_panel=RESULTS,
     ),
@@ -192,8 +210,8 @@ Bitrate = Annotated[
     int | None,
     typer.Option(
         metavar="KBPS",
-        help="Bit rate of mp3, opus, m4a and video in kbit/s.",
-        show_default="96 per channel, opus 64",
+        help="Bit rate of mp3, ogg, opus, m4a and video in kbit/s.",
+        show_default="96 per channel, opus 64, ogg 80",
         rich_help_panel=RESULTS,
     ),
 ]

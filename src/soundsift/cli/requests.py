@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from soundsift.errors import SoundsiftError
 from soundsift.labels import read_labels
 from soundsift.prompts import Prompt, check_removal
+from soundsift.recipes import Part
 from soundsift.spans import Span
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Request:
     labels: Path | None = None
     track: int | None = None
     tree: bool = False
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def make_recording_jobs(request: Request) -> list[RecordingJob]:
         )
     if not request.mix and not request.jobs_file:
         raise SoundsiftError("MIX is missing. Name a recording or a folder, or use --jobs-file.")
+    if request.parts:
+        request = _with_parts(request)
     marks = request.heard, request.not_heard, request.span_order
     visual = _visual(request)
     labels = () if request.labels is None else read_labels(request.labels)
@@ -117,6 +121,14 @@ def make_recording_jobs(request: Request) -> list[RecordingJob]:
         recordings.append(RecordingJob(jobs))
         index += len(jobs)
     return recordings
+
+
+def _with_parts(request: Request) -> Request:
+    """The request with the prompts and stems of its parts."""
+    rest = any(part.text is None for part in request.parts)
+    texts = tuple(part.text for part in request.parts if part.text is not None)
+    stem = request.parts[0].stem
+    return replace(request, texts=texts, rest=rest, exclusive=len(texts) > 1, stems=(stem,))
 
 
 def make_prompt(
@@ -270,13 +282,22 @@ def _jobs(
 
     out = request.out / subfolder(asked.recording, request.mix) if request.tree else request.out
 
+    files = {Prompt(part.text).text: part.name for part in request.parts}
     wanted: list[tuple[Prompt | None, str, str, tuple[str, ...]]] = [
-        (prompt, asked.name or "{stem}.{text}", prompt.text or "", request.stems)
+        (
+            prompt,
+            asked.name or "{stem}.{text}",
+            files.get(prompt.text) or prompt.text or "",
+            request.stems,
+        )
         for prompt in asked.prompts
     ]
     if asked.rest:
         phrases = " ".join(prompt.text or "" for prompt in asked.prompts)
-        wanted.append((None, asked.name or "{stem}", phrases, ("rest",)))
+        if None in files:
+            wanted.append((None, asked.name or "{stem}.{text}", files[None], ("rest",)))
+        else:
+            wanted.append((None, asked.name or "{stem}", phrases, ("rest",)))
     facts = {
         "model": Path(request.model).name,
         "preset": asked.options.preset,
@@ -302,6 +323,7 @@ def _jobs(
             where=asked.where,
             name_is_free=asked.name is None,
             track=request.track,
+            bare=(None if prompt is None else prompt.text) in files,
         )
         for index, (prompt, name, text, stems) in enumerate(wanted, start=first)
     )

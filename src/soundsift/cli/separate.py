@@ -10,6 +10,7 @@ import typer
 from soundsift.cli import options
 from soundsift.cli.groups import SPAN_ORDER
 from soundsift.errors import SoundsiftError
+from soundsift.recipes import RECIPES, stem_parts
 
 SEPARATE_HELP = """Separate a sound from recordings.
 
@@ -32,6 +33,8 @@ soundsift separate street.wav --text "dog barking" --text "man speaking" --rest 
 soundsift separate takes 'more/*.mp3' --text piano --format flac --jobs 2 --out stems
 soundsift separate --jobs-file jobs.jsonl --name "{stem}_{text}" --out stems
 soundsift separate film.mp4 --track 2 --text speech --only target --out stems
+soundsift separate song.mp3 --stems vocals,drums,bass,other --out stems
+soundsift separate talk.wav --recipe voice --out clean
 """
 
 REMOVE_HELP = """Remove a sound from recordings.
@@ -82,6 +85,8 @@ def separate(
     predict_spans: options.PredictSpans = False,
     exclusive: options.Exclusive = False,
     rest: options.Rest = False,
+    stems: options.Stems = None,
+    recipe: options.RecipeOption = None,
     jobs_file: options.JobsFile = None,
     out: options.Out,
     name: options.Name = None,
@@ -116,6 +121,15 @@ def separate(
         raise SoundsiftError(
             f"--only {only} can't be combined with remove, which writes one file. Leave it out."
         )
+    for option, given in (("--stems", stems), ("--recipe", recipe)):
+        if given is None:
+            continue
+        if command == "remove" or only or rest or exclusive or text or (stems and recipe):
+            raise SoundsiftError(
+                f"{option} {given} can't be combined with remove, --text, --only, --exclusive and "
+                "--rest, which it decides itself. Leave them out."
+            )
+    parts = stem_parts(stems) if stems else RECIPES[recipe].parts if recipe else ()
     request = Request(
         mix=tuple(mix or ()),
         jobs_file=jobs_file,
@@ -154,6 +168,7 @@ def separate(
         labels=labels,
         track=track,
         tree=tree,
+        parts=parts,
     )
     with stored_input(request.mix) as named:
         # Checked in the order of cost: the command line, the results' places, the recordings, and

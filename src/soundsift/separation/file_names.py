@@ -41,6 +41,7 @@ def output_paths(
     suffix: str = ".wav",
     *,
     picture: bool = False,
+    bare: bool = False,
 ) -> dict[str, Path]:
     """Paths of the files of a separation.
 
@@ -50,8 +51,13 @@ def output_paths(
         stems: The stems.
         suffix: Suffix of the stems.
         picture: Whether spectrograms are drawn.
+        bare: Whether the only stem has no more than the name, unless `{kind}` is in it.
     """
-    if KIND in name:
+    if bare and KIND not in name:
+        (stem,) = stems
+        paths = {stem: folder / f"{name}{suffix}"}
+        drawn, settings = folder / f"{name}.png", folder / f"{name}.json"
+    elif KIND in name:
         paths = {stem: folder / (name.replace(KIND, stem) + suffix) for stem in stems}
         kind = "settings" if "target" in stems else stems[0]
         drawn = folder / (name.replace(KIND, "picture" if "target" in stems else kind) + ".png")

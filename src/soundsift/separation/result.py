@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from soundsift.audio.blocks import cut
+from soundsift.audio.extras import Extras
 from soundsift.audio.formats import Output
 from soundsift.audio.writing import SoundFacts
 from soundsift.separation.stem_files import Destination, Levels, stem_files
@@ -32,6 +33,7 @@ class Separation:
         settings: everything needed to make the result again with the same model and machine.
         layout: FFmpeg's name of the channels' arrangement, "5.1(side)"; None where unknown.
         tags: title, artist and so on of the file that was separated, for those that are written.
+        extras: its cover and chapters, and a broadcast wave's time stamp, for the same.
     """
 
     mixture: np.ndarray
@@ -42,6 +44,7 @@ class Separation:
     settings: dict[str, Any] = field(default_factory=dict)
     layout: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    extras: Extras = field(default_factory=Extras)
 
     @property
     def seed(self) -> int:
@@ -111,6 +114,7 @@ class Separation:
             self.mixture.shape[1],
             self.layout,
             self.tags,
+            self.extras,
         )
         blocks = [cut(w, self.sample_rate) for w in (self.mixture, self.target, self.residual)]
         wanted = [(destination, self.settings)]

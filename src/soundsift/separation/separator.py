@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from soundsift.audio import Recording, RecordingFile, examine, read
+from soundsift.audio.extras import Extras, read_extras
 from soundsift.audio.formats import Output, coarser
 from soundsift.audio.normalisation import LOUDEST
 from soundsift.audio.pcm import as_floats
@@ -155,6 +156,7 @@ class Separator:
             stems[..., start : start + block.shape[-1]] = block
             start += block.shape[-1]
         tags = {} if recording.path is None else read_tags(recording.path)
+        extras = Extras() if recording.path is None else read_extras(recording.path)
         return [
             Separation(
                 mixture=recording.samples,
@@ -165,6 +167,7 @@ class Separator:
                 layout=recording.layout,
                 settings=settings,
                 tags=tags,
+                extras=extras,
             )
             for settings, own in zip(request.settings, stems, strict=True)
         ]
@@ -279,6 +282,7 @@ class Separator:
             recording.length,
             recording.layout,
             read_tags(recording.path),
+            read_extras(recording.path),
         )
         # Where files hold fewer bits than the recording, exclusive stems must add up in those.
         form = recording.sample_format

@@ -19,6 +19,7 @@ from soundsift.audio.encoding import coded_file, coder
 from soundsift.audio.formats import Output, coarser
 from soundsift.audio.staging import StagingFolder
 from soundsift.audio.video import video_file
+from soundsift.audio.vorbis import vorbis_file
 from soundsift.audio.writing import SoundFacts, WavFile
 from soundsift.errors import SoundsiftError
 from soundsift.separation.file_names import fitting_name, name_size, output_paths
@@ -49,6 +50,7 @@ class Destination:
         overwrite: Whether existing files may be replaced.
         record: Further entries of the settings file.
         track: Which of the video's sound tracks is replaced, from 1; None for the best.
+        bare: Whether the only stem becomes `NAME.wav`, its settings `NAME.json`.
 
     Raises:
         SoundsiftError: No stem, an unknown one, or an invalid name.
@@ -63,6 +65,7 @@ class Destination:
     overwrite: bool = False
     record: Mapping[str, Any] = field(default_factory=dict)
     track: int | None = None
+    bare: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.stems, str) or not self.stems or not {*self.stems} <= STEMS:
@@ -95,7 +98,9 @@ class Destination:
 
     def _paths(self, name: str) -> dict[str, Path]:
         suffix = self.output.suffix(self.source.suffix if self.source else "")
-        return output_paths(self.folder, name, self.stems, suffix, picture=self.picture)
+        return output_paths(
+            self.folder, name, self.stems, suffix, picture=self.picture, bare=self.bare
+        )
 
 
 class Levels:
@@ -330,6 +335,9 @@ def sound_file(
             raise ValueError("a video needs its source")
         with video_file(path, source, facts, output, track) as video:
             yield video
+    elif output.format == "ogg":
+        with vorbis_file(path, facts, output) as vorbis:
+            yield vorbis
     elif coder(output, path.suffix) is None:
         with path.open("xb") as file:
             wav = WavFile(file, facts, sample_format)
