@@ -75,7 +75,7 @@ pins: ## resolve every dependency anew and rewrite constraints.txt
 	@rm -rf build/pins && $(PYTHON) -m venv build/pins
 	@build/pins/bin/python -m pip install --quiet --upgrade pip
 	@build/pins/bin/python -m pip install --quiet --only-binary :all: $$(grep '^torch==' constraints.txt) \
-		hatchling '.[train,bench,released,studio]' --group dev
+		hatchling '.[train,bench,listening,released,studio]' --group dev
 	@build/pins/bin/python -m pip install --quiet --only-binary :all: --no-deps tinysoundfont
 	@{ sed -n '/^#/p' constraints.txt; build/pins/bin/python -m pip freeze --all --exclude soundsift \
 		| sed 's/+cpu$$//'; } > build/constraints.txt
@@ -113,6 +113,6 @@ $(BENCH_TOOLS_DONE): $(SETUP_DONE)
 
 $(DEV_TOOLS_DONE): $(BANK_TOOLS_DONE) $(BENCH_TOOLS_DONE)
 	@echo "Installing the development tools"
-	@$(EDITABLE) '.[released,studio]'
+	@$(EDITABLE) '.[listening,released,studio]'
 	@$(INSTALL) --group dev
 	@touch $@

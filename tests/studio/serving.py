@@ -11,6 +11,7 @@ from pathlib import Path
 
 from halves import Halves
 
+from soundsift.studio.app import make_app
 from soundsift.studio.http_server import address, listen, serve
 from soundsift.studio.limits import Limits
 from soundsift.studio.server import Studio
@@ -23,4 +24,4 @@ if __name__ == "__main__":
     limits = Limits(**usual | json.loads(sys.argv[2]))
     listener = listen("127.0.0.1", 0)
     studio = Studio(Settings(folder / "data", limits=limits), [Halves(folder, step=0.0)])
-    serve(studio, listener, lambda: print(address(listener, "127.0.0.1"), flush=True))
+    serve(make_app(studio), studio.settings, listener, lambda: print(address(listener, "127.0.0.1"), flush=True))

@@ -12,7 +12,18 @@ from typing import Annotated
 
 import typer
 
-from soundsift.cli import bench, data, example, info, models, separate, stream, studio, train
+from soundsift.cli import (
+    bench,
+    data,
+    example,
+    info,
+    listening_test,
+    models,
+    separate,
+    stream,
+    studio,
+    train,
+)
 from soundsift.cli.console import prepare_streams, say
 from soundsift.cli.groups import Command, Group, SpanCommand, TopGroup
 
@@ -31,6 +42,7 @@ app = typer.Typer(
 )
 _data = typer.Typer(cls=Group, help=data.HELP, rich_markup_mode=None)
 _models = typer.Typer(cls=Group, help=models.HELP, rich_markup_mode=None)
+_listening = typer.Typer(cls=Group, help=listening_test.HELP, rich_markup_mode=None)
 
 
 def _print_version(wanted: bool) -> None:
@@ -76,6 +88,12 @@ _data.command("pack", cls=Command, epilog=data.PACK_EXAMPLES)(data.pack)
 _data.command("preview", cls=Command, epilog=data.PREVIEW_EXAMPLES)(data.preview)
 app.command("train", cls=Command, epilog=train.EXAMPLES)(train.train)
 app.command("bench", cls=Command, epilog=bench.EXAMPLES)(bench.bench)
+app.add_typer(_listening, name="listening-test")
+_listening.command("make", cls=Command, epilog=listening_test.MAKE_EXAMPLES)(listening_test.make)
+_listening.command("serve", cls=Command, epilog=listening_test.SERVE_EXAMPLES)(listening_test.serve)
+_listening.command("analyse", cls=Command, epilog=listening_test.ANALYSE_EXAMPLES)(
+    listening_test.analyse
+)
 
 
 def main() -> None:

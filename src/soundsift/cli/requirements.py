@@ -15,6 +15,7 @@ REMEDIES = {
     "train": "pip install 'soundsift[train]'",
     "bench": "pip install 'soundsift[bench]'",
     "studio": "pip install 'soundsift[studio]'",
+    "listening": "pip install 'soundsift[listening]'",
     "data": "make bank-tools",
 }
 

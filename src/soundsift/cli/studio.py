@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import threading
 import webbrowser
@@ -160,7 +159,7 @@ class _Reach:
     proxies: Sequence[str] = ()
 
     def check(self) -> None:
-        from soundsift.studio.settings import is_loopback
+        from soundsift.studio.settings import check_proxies, is_loopback
 
         if self.no_token and self.token is not None:
             raise SoundsiftError("--token and --no-token exclude each other. Leave one out.")
@@ -173,14 +172,7 @@ class _Reach:
             raise SoundsiftError(
                 f"The token has {len(self.token)} characters and could be guessed. Use at least 16."
             )
-        for proxy in self.proxies:
-            try:
-                ipaddress.ip_network(proxy)
-            except ValueError as error:
-                raise SoundsiftError(
-                    f"--proxy {proxy} is neither an address nor a network. Use 10.0.0.5 or "
-                    "10.0.0.0/24."
-                ) from error
+        check_proxies(self.proxies)
 
 
 @dataclass
@@ -203,6 +195,7 @@ def _run(
 ) -> None:
     need("studio", *_MODULES)
 
+    from soundsift.studio.app import make_app
     from soundsift.studio.http_server import address, listen
     from soundsift.studio.http_server import serve as answer
     from soundsift.studio.limits import Limits
@@ -247,7 +240,7 @@ def _run(
             # Some browsers come back only when they are closed.
             threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
 
-    answer(made, listener, ready)
+    answer(make_app(made), settings, listener, ready)
 
 
 def _take(studio: Studio, file: Path) -> None:

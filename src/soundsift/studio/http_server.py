@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any, cast
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from soundsift.errors import SoundsiftError
-from soundsift.studio.app import make_app
 from soundsift.studio.connections import Connections, LimitedProtocol
 from soundsift.studio.logs import set_up_logging
-from soundsift.studio.server import Studio
+from soundsift.studio.settings import Settings
 
 _BACKLOG = 128
 _GRACE_SECONDS = 3
@@ -52,27 +52,30 @@ def address(listener: socket.socket, host: str) -> str:
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def serve(studio: Studio, listener: socket.socket, ready: Callable[[], None]) -> None:
+def serve(
+    app: ASGIApp, settings: Settings, listener: socket.socket, ready: Callable[[], None]
+) -> None:
     """Serve until interrupted.
 
     Args:
-        studio: parts of the server.
+        app: the ASGI application.
+        settings: settings of the server.
         listener: socket from `listen`.
         ready: called when requests are answered.
     """
     set_up_logging()
-    limits = studio.settings.limits
+    limits = settings.limits
     connections = Connections(limits.connections, limits.header_seconds)
     config = uvicorn.Config(
-        make_app(studio),
+        app,
         http=cast(Any, partial(LimitedProtocol, connections=connections)),
         log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
         # Uvicorn's default trusts every program of this machine.
-        proxy_headers=bool(studio.settings.proxies),
-        forwarded_allow_ips=list(studio.settings.proxies),
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
         # Connections are accepted in batches of this size, before they are counted.
         backlog=_BACKLOG,
         timeout_keep_alive=20,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from soundsift.errors import SoundsiftError
 from soundsift.studio.limits import Limits
 
 
@@ -61,6 +62,21 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def check_proxies(proxies: Sequence[str]) -> None:
+    """Refuse a proxy that is neither an address nor a network.
+
+    Raises:
+        SoundsiftError: one is neither.
+    """
+    for proxy in proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as error:
+            raise SoundsiftError(
+                f"--proxy {proxy} is neither an address nor a network. Use 10.0.0.5 or 10.0.0.0/24."
+            ) from error
 
 
 def usual_folder() -> Path:

@@ -92,6 +92,7 @@ class Sieve:
 
 
 def main() -> None:
+    from soundsift.studio.app import make_app
     from soundsift.studio.http_server import address, listen, serve
     from soundsift.studio.limits import Limits
     from soundsift.studio.server import Studio
@@ -103,7 +104,7 @@ def main() -> None:
     studio = Studio(Settings(Path(sys.argv[1]), limits=limits, token=token), [Sieve()])
     # Interrupted is how it ends.
     with suppress(KeyboardInterrupt):
-        serve(studio, listener, lambda: print(address(listener, "127.0.0.1"), flush=True))
+        serve(make_app(studio), studio.settings, listener, lambda: print(address(listener, "127.0.0.1"), flush=True))
 
 
 if __name__ == "__main__":
