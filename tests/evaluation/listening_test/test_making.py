@@ -10,8 +10,8 @@ import numpy as np
 import pyloudnorm
 import pytest
 import soundfile
+from tests.evaluation.listening_test.made_results import RATE, SECONDS, tone, write_results
 
-from conftest import RATE, SECONDS, tone, write_results
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.listening_test.design import TestSettings
 from soundsift.evaluation.listening_test.folder import TestFolder

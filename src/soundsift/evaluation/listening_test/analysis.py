@@ -122,11 +122,8 @@ def summarise(answers: Sequence[Answer], scores: Scores) -> dict[str, Any]:
         answers: answers of the listeners who are not left out.
         scores: metrics by item, system and name.
     """
-    main = [answer for answer in answers if answer.trial.kind == "comparison"]
-    crossed = Crossed(
-        sorted({answer.listener for answer in main}), sorted({a.trial.item for a in main})
-    )
-    systems = sorted({system for a in main for system in (a.trial.a, a.trial.b)})
+    main = _comparisons(answers)
+    crossed, systems = _crossed(main), _systems(main)
     return {
         "comparisons": len(main),
         "systems": systems,
@@ -138,12 +135,47 @@ def summarise(answers: Sequence[Answer], scores: Scores) -> dict[str, Any]:
             system: crossed.mean(_outcomes(main, system, None), -1.0, 1.0).as_dict()
             for system in systems
         },
-        "pairs": [_pair(main, crossed, *pair) for pair in combinations(systems, 2)],
+        "pairs": pair_preferences(main),
         "bradley_terry": _scale(main, crossed, systems),
         "agreement_between": _between(main),
         "agreement_within": _within(answers),
         "correlation": _correlation(main, scores),
     }
+
+
+def pair_preferences(answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    """Wins, losses and net win rate of each pair of systems.
+
+    Args:
+        answers: answers of the listeners who are not left out.
+    """
+    main = _comparisons(answers)
+    crossed = _crossed(main)
+    found = []
+    for one, other in combinations(_systems(main), 2):
+        rows = _outcomes(main, one, other)
+        found.append(
+            {
+                "systems": [one, other],
+                "wins": sum(value > 0 for *_, value in rows),
+                "losses": sum(value < 0 for *_, value in rows),
+                "net_win_rate": crossed.mean(rows, -1.0, 1.0).as_dict(),
+            }
+        )
+    return found
+
+
+def _comparisons(answers: Sequence[Answer]) -> list[Answer]:
+    return [answer for answer in answers if answer.trial.kind == "comparison"]
+
+
+def _systems(answers: Sequence[Answer]) -> list[str]:
+    return sorted({system for answer in answers for system in (answer.trial.a, answer.trial.b)})
+
+
+def _crossed(answers: Sequence[Answer]) -> Crossed:
+    listeners = sorted({answer.listener for answer in answers})
+    return Crossed(listeners, sorted({answer.trial.item for answer in answers}))
 
 
 def _listeners(listeners: Sequence[Listener], excluded: Sequence[Exclusion]) -> dict[str, Any]:
@@ -176,16 +208,6 @@ def _outcomes(
         if system in (answer.trial.a, answer.trial.b)
         and other in (None, answer.trial.a, answer.trial.b)
     ]
-
-
-def _pair(answers: Sequence[Answer], crossed: Crossed, one: str, other: str) -> dict[str, Any]:
-    rows = _outcomes(answers, one, other)
-    return {
-        "systems": [one, other],
-        "wins": sum(value > 0 for *_, value in rows),
-        "losses": sum(value < 0 for *_, value in rows),
-        "net_win_rate": crossed.mean(rows, -1.0, 1.0).as_dict(),
-    }
 
 
 def _scale(answers: Sequence[Answer], crossed: Crossed, systems: Sequence[str]) -> dict[str, Any]:
