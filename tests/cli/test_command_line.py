@@ -12,7 +12,7 @@ from soundsift.version import __version__
 
 GUIDE = Path(__file__).parents[2] / "docs" / "commands.md"
 TOP = get_command(app)
-GROUPS = ("data", "models")
+GROUPS = ("data", "listening-test", "models")
 COMMANDS = {name: command for name, command in TOP.commands.items() if name not in GROUPS} | {
     f"{group} {name}": command
     for group in GROUPS
@@ -32,7 +32,7 @@ def test_the_first_steps_are_commands_that_exist(run):
     assert len(result.stdout.splitlines()) < 12
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["data"], ["models"]])
+@pytest.mark.parametrize("arguments", [["--help"], *([group] for group in GROUPS)])
 def test_help_where_no_command_is_named(arguments, run):
     result = run(*arguments)
     assert result.exit_code == 0

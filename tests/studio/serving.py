@@ -24,4 +24,9 @@ if __name__ == "__main__":
     limits = Limits(**usual | json.loads(sys.argv[2]))
     listener = listen("127.0.0.1", 0)
     studio = Studio(Settings(folder / "data", limits=limits), [Halves(folder, step=0.0)])
-    serve(make_app(studio), studio.settings, listener, lambda: print(address(listener, "127.0.0.1"), flush=True))
+    serve(
+        make_app(studio),
+        studio.settings,
+        listener,
+        lambda: print(address(listener, "127.0.0.1"), flush=True),
+    )

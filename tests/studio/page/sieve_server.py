@@ -104,7 +104,12 @@ def main() -> None:
     studio = Studio(Settings(Path(sys.argv[1]), limits=limits, token=token), [Sieve()])
     # Interrupted is how it ends.
     with suppress(KeyboardInterrupt):
-        serve(make_app(studio), studio.settings, listener, lambda: print(address(listener, "127.0.0.1"), flush=True))
+        serve(
+            make_app(studio),
+            studio.settings,
+            listener,
+            lambda: print(address(listener, "127.0.0.1"), flush=True),
+        )
 
 
 if __name__ == "__main__":

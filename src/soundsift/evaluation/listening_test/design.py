@@ -34,8 +34,8 @@ WORDING: dict[Axis, tuple[str, tuple[str, str, str, str, str]]] = {
         ("mostly others", "many others", "some others", "few others", "no others"),
     ),
     "faithfulness": (
-        "How like is it to the same sound in the mixture?",
-        ("very different", "different", "somewhat alike", "much alike", "the same"),
+        "How similar is it to the same sound in the mixture?",
+        ("very different", "different", "partly alike", "alike", "the same"),
     ),
 }
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from soundsift.audio import read, resample
 from soundsift.audio.containers import open_media
+from soundsift.audio.limits import RecordingLimits
 from soundsift.audio.tracks import moving_pictures
 from soundsift.audio.video import has_picture
 from soundsift.config import SAMPLE_RATE
@@ -42,6 +43,8 @@ from soundsift.fingerprint import file_digest
 _OFF_SECONDS = 0.25
 #: Two systems' copies of one mixture may differ by so much, by rounding.
 _SAME = 2e-3
+#: Listeners' browsers hold three such sounds in memory.
+_LIMITS = RecordingLimits(channels=2, seconds=600.0)
 #: Gold items that are made if none are given.
 _MADE_GOLD = 8
 
@@ -212,7 +215,7 @@ def _match(item: Item, sounds: dict[str, np.ndarray], media: _Media) -> TestItem
 
 def _read(path: Path, count: int | None) -> np.ndarray:
     """Sound at `SAMPLE_RATE`, with the mixture's number of samples if that is given."""
-    recording = read(path, max_channels=2, allow_silence=count is not None)
+    recording = read(path, limits=_LIMITS, allow_silence=count is not None)
     samples = resample(recording.samples, recording.sample_rate, SAMPLE_RATE)
     if count is None:
         return samples
@@ -229,7 +232,7 @@ def _same_sound(one: Path, other: Path, samples: np.ndarray) -> bool:
     """Whether another file holds the sound of the first, but for rounding."""
     if file_digest(one) == file_digest(other):
         return True
-    found = read(other, max_channels=2)
+    found = read(other, limits=_LIMITS)
     others = resample(found.samples, found.sample_rate, SAMPLE_RATE)
     return others.shape == samples.shape and bool(np.abs(others - samples).max() <= _SAME)
 

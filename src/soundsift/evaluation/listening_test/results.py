@@ -158,8 +158,8 @@ def collect_items(sources: Sequence[tuple[str | None, Path]]) -> tuple[list[Item
     shared = [item for item in items.values() if len(item.outputs) > 1]
     if not shared:
         raise SoundsiftError(
-            "No item has outputs of two systems. Give results of the same items: the ids must be "
-            "equal."
+            "No item has outputs of two systems. Give results of the same items, with equal ids, "
+            "whose outputs were kept (`soundsift bench --keep-stems`)."
         )
     return shared, [item.id for item in items.values() if len(item.outputs) < 2]
 
