@@ -90,21 +90,38 @@ class HearingNetwork(nn.Module):
 
     def embed_features(self, features: Tensor) -> Tensor:
         """Embed every frame: `(B, T * subframes, bands)` to `(B, T, D)`."""
-        subframes = self.config.subframes
-        frames = features.shape[1] // subframes
-        x = self.fine(features.reshape(features.shape[0], frames, -1))
+        return self.embed_pyramid(self.pyramid(features))
+
+    def pyramid(self, features: Tensor) -> list[Tensor]:
+        """What is known of the frames before they are joined.
+
+        Args:
+            features: `(B, T * subframes, bands)`.
+
+        Returns:
+            The features by frame `(B, T, subframes * bands)`; then, of every block, mean and
+            maximum over frequency `(B, T', 2 * width)`, at 25 Hz and coarser.
+        """
+        levels = [features.reshape(features.shape[0], -1, self.fine.in_features)]
         # Frequency, which is pooled, is the last axis; channels lie innermost in memory.
         cells = functional.pad(features, (0, 0, 0, -features.shape[1] % _COARSEST))[:, None]
         cells = cells.contiguous(memory_format=torch.channels_last)
-        for number, (block, join) in enumerate(zip(self.blocks, self.joins, strict=True)):
+        for number, block in enumerate(self.blocks):
             assert isinstance(block, nn.ModuleList)
             for convolution in block:
                 cells = functional.relu(convolution(cells))
             if number < len(self.blocks) - 1:
                 cells = functional.max_pool2d(cells, 2)
             over_bands = torch.cat([cells.mean(dim=-1), cells.amax(dim=-1)], dim=1)
-            joined = join(over_bands.transpose(1, 2))
-            x = x + _stretched(joined, frames)
+            levels.append(over_bands.transpose(1, 2))
+        return levels
+
+    def embed_pyramid(self, levels: list[Tensor]) -> Tensor:
+        """Embed every frame `(B, T, D)` from what `pyramid` gives."""
+        fine, *coarse = levels
+        x = self.fine(fine)
+        for level, join in zip(coarse, self.joins, strict=True):
+            x = x + _stretched(join(level), fine.shape[1])
         for block in self.over_time:
             x = block(x)
         y: Tensor = self.to_frame(self.norm(x))

@@ -44,6 +44,21 @@ class HearingBatch:
     counted: Tensor
 
 
+@dataclass(frozen=True)
+class MixedScenes:
+    """Scenes before phrases are asked.
+
+    Attributes:
+        energies: `(B, S, bands)`.
+        parts: energies of the frames of their sources, 0 where there are fewer `(B, K, T)`.
+        concepts: the sources' concepts `(B, K)`, -1 for what no phrase names.
+    """
+
+    energies: Floats
+    parts: Floats
+    concepts: NDArray[np.int64]
+
+
 class HearingBatches:
     """Batch number i of a run is always the same.
 
@@ -52,7 +67,7 @@ class HearingBatches:
         phrases: all phrases.
         law: how scenes are mixed.
         scenes: B.
-        negatives: phrases drawn at random.
+        negatives: phrases drawn at random; None for one of every concept and group.
         subframes: moments of a latent frame.
         seed: decides a batch together with its number.
     """
@@ -63,7 +78,7 @@ class HearingBatches:
         phrases: Phrases,
         law: MixingConfig,
         scenes: int,
-        negatives: int,
+        negatives: int | None,
         subframes: int,
         seed: int,
     ) -> None:
@@ -80,19 +95,35 @@ class HearingBatches:
         self._counts = np.array(law.counts) / sum(law.counts)
 
     def __getitem__(self, number: int) -> HearingBatch:
+        mixed = self.mixed(number)
+        return self.asked(mixed, np.random.default_rng((self.seed, 1, number)))
+
+    def mixed(self, number: int) -> MixedScenes:
+        """The scenes of a batch."""
         rng = np.random.default_rng((self.seed, number))
-        scenes = [self._scene(rng) for _ in range(self.scenes)]
-        meanings = self._meanings([concepts for _, _, concepts in scenes], rng)
+        drawn = [self._scene(rng) for _ in range(self.scenes)]
+        most = max(len(concepts) for _, _, concepts in drawn)
+        parts = np.zeros((len(drawn), most, drawn[0][1].shape[1]), np.float32)
+        concepts = np.full((len(drawn), most), -1)
+        for row, (_, own, which) in enumerate(drawn):
+            parts[row, : len(own)] = own
+            concepts[row, : len(which)] = which
+        return MixedScenes(np.stack([mixture for mixture, _, _ in drawn]), parts, concepts)
+
+    def asked(self, mixed: MixedScenes, rng: np.random.Generator) -> HearingBatch:
+        """Scenes with phrases and what is right about them."""
+        meanings = self._meanings(mixed.concepts, rng)
         chosen = np.array([self.phrases.draw(m, rng) for m in meanings])
         relation = self.phrases.relation[meanings]
-        heard, counted = zip(
-            *(answers(parts, concepts, relation) for _, parts, concepts in scenes), strict=True
-        )
+        pairs = [
+            answers(parts, concepts, relation)
+            for parts, concepts in zip(mixed.parts, mixed.concepts, strict=True)
+        ]
         return HearingBatch(
-            torch.from_numpy(np.stack([mixture for mixture, _, _ in scenes])),
+            torch.from_numpy(mixed.energies),
             torch.from_numpy(chosen),
-            torch.from_numpy(np.stack(heard)),
-            torch.from_numpy(np.stack(counted)),
+            torch.from_numpy(np.stack([heard for heard, _ in pairs])),
+            torch.from_numpy(np.stack([counted for _, counted in pairs])),
         )
 
     def _scene(self, rng: np.random.Generator) -> tuple[Floats, Floats, NDArray[np.int64]]:
@@ -138,18 +169,18 @@ class HearingBatches:
         moments = slice(start * self.subframes, (start + length) * self.subframes)
         return 10.0 ** whole[moments].astype(np.float32), every[start : start + length]
 
-    def _meanings(
-        self, concepts: list[NDArray[np.int64]], rng: np.random.Generator
-    ) -> NDArray[np.int64]:
+    def _meanings(self, concepts: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """What the batch's phrases mean: what is there, its groups, and others at random."""
-        there = {int(c) for row in concepts for c in row if c >= 0}
         relation, known = self.phrases.relation, len(self.phrases.concepts)
+        meanings = len(relation)
+        if self.negatives is None:
+            return np.arange(meanings)
+        there = {int(c) for c in concepts.flat if c >= 0}
         groups = set()
         for concept in sorted(there):
             own = known + np.flatnonzero(relation[known:, concept] == SAME)
             if len(own):
                 groups.add(int(rng.choice(own)))
-        meanings = len(relation)
         others = set()
         for _ in range(self.negatives):
             wide = rng.random() < _SHARE_OF_GROUPS
@@ -175,7 +206,12 @@ def answers(
     faint = (parts > total * _INAUDIBLE) & ~loud
     own = np.where(concepts >= 0, relation[:, np.maximum(concepts, 0)], 0)
     same, unclear = own == SAME, own == UNCLEAR
-    heard = np.einsum("kt,pk->tp", loud.astype(np.int32), same.astype(np.int32)) > 0
-    doubt = np.einsum("kt,pk->tp", faint.astype(np.int32), same.astype(np.int32)) > 0
-    doubt |= np.einsum("kt,pk->tp", (loud | faint).astype(np.int32), unclear.astype(np.int32)) > 0
+    heard = _any(loud, same)
+    doubt = _any(faint, same) | _any(loud | faint, unclear)
     return heard.astype(np.float32), heard | ~doubt
+
+
+def _any(sources: NDArray[np.bool_], phrases: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether any source `(K, T)` of those that a phrase `(P, K)` fits is there: `(T, P)`."""
+    fits: NDArray[np.bool_] = sources.T.astype(np.float32) @ phrases.T.astype(np.float32) > 0
+    return fits

@@ -41,6 +41,28 @@ class MixingConfig(_Strict):
     p_narrow: float = 0.15
 
 
+class HeadsConfig(_Strict):
+    """Training of all but the convolutions, before they join in.
+
+    Outputs of the convolutions are kept on disk for so many scenes: a step then costs a tenth.
+
+    Attributes:
+        batches: batches of scenes that are kept; 0 leaves this part out.
+        steps: optimiser steps.
+        together: kept batches in a step.
+        mixing: how the scenes are mixed; more of them are of one source than later.
+        optimiser: as for the run.
+    """
+
+    batches: int = Field(default=0, ge=0)
+    steps: int = Field(default=2000, gt=0)
+    together: int = Field(default=3, gt=0)
+    mixing: MixingConfig = MixingConfig(counts=(0.4, 0.3, 0.18, 0.08, 0.04), p_bed=0.35)
+    optimiser: OptimiserConfig = OptimiserConfig(
+        rate=2e-3, warmup=50, decay_share=0.7, ema=0.995, weight_decay=0.02
+    )
+
+
 class HearingTrainingConfig(_Strict):
     """Everything that decides a run.
 
@@ -52,13 +74,15 @@ class HearingTrainingConfig(_Strict):
         seconds: their length.
         steps: optimiser steps in all.
         scenes: scenes in a batch.
-        negatives: phrases of a batch that none of its scenes need hold, drawn at random.
+        negatives: phrases of a batch that none of its scenes need hold, drawn at random; None for
+            one phrase of every concept and group.
         seed: of everything that is drawn.
         threads: processor threads; 0 leaves it to PyTorch.
         frozen_blocks: blocks of convolutions that stay as they are at first.
         convolution_rate: learning rate of the other convolutions, as a share of the rate.
         start_from: weights to start from: a hearing network's folder, or the file
             `models/checkpoint.pth` of the package aisfx for its convolutions alone.
+        heads: what is trained before the convolutions are.
         validate_every: steps between validations.
         validation_scenes: stranger scenes of a validation; 0 for none.
         checkpoint_minutes: time between checkpoints.
@@ -71,7 +95,7 @@ class HearingTrainingConfig(_Strict):
     seconds: float = Field(default=6.0, gt=0)
     steps: int = Field(gt=0)
     scenes: int = Field(default=12, gt=0)
-    negatives: int = Field(default=256, gt=0)
+    negatives: int | None = Field(default=256, gt=0)
     seed: int = 0
     threads: int = Field(default=0, ge=0)
     frozen_blocks: int = Field(default=2, ge=0)
@@ -81,6 +105,7 @@ class HearingTrainingConfig(_Strict):
     validation_scenes: int = Field(default=140, ge=0)
     checkpoint_minutes: float = Field(default=3.0, gt=0)
     model: HearingConfig = HearingConfig()
+    heads: HeadsConfig = HeadsConfig()
     rendering: SceneConfig = SceneConfig()
     mixing: MixingConfig = MixingConfig()
     optimiser: OptimiserConfig = OptimiserConfig()

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from soundsift.allocator import keep_memory
 from soundsift.checkpoints.hearing import load_hearing, save_hearing
 from soundsift.checkpoints.minilm import TextEncoder
-from soundsift.config import MelCodecConfig
+from soundsift.config import HearingConfig, MelCodecConfig
 from soundsift.data.bank import Bank
 from soundsift.models.hearing import HearingNetwork
 from soundsift.models.mel_codec import MelCodec
@@ -23,8 +24,9 @@ from soundsift.training.checkpoint import RunningAverage, load_checkpoint, save_
 from soundsift.training.hearing.aisfx import load_convolutions
 from soundsift.training.hearing.batches import HearingBatch, HearingBatches
 from soundsift.training.hearing.config import HearingTrainingConfig
+from soundsift.training.hearing.heads import KeptScenes
 from soundsift.training.hearing.phrases import all_phrases, phrase_states
-from soundsift.training.hearing.sources import render_sources
+from soundsift.training.hearing.sources import RenderedSources, render_sources
 from soundsift.training.hearing.validation import HearingValidation
 from soundsift.training.trainer import learning_rate
 
@@ -106,15 +108,16 @@ class HearingTrainer:
         for block in self.network.blocks[: config.frozen_blocks]:
             block.requires_grad_(False)
         self.average = RunningAverage(self.network, config.optimiser.ema)
+        self.validation = None
+        if config.validation_scenes:
+            self.validation = HearingValidation(config.bank, config.validation_scenes, self.text)
         self.step, self.seconds = 0, 0.0
-        self._resume()
+        if not self._resume() and config.heads.batches:
+            self._train_heads(sources)
 
     def run(self, until: int, minutes: float | None = None) -> None:
         """Take steps up to number `until`, or for so many minutes, then save."""
         config = self.config
-        validation = None
-        if config.validation_scenes:
-            validation = HearingValidation(config.bank, config.validation_scenes, self.text)
         saved = began = time.monotonic()
         already = self.seconds
         sums = [0.0, 0.0]
@@ -129,9 +132,8 @@ class HearingTrainer:
                 self._log({"loss": sums[0], "gradient": sums[1]})
                 progress.set_postfix(loss=f"{sums[0]:.3f}")
                 sums = [0.0, 0.0]
-            if validation and self.step % config.validate_every == 0:
-                found = validation.run(self.averaged())
-                self._log({f"validation/{name}": value for name, value in found.items()})
+            if self.step % config.validate_every == 0:
+                self._validate(self.average)
             if time.monotonic() - saved > 60 * config.checkpoint_minutes:
                 self.save()
                 saved = time.monotonic()
@@ -158,11 +160,10 @@ class HearingTrainer:
         self.average.update(self.network)
         return float(loss.detach()), float(norm)
 
-    def averaged(self) -> HearingNetwork:
-        """The network with averaged weights, which ships."""
-        network = HearingNetwork(self.config.model)
-        network.load_state_dict(self.average.weights)
-        return network
+    def _validate(self, average: RunningAverage) -> None:
+        if self.validation is not None:
+            found = self.validation.run(_averaged(average, self.config.model))
+            self._log({f"validation/{name}": value for name, value in found.items()})
 
     def save(self) -> None:
         """Write the checkpoint, and the averaged network beside it."""
@@ -174,12 +175,12 @@ class HearingTrainer:
             "optimiser": self.optimiser.state_dict(),
         }
         save_checkpoint(self.config.run / "checkpoint.pt", state)
-        save_hearing(self.config.run / "model", self.averaged())
+        save_hearing(self.config.run / "model", _averaged(self.average, self.config.model))
 
-    def _resume(self) -> None:
+    def _resume(self) -> bool:
         state = load_checkpoint(self.config.run / "checkpoint.pt")
         if state is None:
-            return
+            return False
         self.step, self.seconds = state["step"], state["seconds"]
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
@@ -187,12 +188,74 @@ class HearingTrainer:
         self.optimiser.load_state_dict(state["optimiser"])
         for group, share in zip(self.optimiser.param_groups, shares, strict=True):
             group["share"] = share
+        return True
+
+    def _train_heads(self, sources: RenderedSources) -> None:
+        """Train all but the convolutions, or take what was trained before."""
+        config, heads = self.config, self.config.heads
+        trained = config.run / "heads"
+        if trained.exists():
+            self.network.load_state_dict(load_hearing(trained).state_dict())
+            self.average = RunningAverage(self.network, config.optimiser.ema)
+            return
+        batches = HearingBatches(
+            sources,
+            self.phrases,
+            heads.mixing,
+            config.scenes,
+            None,
+            config.model.subframes,
+            config.seed + 1,
+        )
+        kept = KeptScenes(config.run / "kept", self.network, self.codec, batches)
+        kept.keep(range(heads.batches))
+        own = {id(p) for block in self.network.blocks for p in block.parameters()}
+        weights = [p for p in self.network.parameters() if id(p) not in own]
+        optimiser = torch.optim.AdamW(
+            weights, betas=heads.optimiser.betas, weight_decay=heads.optimiser.weight_decay
+        )
+        average = RunningAverage(self.network, heads.optimiser.ema)
+        progress = tqdm(range(heads.steps), desc="heads", unit="step")
+        total = 0.0
+        for step in progress:
+            rng = np.random.default_rng((config.seed, 2, step))
+            levels, mixed = kept.read(rng.choice(heads.batches, heads.together, replace=False))
+            batch = batches.asked(mixed, rng)
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(step, heads.steps, heads.optimiser)
+            states = self.states[batch.phrases]
+            with torch.autocast("cpu", torch.bfloat16):
+                frames = self.network.embed_pyramid(levels)
+                phrases = self.network.embed_phrases(states, torch.ones(states.shape[:2]).bool())
+            loss = hearing_loss(self.network.logits(frames, phrases), batch.heard, batch.counted)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(weights, heads.optimiser.clip)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            average.update(self.network)
+            total += float(loss.detach()) / _LOG_EVERY
+            if (step + 1) % _LOG_EVERY == 0:
+                self._log({"heads/step": step + 1, "heads/loss": total})
+                progress.set_postfix(loss=f"{total:.3f}")
+                total = 0.0
+            if (step + 1) % config.validate_every == 0:
+                self._validate(average)
+        self.network.load_state_dict(average.weights)
+        self.average = RunningAverage(self.network, config.optimiser.ema)
+        save_hearing(trained, self.network)
 
     def _log(self, values: dict[str, Any]) -> None:
         line = {"step": self.step, "seconds": round(self.seconds, 1)}
         line |= {name: round(value, 5) for name, value in values.items()}
         with (self.config.run / "metrics.jsonl").open("a") as metrics:
             metrics.write(json.dumps(line) + "\n")
+
+
+def _averaged(average: RunningAverage, config: HearingConfig) -> HearingNetwork:
+    """The network with averaged weights, which ships."""
+    network = HearingNetwork(config)
+    network.load_state_dict(average.weights)
+    return network
 
 
 def hearing_loss(logits: Tensor, heard: Tensor, counted: Tensor) -> Tensor:
