@@ -15,6 +15,7 @@ import typer
 from soundsift.cli import (
     bench,
     data,
+    edit,
     example,
     info,
     listening_test,
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 _data = typer.Typer(cls=Group, help=data.HELP, rich_markup_mode=None)
 _models = typer.Typer(cls=Group, help=models.HELP, rich_markup_mode=None)
+_edit = typer.Typer(cls=Group, help=edit.HELP, rich_markup_mode=None)
 _listening = typer.Typer(cls=Group, help=listening_test.HELP, rich_markup_mode=None)
 
 
@@ -76,6 +78,15 @@ app.command("studio", cls=Command, epilog=studio.STUDIO_EXAMPLES)(studio.studio)
 app.command("serve", cls=Command, epilog=studio.SERVE_EXAMPLES)(studio.serve)
 app.command("example", cls=Command, epilog=example.EXAMPLES)(example.example)
 app.command("info", cls=Command, epilog=info.EXAMPLES)(info.info)
+app.add_typer(_edit, name="edit")
+_edit.command("start", cls=Command, epilog=edit.START_EXAMPLES)(edit.start)
+_edit.command("isolate", cls=Command, epilog=edit.ISOLATE_EXAMPLES)(edit.isolate)
+_edit.command("keep", cls=Command, epilog=edit.KEEP_EXAMPLES)(edit.keep)
+_edit.command("remove", cls=Command, epilog=edit.REMOVE_EXAMPLES)(edit.remove)
+_edit.command("louder", cls=Command, epilog=edit.LOUDER_EXAMPLES)(edit.louder)
+_edit.command("undo", cls=Command, epilog=edit.UNDO_EXAMPLES)(edit.undo)
+_edit.command("show", cls=Command, epilog=edit.SHOW_EXAMPLES)(edit.show)
+_edit.command("render", cls=Command, epilog=edit.RENDER_EXAMPLES)(edit.render)
 app.add_typer(_models, name="models")
 _models.command("list", cls=Command, epilog=models.LIST_EXAMPLES)(models.list_models)
 _models.command("info", cls=Command, epilog=models.INFO_EXAMPLES)(models.info)

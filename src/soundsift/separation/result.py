@@ -74,6 +74,7 @@ class Separation:
         source: Path | None = None,
         picture: bool = False,
         record: Mapping[str, Any] | None = None,
+        bare: bool = False,
     ) -> dict[str, Path]:
         """Write `NAME.STEM.wav` for each stem, and the settings.
 
@@ -90,6 +91,7 @@ class Separation:
             source: the video whose picture goes into the results, for the format "video".
             picture: whether to draw spectrograms.
             record: more entries for the settings.
+            bare: whether the only stem is written as `NAME.wav`, its settings as `NAME.json`.
 
         Returns:
             The files, by stem, and `settings`, and `picture` if there is one.
@@ -107,6 +109,7 @@ class Separation:
             picture=picture,
             overwrite=overwrite,
             record=record or {},
+            bare=bare,
         )
         facts = SoundFacts(
             self.mixture.shape[0],
