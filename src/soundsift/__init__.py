@@ -94,4 +94,6 @@ def load(
     where = pick_device(device)
     dtype = pick_dtype(where, precision)
     with torch_defaults():
-        return Separator(*build_components(find_model(model), where, dtype, watermark_seed))
+        folder = find_model(model)
+        origin = (str(folder.resolve()), str(where), precision, watermark_seed)
+        return Separator(*build_components(folder, where, dtype, watermark_seed), origin=origin)

@@ -121,6 +121,9 @@ def make_prompt(
     Raises:
         SoundsiftError: for a text or span that cannot be read.
     """
+    for name, given in (("spans", spans), ("not_spans", not_spans)):
+        if isinstance(given, str | Span):
+            raise SoundsiftError(f"Invalid {name} {str(given)!r}: expected a list of spans.")
     heard = [_as_span(span, True) for span in spans]
     not_heard = [replace(_as_span(span, False), positive=False) for span in not_spans]
     return Prompt(text, (*heard, *not_heard), visual)
@@ -129,7 +132,15 @@ def make_prompt(
 def _as_span(span: SpanLike, positive: bool) -> Span:
     if isinstance(span, Span):
         return span
-    return Span.parse(span, positive) if isinstance(span, str) else Span(*span, positive)
+    if isinstance(span, str):
+        return Span.parse(span, positive)
+    try:
+        start, end = (float(time) for time in span)
+    except (TypeError, ValueError) as error:
+        raise SoundsiftError(
+            f"Invalid span {span!r}: expected (start, end) in seconds, or '1.2-2.5'."
+        ) from error
+    return Span(start, end, positive)
 
 
 def normalise_text(text: str | None) -> str | None:
@@ -147,6 +158,11 @@ def normalise_text(text: str | None) -> str | None:
     """
     if text is None:
         return None
+    if not isinstance(text, str):
+        raise SoundsiftError(
+            f"Invalid text {text!r}: expected a phrase such as 'dog barking', or 'dog, drums' for "
+            "several sounds."
+        )
     printable = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
     clean = " ".join(unicodedata.normalize("NFC", printable.lower()).split())
     if not clean:

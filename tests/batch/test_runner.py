@@ -97,7 +97,7 @@ def test_an_interruption_is_no_failure(job, error):
 
 
 def test_an_error_while_the_recording_is_examined(job, monkeypatch):
-    def examine(_: Path) -> None:
+    def examine(_: Path, **__: object) -> None:
         raise IndexError("list index out of range")
 
     monkeypatch.setattr("soundsift.batch.runner.examine", examine)

@@ -141,7 +141,7 @@ def cannot_write(path: Path, error: OSError) -> SoundsiftError:
     if error.errno == errno.EFBIG:
         return SoundsiftError(
             f"{path} can't be written: the file is larger than the disk or a limit allows. Choose "
-            "another folder, or a format that takes less room (--format flac)."
+            "another folder, or a format that takes less room, such as flac."
         )
     return SoundsiftError(
         f"{path} can't be written ({error.strerror or error}). Choose a folder that can be written."
@@ -149,9 +149,7 @@ def cannot_write(path: Path, error: OSError) -> SoundsiftError:
 
 
 def _exists(path: Path) -> SoundsiftError:
-    return SoundsiftError(
-        f"{path} exists already; choose another place or allow overwriting (--overwrite)."
-    )
+    return SoundsiftError(f"{path} exists already. Choose another place, or allow overwriting.")
 
 
 def _move(temporary: Path, path: Path, overwrite: bool) -> None:

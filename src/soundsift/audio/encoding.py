@@ -84,7 +84,7 @@ class Coder:
             choices = ", ".join(self.layouts) or f"at most {self.channels} channels"
             raise SoundsiftError(
                 f"{self.name} can't hold {channels} channels{layout}, only {choices}. Use another "
-                "--format, such as wav."
+                "format, such as wav."
             )
         return found
 
@@ -230,7 +230,7 @@ def refusing(reason: Callable[[str], str]) -> Refusals:
                 raise OSError(number, os.strerror(number)) from error
             # The whole message would show the staging folder.
             cause = getattr(error, "strerror", None) or str(error)
-            raise SoundsiftError(f"{reason(cause)} Use another --format, such as wav.") from error
+            raise SoundsiftError(f"{reason(cause)} Use another format, such as wav.") from error
 
     return refusals
 

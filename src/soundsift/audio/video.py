@@ -81,7 +81,7 @@ def video_file(
         pictures = moving_pictures(old)
         if not pictures:
             raise SoundsiftError(
-                f"{source} has no moving picture. Use a sound format instead of --format video."
+                f"{source} has no moving picture. Use a sound format instead of video."
             )
         with refusals():
             new = open_to_write(path, _CONTAINERS[path.suffix])

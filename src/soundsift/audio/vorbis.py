@@ -98,7 +98,7 @@ def vorbis_file(path: Path, facts: SoundFacts, output: Output) -> Iterator[Vorbi
     except soundfile.SoundFileError as error:
         raise SoundsiftError(
             f"Ogg Vorbis can't be written ({facts.channels} channels at {rate} Hz: {error}). Use "
-            "another --format, such as wav."
+            "another format, such as wav."
         ) from error
     _number_stream(path)
 

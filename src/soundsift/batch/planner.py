@@ -250,6 +250,11 @@ def finished_settings(job: Job) -> dict[str, Any] | None:
     settings: dict[str, Any] = dict(read_settings(paths["settings"]))
     if not settings:
         for path in paths.values():
+            if os.path.lexists(path):
+                raise job.refused(
+                    f"{path} exists already. Choose another --out or --name, or replace it with "
+                    "--overwrite."
+                )
             try:
                 ensure_writable(path)
             except SoundsiftError as error:

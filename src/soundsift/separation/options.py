@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from numbers import Real
 from typing import Literal, TypedDict, cast
+
+from soundsift.errors import SoundsiftError
 
 #: Each candidate takes as long as a separation.
 MOST_CANDIDATES = 64
@@ -70,3 +73,20 @@ class Options:
     def words(self) -> OptionWords:
         """The same as keyword arguments."""
         return cast(OptionWords, asdict(self))
+
+
+def make_options(words: OptionWords) -> Options:
+    """The options of keyword arguments.
+
+    Raises:
+        SoundsiftError: an option of a wrong type.
+        TypeError: an unknown option.
+    """
+    known = {field.name for field in fields(Options)}
+    if unknown := sorted(set(words) - known):
+        raise TypeError(f"Unknown option {unknown[0]!r}. Use some of {', '.join(sorted(known))}.")
+    for name in ("seed", "window", "overlap", "start", "end", "by"):
+        value = words.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+            raise SoundsiftError(f"Invalid {name} {value!r}: expected a number.")
+    return Options(**words)

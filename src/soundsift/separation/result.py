@@ -11,7 +11,7 @@ import numpy as np
 
 from soundsift.audio.blocks import cut
 from soundsift.audio.extras import Extras
-from soundsift.audio.formats import Output
+from soundsift.audio.formats import FormatName, Output
 from soundsift.audio.writing import SoundFacts
 from soundsift.separation.stem_files import Destination, Levels, stem_files
 
@@ -70,7 +70,7 @@ class Separation:
         *,
         overwrite: bool = False,
         stems: Sequence[str] = ("target", "residual"),
-        output: Output = _WAV,
+        output: Output | FormatName = _WAV,
         source: Path | None = None,
         picture: bool = False,
         record: Mapping[str, Any] | None = None,
@@ -87,7 +87,7 @@ class Separation:
             name: first part of every file's name, without slashes; `{kind}` in it becomes the stem.
             overwrite: whether files that exist may be replaced.
             stems: any of `target`, `residual` and `without`, another name for the residual.
-            output: the format.
+            output: the format, `Output("flac", bits="16")`, or its name alone.
             source: the video whose picture goes into the results, for the format "video".
             picture: whether to draw spectrograms.
             record: more entries for the settings.
@@ -104,7 +104,7 @@ class Separation:
             folder=Path(folder),
             name=name,
             stems=stems,
-            output=output,
+            output=Output(output) if isinstance(output, str) else output,
             source=source,
             picture=picture,
             overwrite=overwrite,
@@ -127,6 +127,13 @@ class Separation:
             for mixture, target, residual in zip(*blocks, strict=True):
                 files.write(mixture, target, residual)
         return destination.paths
+
+    def _repr_html_(self) -> str:
+        """Players and spectrograms, for notebooks."""
+        # Imported here: it loads Matplotlib.
+        from soundsift.separation.notebook import as_html
+
+        return as_html(self)
 
     def _mixture_consistent(self) -> bool:
         blocks = [cut(w, self.sample_rate) for w in (self.mixture, self.target, self.residual)]

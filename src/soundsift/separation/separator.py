@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 
 import numpy as np
 
 from soundsift.audio import Recording, RecordingFile, examine, read
 from soundsift.audio.extras import Extras, read_extras
-from soundsift.audio.formats import Output, coarser
+from soundsift.audio.formats import FormatName, Output, coarser
 from soundsift.audio.normalisation import LOUDEST
 from soundsift.audio.pcm import as_floats
 from soundsift.audio.tags import read_tags
@@ -27,19 +28,33 @@ from soundsift.prompts import Prompt, make_prompt
 from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.file_names import default_name
 from soundsift.separation.finishing import Finishing
-from soundsift.separation.options import Options, OptionWords
+from soundsift.separation.options import OptionWords, make_options
 from soundsift.separation.pipeline import separate_blocks, separate_recording
+from soundsift.separation.progress import reporting
 from soundsift.separation.ranking import choose_candidates
-from soundsift.separation.request import SamplingPlan, make_plan, make_request
+from soundsift.separation.request import (
+    SamplingPlan,
+    SeparationRequest,
+    make_plan,
+    make_request,
+)
 from soundsift.separation.result import Separation
 from soundsift.separation.stem_files import Destination, check_destinations, stem_files
+from soundsift.separation.stored import stored
 from soundsift.separation.streaming import StreamConfig, check_blocks, stream_delay
 from soundsift.spans import SpanLike
 
 if TYPE_CHECKING:
     from soundsift.video import VisualPrompt
 
-Source = str | Path | np.ndarray | Recording
+Source = str | Path | np.ndarray | Recording | bytes | BinaryIO
+"""A file, its content, an open file, samples, or a `Recording`."""
+
+FileSource = str | Path | RecordingFile | bytes | BinaryIO
+"""The same without samples."""
+
+Progress = Callable[[float], None] | bool | None
+"""Called with the fraction done, 0 to 1; True shows a bar."""
 
 _WAV = Output()
 
@@ -68,11 +83,32 @@ class Separator:
     Args:
         config: the model's configuration.
         model: its components.
+        origin: the arguments of `soundsift.load` that give it again, for pickling.
     """
 
-    def __init__(self, config: SeparatorConfig, model: ModelComponents) -> None:
-        self.config, self.model = config, model
+    def __init__(
+        self,
+        config: SeparatorConfig,
+        model: ModelComponents,
+        origin: tuple[str, str, str, int | None] | None = None,
+    ) -> None:
+        self.config, self.model, self.origin = config, model, origin
         self._process = os.getpid()
+
+    def __reduce__(self) -> tuple[Callable[..., Separator], tuple[Any, ...]]:
+        """Pickle the arguments of `soundsift.load`: the copy loads the model anew.
+
+        Raises:
+            TypeError: the separator was not made by `soundsift.load`.
+        """
+        import soundsift
+
+        if self.origin is None:
+            raise TypeError(
+                "This separator can't be pickled: it was not made by soundsift.load. Load the "
+                "model where it is needed."
+            )
+        return soundsift.load, self.origin
 
     def separate(
         self,
@@ -83,14 +119,15 @@ class Separator:
         spans: Sequence[SpanLike] = (),
         not_spans: Sequence[SpanLike] = (),
         visual: VisualPrompt | None = None,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress = None,
         **options: Unpack[OptionWords],
     ) -> Separation:
         """Separate one sound from a recording.
 
         Args:
-            source: a file that FFmpeg reads, a `Recording`, or samples `(channels, samples)` or
-                `(samples,)`: floats in -1..1, or PCM integers (uint8, int16, int32).
+            source: a file that FFmpeg reads, its content as bytes, an open binary file, a
+                `Recording`, or samples `(channels, samples)` or `(samples,)`: floats in -1..1, or
+                PCM integers (uint8, int16, int32).
             sample_rate: in Hz, of samples given as an array.
             text: the sound, "dog barking".
             spans: when it is heard: `Span`, (start, end) in seconds, or "1.2-2.5".
@@ -98,7 +135,7 @@ class Separator:
                 *not_spans]` wins.
             visual: where the object is in the video, for models that support visual prompts.
             progress: called with the fraction done, 0 to 1; an exception that it raises stops the
-                work.
+                work. True shows a progress bar, in a terminal or a notebook.
             options: any of `Options`: preset, seed, consistent, windowing, window, overlap,
                 predict_spans, candidates, start, end, by.
 
@@ -121,7 +158,7 @@ class Separator:
         *,
         sample_rate: int | None = None,
         exclusive: bool = False,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress = None,
         **options: Unpack[OptionWords],
     ) -> list[Separation]:
         """Separate several sounds from a recording in one pass.
@@ -147,12 +184,18 @@ class Separator:
         checked = _prompts(prompts)
         recording = as_recording(source, sample_rate)
         request = make_request(
-            self.config, self.model, recording, checked, Options(**options), exclusive
+            self.config, self.model, recording, checked, make_options(options), exclusive
         )
-        request = choose_candidates(request.part or recording, request, progress or _ignore)
+        with reporting(progress) as report:
+            return self._separate_many(recording, request, report)
+
+    def _separate_many(
+        self, recording: Recording, request: SeparationRequest, report: Callable[[float], None]
+    ) -> list[Separation]:
+        request = choose_candidates(request.part or recording, request, report)
         stems = np.empty((len(request.settings), 2, *recording.samples.shape), np.float32)
         start = 0
-        for _, block in separate_recording(recording, request, progress or _ignore):
+        for _, block in separate_recording(recording, request, report):
             stems[..., start : start + block.shape[-1]] = block
             start += block.shape[-1]
         tags = {} if recording.path is None else read_tags(recording.path)
@@ -174,7 +217,7 @@ class Separator:
 
     def separate_file(
         self,
-        source: str | Path | RecordingFile,
+        source: FileSource,
         folder: str | Path,
         name: str | None = None,
         *,
@@ -183,11 +226,11 @@ class Separator:
         not_spans: Sequence[SpanLike] = (),
         visual: VisualPrompt | None = None,
         stems: Sequence[str] = ("target", "residual"),
-        output: Output = _WAV,
+        output: Output | FormatName = _WAV,
         picture: bool = False,
         overwrite: bool = False,
         record: Mapping[str, Any] | None = None,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress = None,
         **options: Unpack[OptionWords],
     ) -> SavedSeparation:
         """Separate one sound from a file into files, in memory independent of its length.
@@ -195,16 +238,17 @@ class Separator:
         All files appear together or not at all, even if the process is killed.
 
         Args:
-            source: a file that FFmpeg reads, or an examined one.
+            source: a file that FFmpeg reads, its content as bytes, an open binary file, or an
+                examined one.
             folder: for the results; made if missing.
             name: first part of their names; `{kind}` in it becomes the stem. Default: that of the
-                file and the phrase, "street.dog-barking".
+                file and the phrase, "street.dog-barking"; "recording.dog-barking" of bytes.
             text: this and all prompts as for `separate`.
             spans: when the sound is heard.
             not_spans: when it is not.
             visual: where the object is in the video.
             stems: any of `target`, `residual` and `without`, another name for the residual.
-            output: the format.
+            output: the format, `Output("flac", bits="16")`, or its name alone.
             picture: whether to draw spectrograms.
             overwrite: whether existing files may be replaced.
             record: more entries for the settings.
@@ -215,21 +259,23 @@ class Separator:
         Raises:
             SoundsiftError: an invalid recording, prompt, option, format or folder.
         """
-        recording = source if isinstance(source, RecordingFile) else examine(source)
         prompt = make_prompt(text, spans, not_spans, visual)
-        destination = Destination(
-            folder=Path(folder),
-            name=default_name(recording.path, prompt.text) if name is None else name,
-            stems=stems,
-            output=output,
-            source=recording.path,
-            picture=picture,
-            overwrite=overwrite,
-            record=record or {},
-        )
-        return self.separate_into([destination], recording, [prompt], progress=progress, **options)[
-            0
-        ]
+        with stored(source) as kept:
+            recording = kept if isinstance(kept, RecordingFile) else examine(kept)
+            destination = Destination(
+                folder=Path(folder),
+                name=default_name(recording.path, prompt.text) if name is None else name,
+                stems=stems,
+                output=Output(output) if isinstance(output, str) else output,
+                source=recording.path,
+                picture=picture,
+                overwrite=overwrite,
+                record=record or {},
+                track=recording.track,
+            )
+            return self.separate_into(
+                [destination], recording, [prompt], progress=progress, **options
+            )[0]
 
     @torch_defaults()
     def separate_into(
@@ -239,7 +285,7 @@ class Separator:
         prompts: Sequence[Prompt | str],
         *,
         exclusive: bool = False,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress = None,
         **options: Unpack[OptionWords],
     ) -> list[SavedSeparation]:
         """Separate several sounds from a file into files in one pass.
@@ -273,9 +319,19 @@ class Separator:
         check_process(self._process, self.model.device)
         check_destinations(destinations)
         request = make_request(
-            self.config, self.model, recording, checked, Options(**options), exclusive
+            self.config, self.model, recording, checked, make_options(options), exclusive
         )
-        request = choose_candidates(request.part or recording, request, progress or _ignore)
+        with reporting(progress) as report:
+            return self._separate_into(destinations, recording, request, report)
+
+    def _separate_into(
+        self,
+        destinations: Sequence[Destination],
+        recording: RecordingFile,
+        request: SeparationRequest,
+        report: Callable[[float], None],
+    ) -> list[SavedSeparation]:
+        request = choose_candidates(request.part or recording, request, report)
         facts = SoundFacts(
             recording.channels,
             recording.sample_rate,
@@ -288,7 +344,7 @@ class Separator:
         form = recording.sample_format
         written = destinations[0].output.sample_format(form)
         form = written if coarser(written, form) else form
-        results = separate_recording(recording, request, progress or _ignore, form)
+        results = separate_recording(recording, request, report, form)
         outputs = list(zip(destinations, request.settings, strict=False))
         consistent = request.model.codec.mixture_consistent
         with stem_files(outputs, facts, form, mixture_consistent=consistent) as files:
@@ -398,10 +454,14 @@ def as_recording(source: Source, sample_rate: int | None = None) -> Recording:
     """
     if isinstance(source, Recording):
         return replace(source, samples=as_floats(source.samples))
-    if isinstance(source, str | Path):
-        return read(source)
+    if isinstance(source, str | Path | bytes | bytearray | memoryview) or hasattr(source, "read"):
+        with stored(source) as path:
+            recording = read(path)
+        # Of bytes there is no file any more.
+        return recording if path == source else replace(recording, path=None)
     samples = np.atleast_2d(as_floats(source))
-    if sample_rate is None or sample_rate <= 0 or int(sample_rate) != sample_rate:
+    whole = isinstance(sample_rate, Real) and sample_rate > 0 and int(sample_rate) == sample_rate
+    if sample_rate is None or not whole:
         raise SoundsiftError(f"Invalid sample_rate {sample_rate}: samples need their rate in Hz.")
     if samples.ndim != 2 or samples.shape[0] > samples.shape[1]:
         raise SoundsiftError(
@@ -418,8 +478,12 @@ def as_recording(source: Source, sample_rate: int | None = None) -> Recording:
 
 
 def _prompts(given: Sequence[Prompt | str]) -> list[Prompt]:
+    if isinstance(given, str | Prompt):
+        raise SoundsiftError(f"Invalid prompts {given!r}: expected a list of phrases or prompts.")
     if not given:
         raise SoundsiftError("There is no prompt. Give a text such as 'dog barking'.")
+    if wrong := [one for one in given if not isinstance(one, str | Prompt)]:
+        raise SoundsiftError(f"Invalid prompt {wrong[0]!r}: expected a phrase or a Prompt.")
     return [make_prompt(p) if isinstance(p, str) else p for p in given]
 
 
