@@ -1,5 +1,6 @@
-# Development commands: `make` lists them. Everything is installed into .venv, at the versions of constraints.txt. Nothing else on the
-# machine is changed, except by `make test-browser`, which installs Debian's chromium if no browser is found.
+# Development commands: `make` lists them. Everything is installed into .venv, at the versions of constraints.txt, and compared with the
+# hashes of constraints.lock. Nothing else on the machine is changed, except by `make test-browser`, which installs Debian's chromium if
+# no browser is found.
 # Needed: make, git, and Python 3.11 or newer with venv (Debian, Ubuntu: python3 and python3-venv).
 # pip's own settings (PIP_INDEX_URL and so on) are honoured: on Linux without a GPU, point pip at PyTorch's CPU builds first, which are
 # several gigabytes smaller.
@@ -12,18 +13,25 @@ SOUNDSIFT := $(VENV)/bin/soundsift
 ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-INSTALL := $(PY) -m pip install --quiet --only-binary :all: --constraint constraints.txt
-EDITABLE := $(INSTALL) --build-constraint constraints.txt --editable
+INSTALL := $(PY) -m pip install --quiet --only-binary :all:
+# PyTorch alone has no hashes here: one version comes in builds for each kind of processor and GPU, from other places with other hashes.
+# It goes first, without what it needs, which then comes with hashes like everything else.
+TORCH := $(INSTALL) --no-deps --constraint constraints.txt torch
+LOCKED := $(INSTALL) --require-hashes --constraint constraints.lock
+REQUIREMENTS := $(PY) .ci/requirements.py
+# One package's lines of constraints.lock: make .venv/pip.lock
+$(VENV)/%.lock: constraints.lock
+	@awk '/^$*==/ { found = 1 } found { print } found && !/\\$$/ { exit }' $< > $@
 
 # Stamps: a target runs pip again only when one of these files changed.
-PINS := pyproject.toml constraints.txt
+PINS := pyproject.toml constraints.txt constraints.lock
 SETUP_DONE := $(VENV)/.setup-done
 BANK_TOOLS_DONE := $(VENV)/.bank-tools-done
 BENCH_TOOLS_DONE := $(VENV)/.bench-tools-done
 DEV_TOOLS_DONE := $(VENV)/.dev-tools-done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-browser coverage test-hostile check docs bank-tools bank train bench pins
+.PHONY: help setup demo test test-browser coverage test-hostile check docs bank-tools bank train bench pins lock dist sbom
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -75,11 +83,40 @@ pins: ## resolve every dependency anew and rewrite constraints.txt
 	@rm -rf build/pins && $(PYTHON) -m venv build/pins
 	@build/pins/bin/python -m pip install --quiet --upgrade pip
 	@build/pins/bin/python -m pip install --quiet --only-binary :all: $$(grep '^torch==' constraints.txt) \
-		hatchling '.[train,bench,listening,released,studio]' --group dev
+		editables hatchling '.[train,bench,listening,released,studio]' --group dev --group sbom
 	@build/pins/bin/python -m pip install --quiet --only-binary :all: --no-deps tinysoundfont
 	@{ sed -n '/^#/p' constraints.txt; build/pins/bin/python -m pip freeze --all --exclude soundsift \
 		| sed 's/+cpu$$//'; } > build/constraints.txt
 	@mv build/constraints.txt constraints.txt
+	@$(MAKE) --no-print-directory lock
+
+# For all systems and Pythons: so it holds some packages that constraints.txt, of one machine, does not.
+UV := build/lock/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --universal --python-version 3.11.5 \
+	--constraint constraints.txt
+lock: ## rewrite constraints.lock: the hashes of what constraints.txt pins
+	@rm -rf build/lock && $(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet uv
+	@printf 'editables\nhatchling\npip\n' > build/lock/more.in && echo tinysoundfont > build/lock/without.in
+	@$(UV) --all-extras --group dev --group sbom --no-emit-package torch pyproject.toml build/lock/more.in --output-file build/lock/with.txt
+	@$(UV) --no-deps build/lock/without.in --output-file build/lock/without.txt
+	@{ sed -n '/^#/p' constraints.lock; cat build/lock/with.txt build/lock/without.txt; } > build/lock/constraints.lock
+	@mv build/lock/constraints.lock constraints.lock
+
+dist: ## build the package into dist
+	@$(PYTHON) -m venv build/dist-tools
+	@$(MAKE) --no-print-directory build/dist-tools/pip.lock VENV=build/dist-tools
+	@build/dist-tools/bin/python -m pip install --quiet --require-hashes --requirement build/dist-tools/pip.lock
+	@build/dist-tools/bin/python -m pip install --quiet --only-binary :all: --require-hashes --constraint constraints.lock hatchling
+	@build/dist-tools/bin/python -m hatchling build -d dist
+
+# Of a fresh environment, without the tools of development: what users get with `pip install soundsift[listening,released,studio]`.
+sbom: ## write build/soundsift.cdx.json, the software bill of materials, as CycloneDX
+	@$(MAKE) --no-print-directory setup VENV=build/sbom
+	@build/sbom/bin/python -m pip install --quiet --only-binary :all: --require-hashes --constraint constraints.lock \
+		$$(build/sbom/bin/python .ci/requirements.py listening released studio)
+	@$(PYTHON) -m venv build/sbom-tools
+	@build/sbom-tools/bin/python -m pip install --quiet --requirement build/sbom/pip.lock --require-hashes
+	@build/sbom-tools/bin/python -m pip install --quiet --only-binary :all: --require-hashes --constraint constraints.lock --group sbom
+	@build/sbom-tools/bin/python .ci/sbom.py build/sbom/bin/python build/soundsift.cdx.json
 
 $(SETUP_DONE): $(PINS)
 	@if ! $(PY) -m pip --version > /dev/null 2>&1; then \
@@ -95,24 +132,28 @@ $(SETUP_DONE): $(PINS)
 		$(PYTHON) -m venv --clear $(VENV) || fail "$(PYTHON) could not make the virtual environment $(VENV)"; \
 	fi
 	@echo "Installing soundsift into $(VENV); the first time takes a few minutes"
-	@$(INSTALL) pip
-	@$(EDITABLE) .
+	@$(MAKE) --no-print-directory $(VENV)/pip.lock
+	@$(INSTALL) --require-hashes --requirement $(VENV)/pip.lock
+	@$(TORCH)
+	@$(LOCKED) editables hatchling $$($(REQUIREMENTS))
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(BANK_TOOLS_DONE): $(SETUP_DONE)
 	@echo "Installing the tools for the sound bank and for training"
-	@$(EDITABLE) '.[train]'
+	@$(LOCKED) $$($(REQUIREMENTS) train)
 	@# Without the pyaudio it asks for: see pyproject.toml. No wheel on some machines: then it is built.
-	@$(PY) -m pip install --quiet --prefer-binary --no-deps --constraint constraints.txt tinysoundfont
+	@$(MAKE) --no-print-directory $(VENV)/tinysoundfont.lock
+	@$(PY) -m pip install --quiet --prefer-binary --no-deps --require-hashes --requirement $(VENV)/tinysoundfont.lock
 	@touch $@
 
 $(BENCH_TOOLS_DONE): $(SETUP_DONE)
 	@echo "Installing the separators to compare with"
-	@$(EDITABLE) '.[bench]'
+	@$(LOCKED) $$($(REQUIREMENTS) bench)
 	@touch $@
 
 $(DEV_TOOLS_DONE): $(BANK_TOOLS_DONE) $(BENCH_TOOLS_DONE)
 	@echo "Installing the development tools"
-	@$(EDITABLE) '.[listening,released,studio]'
-	@$(INSTALL) --group dev
+	@$(LOCKED) $$($(REQUIREMENTS) listening released studio)
+	@$(LOCKED) --group dev
 	@touch $@

@@ -1,7 +1,9 @@
 """Model folders that were damaged or prepared: each is loaded, or refused with one sentence."""
 
+import copy
 import json
 import random
+import resource
 import shutil
 import time
 from collections import Counter
@@ -23,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.hostile]
 
 COUNT = 600
 #: Loading takes a second where nothing is wrong; the first also imports Transformers.
-SECONDS = 60.0
+SECONDS, MEGABYTES = 60.0, 2500
 ODD_VALUES: tuple[Any, ...] = (
     *(0, -1, True, None, 1e308, float("nan"), float("inf"), 10**9, 10**30),
     *("x", "9" * 5000, "../../x", [], {}, [[[]]] * 3),
@@ -62,7 +64,9 @@ def test_mutated_folders(
             assert "\n" not in str(error) and len(str(error)) < 1500, damaged
             outcomes["refused"] += 1
         assert time.monotonic() - begin < SECONDS, damaged
-    print(f"mutated model folders: {dict(outcomes)}")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        assert peak < MEGABYTES, damaged
+    print(f"{COUNT} model folders: {dict(outcomes)}; {peak} MB at most")
     assert min(outcomes["loaded"], outcomes["refused"]) > 0
 
 
@@ -90,7 +94,7 @@ def changed_data(data: Any, numbers: random.Random) -> Any:
         if isinstance(parent, dict) and numbers.random() < 0.2:
             del parent[key]
         else:
-            parent[key] = numbers.choice(ODD_VALUES)
+            parent[key] = copy.deepcopy(numbers.choice(ODD_VALUES))
     return data
 
 
