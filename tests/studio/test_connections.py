@@ -4,7 +4,7 @@ import resource
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,17 +15,23 @@ pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 from clients import Client, sound
 from processes import server
 
+from soundsift.studio.settings import Settings
+
 HEAD = b"POST /api/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 
 
 @contextmanager
-def connected(client: Client, count: int = 1) -> Iterator[list[socket.socket]]:
+def connected(
+    client: Client, count: int = 1, source: str = "127.0.0.1"
+) -> Iterator[list[socket.socket]]:
     place = urlsplit(str(client.http.base_url))
     assert place.hostname is not None
     assert place.port is not None
     with ExitStack() as stack:
         yield [
-            stack.enter_context(socket.create_connection((place.hostname, place.port), 30))
+            stack.enter_context(
+                socket.create_connection((place.hostname, place.port), 30, (source, 0))
+            )
             for _ in range(count)
         ]
 
@@ -51,6 +57,28 @@ def test_silent_connections_do_not_block_others(tmp_path: Path) -> None:
         assert client.upload(sound(0.3)).status_code == 201
         # The oldest had to go.
         assert seconds_until_closed(silent[0]) < 10
+
+
+def test_one_client_cannot_take_all_connections(tmp_path: Path) -> None:
+    """Even with requests that are being answered: each sends its body slowly."""
+    limits = {"connections": 12, "client_connections": 6, "body_bytes_per_second": 0.0}
+    with server(tmp_path, **limits) as (client, _):
+        with connected(client, 40, "127.0.0.2") as greedy:
+            for one in greedy:
+                with suppress(OSError):
+                    one.sendall(HEAD + b"Content-Length: 1000\r\n\r\n{")
+            for _ in range(5):
+                assert client.http.get("/health").status_code == 200
+            assert client.upload(sound(0.3)).status_code == 201
+        with connected(client, 1, "127.0.0.2") as (one,):
+            one.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert one.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_a_proxy_stands_for_many_clients(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, proxies=("10.0.0.0/8", "127.0.0.2"))
+    known = ("10.1.2.3", "127.0.0.2", "127.0.0.1", "2001:db8::1", "")
+    assert [settings.is_proxy(host) for host in known] == [True, True, False, False, False]
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HT", HEAD])

@@ -249,8 +249,8 @@ def test_slow_decoding_does_not_block_other_requests(
 
     recording = own.recording()
     monkeypatch.setattr(Decoders, "take", slow)
-    with ThreadPoolExecutor(60) as pool:
-        uploads = [pool.submit(own.upload, sound(0.5 + n / 1000)) for n in range(60)]
+    with ThreadPoolExecutor(45) as pool:
+        uploads = [pool.submit(own.upload, sound(0.5 + n / 1000)) for n in range(45)]
         time.sleep(0.5)
         for path in ("/health", "/api/info", f"/api/recordings/{recording}/audio"):
             assert own.http.get(path).status_code == 200
@@ -280,8 +280,9 @@ def test_concurrent_upload_copy_and_deletion_of_one_file(own: Client) -> None:
     assert own.do(own.upload(data).json()["id"])["status"] == "done"
 
 
-def test_concurrent_uploads_are_limited(opens: Opens, tmp_path: Path) -> None:
-    with opens(tmp_path, uploads=0) as client:
+@pytest.mark.parametrize("limit", ["uploads", "client_uploads"])
+def test_concurrent_uploads_are_limited(opens: Opens, tmp_path: Path, limit: str) -> None:
+    with opens(tmp_path, **{limit: 0}) as client:
         refused = client.upload(sound(0.5))
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "5"

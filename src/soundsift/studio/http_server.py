@@ -65,7 +65,12 @@ def serve(
     """
     set_up_logging()
     limits = settings.limits
-    connections = Connections(limits.connections, limits.header_seconds)
+    connections = Connections(
+        limits.connections,
+        limits.client_connections,
+        limits.header_seconds,
+        settings.is_proxy,
+    )
     config = uvicorn.Config(
         app,
         http=cast(Any, partial(LimitedProtocol, connections=connections)),

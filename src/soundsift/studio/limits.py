@@ -33,11 +33,13 @@ class Limits:
         burst: requests of one client at once.
         wrong_tokens: wrong tokens of one client at once; one more every ten seconds.
         connections: connections at once.
+        client_connections: connections of one client at once.
         header_seconds: time for a connection to send a request's headers.
         silence_seconds: longest pause within a request's body.
         body_bytes_per_second: least average rate of a request's body, after the first
             `silence_seconds`.
         uploads: uploads received or decoded at once.
+        client_uploads: those of one client.
     """
 
     upload_bytes: int = 2 << 30
@@ -58,10 +60,12 @@ class Limits:
     burst: int = 1000
     wrong_tokens: int = 10
     connections: int = 512
+    client_connections: int = 256
     header_seconds: float = 20.0
     silence_seconds: float = 60.0
     body_bytes_per_second: float = 1024.0
     uploads: int = 64
+    client_uploads: int = 48
 
     @property
     def longest_decoding(self) -> float:

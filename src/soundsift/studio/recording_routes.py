@@ -60,6 +60,7 @@ def recording_routes(studio: Studio) -> APIRouter:
             request.stream(),
             request.headers.get("content-type", ""),
             int(announced) if announced.isdecimal() else None,
+            request.client.host if request.client else "",
         )
         studio.metrics.uploaded(row.bytes)
         return described(row)

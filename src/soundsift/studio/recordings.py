@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,7 +52,7 @@ class Recordings:
         self._locks_lock = threading.Lock()
         # Decoding has its own threads: requests that wait for it must not block others.
         self._threads = CapacityLimiter(limits.decoders)
-        self._receiving = 0
+        self._receiving: Counter[str] = Counter()
 
     def find(self, identity: str) -> RecordingRow:
         """Find a recording and note its use.
@@ -66,7 +67,11 @@ class Recordings:
         return row
 
     async def receive(
-        self, chunks: AsyncIterator[bytes], content_type: str, announced: int | None
+        self,
+        chunks: AsyncIterator[bytes],
+        content_type: str,
+        announced: int | None,
+        client: str = "",
     ) -> RecordingRow:
         """Store and decode an upload.
 
@@ -74,6 +79,7 @@ class Recordings:
             chunks: body of the request.
             content_type: header `Content-Type`.
             announced: size of the body in bytes; None if unknown.
+            client: address of the sender.
 
         Raises:
             RequestError: the file is too large, no audio, damaged, or there is no room.
@@ -83,13 +89,17 @@ class Recordings:
             raise too_large(
                 f"The upload has {announced} bytes. Send at most {limits.upload_bytes}."
             )
-        if self._receiving >= limits.uploads:
-            raise busy(f"{self._receiving} files are being uploaded already. Try again later.", 5)
-        self._receiving += 1
+        all_, own = self._receiving.total(), self._receiving[client]
+        if all_ >= limits.uploads or own >= limits.client_uploads:
+            count = own if own >= limits.client_uploads else all_
+            raise busy(f"{count} files are being uploaded already. Try again later.", 5)
+        self._receiving[client] += 1
         try:
             return await self._receive(chunks, content_type, announced)
         finally:
-            self._receiving -= 1
+            self._receiving[client] -= 1
+            if not self._receiving[client]:
+                del self._receiving[client]
 
     async def _receive(
         self, chunks: AsyncIterator[bytes], content_type: str, announced: int | None

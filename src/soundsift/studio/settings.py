@@ -39,6 +39,14 @@ class Settings:
     precision: str = "auto"
     limits: Limits = field(default_factory=Limits)
 
+    def is_proxy(self, host: str) -> bool:
+        """Whether an address is that of a trusted proxy."""
+        if not self.proxies or not is_address(host):
+            return False
+        address = ipaddress.ip_address(host)
+        networks = (ipaddress.ip_network(proxy, strict=False) for proxy in self.proxies)
+        return any(address in network for network in networks)
+
     @property
     def public(self) -> bool:
         """Whether other machines can reach the server."""
