@@ -9,14 +9,17 @@ import soundsift
 
 NAMES = {
     "Box",
+    "HeardSound",
     "Output",
     "Prompt",
     "Separation",
     "Separator",
+    "SoundDetector",
     "SoundsiftError",
     "Span",
     "VisualPrompt",
     "__version__",
+    "listen",
     "load",
 }
 

@@ -18,6 +18,7 @@ from soundsift.version import __version__
 
 if TYPE_CHECKING:
     from soundsift.audio.formats import Output
+    from soundsift.listening import HeardSound, SoundDetector, listen
     from soundsift.prompts import Prompt
     from soundsift.separation.result import Separation
     from soundsift.separation.separator import Separator
@@ -27,26 +28,32 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Box",
+    "HeardSound",
     "Output",
     "Prompt",
     "Separation",
     "Separator",
+    "SoundDetector",
     "SoundsiftError",
     "Span",
     "VisualPrompt",
     "__version__",
+    "listen",
     "load",
 ]
 
 #: Imported when first used, so that `import soundsift` does not wait for PyTorch.
 _MODULES = {
     "Box": "soundsift.video.boxes",
+    "HeardSound": "soundsift.listening",
     "Output": "soundsift.audio.formats",
     "Prompt": "soundsift.prompts",
     "Separation": "soundsift.separation.result",
     "Separator": "soundsift.separation.separator",
+    "SoundDetector": "soundsift.listening",
     "Span": "soundsift.spans",
     "VisualPrompt": "soundsift.video.prompt",
+    "listen": "soundsift.listening",
 }
 
 

@@ -192,8 +192,35 @@ class MelCodecConfig(_Strict):
         return self.latent_channels + self.detail_bands * self.detail_subframes
 
 
+class HearingCalibration(_Strict):
+    """How a hearing network's output becomes spans and confidences; measured, not trained.
+
+    The confidence of a moment is `sigmoid(presence_scale * logit + presence_offset)`, where the
+    logit is the highest mean over `run_frames` frames.
+
+    Attributes:
+        span_threshold: A frame is part of a span above this probability.
+        join_seconds: Spans closer than this become one occurrence.
+        run_frames: Frames that a confidence is taken from.
+        presence_scale: Factor of a logit.
+        presence_offset: Added to it.
+        absent_below: Below this confidence the sound is probably not in the recording.
+        sure_from: From this confidence on it surely is; between the two it is unsure.
+        predict_spans: Whether separations by text use predicted spans unless told otherwise.
+    """
+
+    span_threshold: float = Field(default=0.5, ge=0, le=1)
+    join_seconds: float = Field(default=0.2, ge=0, le=10)
+    run_frames: Rate = 10
+    presence_scale: float = Field(default=1.0, gt=0)
+    presence_offset: float = 0.0
+    absent_below: float = Field(default=0.5, ge=0, le=1)
+    sure_from: float = Field(default=0.8, ge=0, le=1)
+    predict_spans: bool = False
+
+
 class HearingConfig(_Strict):
-    """Sizes of the hearing network, `soundsift.models.hearing`.
+    """Sizes of the hearing network, `soundsift.models.hearing`, and its calibration.
 
     Attributes:
         context_bands: Mel bands of the codec's detailed analysis, which it reads.
@@ -206,6 +233,7 @@ class HearingConfig(_Strict):
         embedding_dim: Width of the space that frames and phrases share.
         text_dim: Width of the text encoder's states.
         text_hidden: Hidden width of the phrases' network.
+        calibration: How its output becomes spans and confidences.
     """
 
     context_bands: Size = 128
@@ -218,6 +246,7 @@ class HearingConfig(_Strict):
     embedding_dim: Size = 256
     text_dim: Size = 384
     text_hidden: Size = 512
+    calibration: HearingCalibration = HearingCalibration()
 
 
 class DacVaeConfig(_Strict):

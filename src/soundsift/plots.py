@@ -1,7 +1,7 @@
-"""A picture of a separation: spectrograms of mixture, target and residual, with the spans."""
+"""Pictures: of a separation, spectrograms with the spans; of listening, with a row per sound."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,26 +124,102 @@ class Picture:
             envelope = figure.add_subplot(rows[0])
             _draw_envelope(envelope, panel, peak, duration, shown, name)
             axes = figure.add_subplot(rows[1])
-            decibels = 10 * np.log10(np.maximum(panel.power.T / loudest, 1e-20))
-            image = axes.imshow(
-                decibels,
-                origin="lower",
-                aspect="auto",
-                cmap="magma",
-                vmin=-_RANGE_DB,
-                vmax=0,
-                interpolation="bilinear",
-                extent=(0, shown, 0, len(self._edges) - 1),
-            )
+            image = _draw_spectrogram(axes, panel, loudest, panel.width / self._rate)
             _label_axes(axes, self._edges, duration, last=index == len(self._panels) - 1)
             _shade(axes, self._spans)
         _add_colour_bar(figure, figure.add_subplot(grid[:, 1]), image)
         _add_heading(figure, self._title, self._spans)
-        with atomic_file(path, overwrite=overwrite) as file, warnings.catch_warnings():
-            # A title in a script that matplotlib's own font lacks becomes boxes; no more is lost.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from")
-            # Without a date or a version in it, the same separation gives the same picture.
-            figure.savefig(file, format="png", metadata={"Software": None})
+        _save(figure, path, overwrite)
+
+
+class ListeningPicture:
+    """A spectrogram of a recording from blocks, with a row per sound below it.
+
+    Args:
+        sample_rate: samples per second.
+        title: headline.
+    """
+
+    def __init__(self, sample_rate: int, title: str = "") -> None:
+        self._rate, self._title = sample_rate, title
+        self._edges = _band_edges(sample_rate)
+        self._panel = _Panel(sample_rate, self._edges)
+
+    def add(self, mixture: np.ndarray) -> None:
+        """Take the next block, `(channels, samples)`, full scale ±1."""
+        self._panel.add(mixture)
+
+    def save(
+        self,
+        path: str | Path,
+        sounds: Mapping[str, Sequence[tuple[float, float, float]]],
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        """Draw what was taken into a PNG 1600 pixels wide.
+
+        Args:
+            path: where to.
+            sounds: start, end in seconds and probability of each sound's spans.
+            overwrite: replace an existing file.
+
+        Raises:
+            SoundsiftError: the file exists and `overwrite` is off, or it can't be written.
+        """
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        panel = self._panel
+        panel.finish()
+        loudest = max(float(panel.power.max(initial=0.0)), 1e-20)
+        duration = panel.samples / self._rate
+        rows = max(1, len(sounds))
+        figure = Figure(figsize=(16, 5 + 0.4 * rows), dpi=100, facecolor=_PAPER)
+        FigureCanvasAgg(figure)
+        grid = figure.add_gridspec(
+            2, 1, height_ratios=[9, rows], hspace=0.08, left=0.2, right=0.97, top=0.9, bottom=0.1
+        )
+        axes = figure.add_subplot(grid[0])
+        _draw_spectrogram(axes, panel, loudest, panel.width / self._rate)
+        _label_axes(axes, self._edges, duration, last=False)
+        lanes = figure.add_subplot(grid[1], sharex=axes)
+        for row, spans in enumerate(sounds.values()):
+            for start, end, probability in spans:
+                # At least two pixels wide.
+                width = max(end - start, duration / 640)
+                lanes.barh(row, width, 0.6, start, color=_HEARD, alpha=probability)
+        names = [name if len(name) <= 32 else name[:31] + "…" for name in sounds]
+        lanes.set_yticks(range(len(names)), names, parse_math=False)
+        lanes.set(ylim=(rows - 0.5, -0.5), xlim=(0, duration))
+        lanes.tick_params(colors=_INK, labelsize=12, length=0)
+        lanes.set_xlabel("time in seconds", fontsize=12, color=_FAINT)
+        for spine in lanes.spines.values():
+            spine.set_visible(False)
+        _add_heading(figure, self._title, ())
+        _save(figure, path, overwrite)
+
+
+def _draw_spectrogram(axes: Any, panel: "_Panel", loudest: float, column: float) -> Any:
+    """Power in dB below the loudest spot; a column is so many seconds wide."""
+    decibels = 10 * np.log10(np.maximum(panel.power.T / loudest, 1e-20))
+    return axes.imshow(
+        decibels,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=-_RANGE_DB,
+        vmax=0,
+        interpolation="bilinear",
+        extent=(0, len(panel.power) * column, 0, panel.power.shape[1]),
+    )
+
+
+def _save(figure: Any, path: str | Path, overwrite: bool) -> None:
+    with atomic_file(path, overwrite=overwrite) as file, warnings.catch_warnings():
+        # A title in a script that matplotlib's own font lacks becomes boxes; no more is lost.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        # Without a date or a version in it, the same separation gives the same picture.
+        figure.savefig(file, format="png", metadata={"Software": None})
 
 
 def _band_edges(sample_rate: int) -> np.ndarray:

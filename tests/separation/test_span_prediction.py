@@ -1,14 +1,12 @@
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from soundsift.config import FRAME_RATE
-from soundsift.errors import SoundsiftError
-from soundsift.separation.span_prediction import predict_spans, sound_probabilities
+from soundsift.config import FRAME_RATE, HearingCalibration
+from soundsift.separation.span_prediction import joined, predict_spans, window_probabilities
 from soundsift.spans import Span, frame_anchors
 
 CASES = json.loads((Path(__file__).parent.parent / "data" / "pe_a_frame_spans.json").read_text())
@@ -68,14 +66,16 @@ def test_bad_probabilities_are_refused() -> None:
 
 
 class Loud:
-    """Hears a sound where the latent's first number is large; notes how much it is given."""
+    """Hears a sound where the context's last number is large; notes how much it is given."""
+
+    calibration = HearingCalibration()
 
     def __init__(self) -> None:
         self.lengths: list[int] = []
 
-    def probabilities(self, latents: torch.Tensor, phrases: list[str]) -> torch.Tensor:
-        self.lengths.append(latents.shape[1])
-        return torch.sigmoid(latents[..., 0])
+    def frame_probabilities(self, context: torch.Tensor, phrases: list[str]) -> torch.Tensor:
+        self.lengths.append(context.shape[1])
+        return torch.sigmoid(context[..., -1]).expand(len(phrases), -1)
 
 
 class Ramp:
@@ -99,19 +99,8 @@ def test_long_recordings_are_heard_in_stretches() -> None:
     frames = 2345
     wave = (torch.arange(frames * 4) // 4 / 1000.0)[None, None]
     predictor = Loud()
-    networks = SimpleNamespace(
-        span_predictor=lambda: predictor,
-        codec=Ramp(),
-        field=SimpleNamespace(config=SimpleNamespace(latent_channels=3)),
-    )
     pieces = iter(wave.split(1001, dim=-1))
-    found = sound_probabilities(networks, pieces, ["a", "b"])  # type: ignore[arg-type]
+    found = joined(list(window_probabilities(predictor, Ramp(), pieces, ["a", "b"])))  # type: ignore[arg-type]
     assert found.shape == (2, frames)
     assert max(predictor.lengths) == 750 and len(predictor.lengths) == 4
     torch.testing.assert_close(found[1], torch.sigmoid(torch.arange(frames) / 1000.0))
-
-
-def test_models_without_a_predictor_say_so() -> None:
-    networks = SimpleNamespace(span_predictor=None)
-    with pytest.raises(SoundsiftError, match="no span predictor"):
-        sound_probabilities(networks, iter(()), ["a"])  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soundsift.errors import SoundsiftError
-from soundsift.studio.engine import Result, Task
+from soundsift.studio.engine import ListenTask, Result, Task
 
 
 class _UnspeakableError(Exception):
@@ -42,8 +42,21 @@ class Halves:
     def prepare(self) -> None:
         pass
 
+    def listen(self, task: ListenTask, report: Callable[[float], None]) -> list[dict[str, object]]:
+        from soundsift.audio import read
+
+        if "mute" in task.name:
+            raise SoundsiftError(f"{task.source} is silent.")
+        for part in range(100):
+            report(part / 100)
+            time.sleep(0.1 if "long" in task.name else 0)
+        span = {"start": 0.0, "end": read(task.source).duration, "probability": 0.9, "sure": True}
+        said = {"text": "rain", "kind": "ambience", "confidence": 0.9, "presence": "sure"}
+        return [said | {"spans": [span]}]
+
     def separate(self, task: Task, report: Callable[[float], None]) -> Result:
         from soundsift.audio import read
+        from soundsift.separation.occurrences import Finding, Occurrence
         from soundsift.separation.result import Separation
 
         text = task.request["text"] or ""
@@ -83,6 +96,7 @@ class Halves:
             recording.sample_rate,
             "f32",
             {"seed": task.request["seed"], "text": text},
+            finding=Finding((Occurrence(0.2, 0.4, 0.9, True),), 0.9, "sure"),
         )
         paths = separation.save(task.folder, "stem", record={"input": task.name})
         level = math.nan if text == "nan" else separation.target_level_db

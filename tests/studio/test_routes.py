@@ -406,6 +406,7 @@ def test_every_route_is_documented(client: Client) -> None:
         "/api/recordings/{recording_id}",
         "/api/recordings/{recording_id}/audio",
         "/api/recordings/{recording_id}/video",
+        "/api/recordings/{recording_id}/heard",
         "/api/recordings/{recording_id}/peaks",
         "/api/jobs",
         "/api/jobs/{job_id}",

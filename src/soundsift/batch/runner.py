@@ -15,6 +15,7 @@ from soundsift.batch.planner import Job, RecordingJob, finished_settings
 from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
+    from soundsift.separation.occurrences import Finding
     from soundsift.separation.separator import SavedSeparation, Separator
 
 Report = Callable[[float], None]
@@ -37,6 +38,7 @@ class Outcome:
         channels: number of channels of the recording.
         samples: length of the recording per channel.
         seconds: time that the recording took.
+        finding: what was heard of the sound; None without text or a network that hears.
     """
 
     job: Job
@@ -51,6 +53,7 @@ class Outcome:
     channels: int = 0
     samples: int = 0
     seconds: float = 0.0
+    finding: Finding | None = None
 
 
 def run_job(job: RecordingJob, load: Callable[[], Separator], report: Report) -> list[Outcome]:
@@ -196,6 +199,7 @@ def _done(
             channels=recording.channels,
             samples=recording.length,
             seconds=seconds,
+            finding=own.finding,
         )
         for one, own in zip(job.jobs, saved, strict=True)
     ]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from soundsift.checkpoints import dac_vae, pe_vision, sam_audio
+from soundsift.checkpoints.hearing import Hearing, default_folder, load_hearing
 from soundsift.checkpoints.int8 import from_int8
 from soundsift.checkpoints.manifest import check_files_once
 from soundsift.checkpoints.state_dict import (
@@ -40,7 +41,7 @@ from soundsift.models.waveform_codec import WaveformCodec
 
 #: Beside the weights, in models that bring their text encoder along.
 TEXT_ENCODER = "text_encoder"
-SPAN_PREDICTOR = "span_predictor"
+SPAN_PREDICTOR, HEARING = "span_predictor", "hearing"
 CODEC_WEIGHTS, VISION_WEIGHTS = "codec.safetensors", "vision.safetensors"
 
 
@@ -129,16 +130,38 @@ def build_components(
         vision_encoder = partial(
             _build_float32, partial(PeVision, config.vision), stored.vision_encoder, folder, device
         )
-    predictor = None
+    # Both are built at the first use, then kept for the next recordings.
+    predictor: Callable[[], SpanPredictor] | None = None
+    hearing: Callable[[], SpanPredictor] | None = None
     if config.span_predictor is not None:
-        # Built at the first use, then kept for the next recordings.
         predictor = cache(partial(_build_span_predictor, config.span_predictor, folder, device))
+    elif own_hearing := hearing_folder(config, folder):
+        predictor = hearing = cache(partial(_build_hearing, own_hearing, text, device, dtype))
     rankers = None
     if config.prediction == "velocity":
         rankers = _make_rankers(folder, device, dtype)
     return config, ModelComponents(
-        field, config.prediction, codec, text, device, vision_encoder, predictor, rankers
+        field,
+        config.prediction,
+        codec,
+        text,
+        device,
+        vision_encoder,
+        predictor,
+        rankers,
+        hearing,
     )
+
+
+def hearing_folder(config: SeparatorConfig, folder: Path) -> Path | None:
+    """The hearing network beside a model's weights, or the one that comes with the package.
+
+    None if there is none, or the model has another codec or text encoder than it was trained with.
+    """
+    if config.codec != MelCodecConfig() or config.text_encoder != "minilm":
+        return None
+    places = (folder / HEARING, default_folder())
+    return next((place for place in places if (place / WEIGHTS).is_file()), None)
 
 
 def _build_field(
@@ -179,6 +202,12 @@ def _make_rankers(folder: Path, device: torch.device, dtype: torch.dtype) -> Ran
     from soundsift.checkpoints.rankers import ReleasedRankers
 
     return ReleasedRankers(folder, device, dtype)
+
+
+def _build_hearing(
+    folder: Path, text: TextEncoder, device: torch.device, dtype: torch.dtype
+) -> SpanPredictor:
+    return Hearing(load_hearing(folder, device), text, dtype)
 
 
 def _build_codec(

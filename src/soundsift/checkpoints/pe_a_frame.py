@@ -17,7 +17,7 @@ from soundsift.checkpoints import modernbert, pe_audio
 from soundsift.checkpoints.hub import find_folder, read_config, read_tokenizer, read_weights
 from soundsift.checkpoints.modernbert import PhraseEncoder, load_modernbert
 from soundsift.checkpoints.state_dict import LazyStateDict, Renames, build, inside, select
-from soundsift.config import PeAFrameConfig
+from soundsift.config import HearingCalibration, PeAFrameConfig
 from soundsift.errors import SoundsiftError, one_line
 from soundsift.models.pe_a_frame import PeAFrame
 
@@ -56,6 +56,19 @@ class SpanPredictor:
 
     def __init__(self, model: PeAFrame, text: PhraseEncoder) -> None:
         self.model, self.text = model, text
+
+    @property
+    def calibration(self) -> HearingCalibration:
+        """The authors' threshold of spans; nothing was measured of presence."""
+        return HearingCalibration(
+            span_threshold=0.3, join_seconds=0, run_frames=1, absent_below=0, sure_from=0.5
+        )
+
+    def frame_probabilities(self, context: Tensor, phrases: list[str]) -> Tensor:
+        """See `soundsift.models.components.SpanPredictor`."""
+        # The mixture's latent comes last in the context.
+        latents = context[..., -self.model.config.latent_channels :]
+        return self.probabilities(latents.expand(len(phrases), -1, -1), phrases).cpu()
 
     @torch.no_grad()
     def probabilities(

@@ -18,6 +18,7 @@ from soundsift.cli import (
     edit,
     example,
     info,
+    listen,
     listening_test,
     models,
     separate,
@@ -74,6 +75,7 @@ app.command("remove", cls=SpanCommand, help=separate.REMOVE_HELP, epilog=separat
     separate.separate
 )
 app.command("stream", cls=SpanCommand, epilog=stream.EXAMPLES)(stream.stream)
+app.command("listen", cls=Command, epilog=listen.EXAMPLES)(listen.listen)
 app.command("studio", cls=Command, epilog=studio.STUDIO_EXAMPLES)(studio.studio)
 app.command("serve", cls=Command, epilog=studio.SERVE_EXAMPLES)(studio.serve)
 app.command("example", cls=Command, epilog=example.EXAMPLES)(example.example)

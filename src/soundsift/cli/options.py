@@ -70,10 +70,11 @@ Masks = Annotated[
     ),
 ]
 PredictSpans = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--predict-spans",
-        help="Predict from --text when the sound is heard. Released models only.",
+        "--predict-spans/--no-predict-spans",
+        help="Predict from --text when the sound is heard, and mark it there.",
+        show_default="what the model's configuration says",
         rich_help_panel=PROMPT,
     ),
 ]

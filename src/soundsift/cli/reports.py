@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from soundsift.cli.findings import found_in_words
+from soundsift.separation.occurrences import described
+
 if TYPE_CHECKING:
     from soundsift.batch.runner import Outcome
     from soundsift.prompts import Prompt
 
-#: Level relative to the mixture below which the sound was probably not found. Short or distant
-#: sounds that are present stay above.
+#: Level relative to the mixture below which a target is called nearly silent in JSON.
 NEARLY_SILENT_DB = -30.0
 _INAUDIBLE_DB = -90.0
 _SHORTENED = "The name was shortened: file names have at most 255 bytes."
@@ -32,6 +34,7 @@ def as_json(outcome: Outcome) -> str:
         facts |= {
             "target_level_db": round(level, 2),
             "nearly_silent": level < NEARLY_SILENT_DB,
+            **described(outcome.finding),
             "sample_rate": outcome.sample_rate,
             "written_sample_rate": outcome.written_rate,
             "seconds": round(outcome.seconds, 3),
@@ -53,7 +56,7 @@ def in_words(outcome: Outcome, alone: bool) -> str:
         first = f"{next(iter(job.paths.values()))}.{shortened}"
         if job.prompt is None:
             return f"{job.recording}: {first}"
-        return f"{job.recording}: {first} {_level(outcome.target_level_db)}"
+        return f"{job.recording}: {first} {_answer(outcome)}"
     length = outcome.samples / outcome.sample_rate
     kind = {1: "mono", 2: "stereo"}.get(outcome.channels, f"{outcome.channels} channels")
     done = "Removed" if "without" in job.paths else "Lifted"
@@ -70,7 +73,7 @@ def in_words(outcome: Outcome, alone: bool) -> str:
             f"The files are at {outcome.written_rate} Hz: {job.output.format} has no "
             f"{outcome.sample_rate} Hz."
         )
-    return "\n".join([*lines, _level(outcome.target_level_db)])
+    return "\n".join([*lines, _answer(outcome)])
 
 
 def summary(done: int, skipped: int, failed: int) -> str:
@@ -88,9 +91,19 @@ def _sound(prompt: Prompt) -> str:
     return f"'{prompt.text}'" + (f" marked {marks}" if marks else "")
 
 
+def _answer(outcome: Outcome) -> str:
+    """When the sound was heard, and its level."""
+    finding, prompt = outcome.finding, outcome.job.prompt
+    level = _level(outcome.target_level_db)
+    marked = prompt is not None and any(span.positive for span in prompt.spans)
+    # Who marks a sound hears it.
+    if finding is None or (marked and finding.presence == "absent"):
+        return level
+    return f"{found_in_words(finding)} {level}"
+
+
 def _level(level_db: float) -> str:
-    if level_db < NEARLY_SILENT_DB:
-        seen = "silent" if level_db < _INAUDIBLE_DB else f"{-level_db:.1f} dB below the mixture"
-        return f"The target is nearly silent ({seen}): the sound was probably not found."
+    if level_db < _INAUDIBLE_DB:
+        return "The target is silent."
     side = "below" if level_db < 0 else "above"
     return f"The target is {abs(level_db):.1f} dB {side} the mixture."

@@ -82,7 +82,7 @@ def separate(
     track: options.Track = None,
     box: options.Boxes = None,
     masks: options.Masks = None,
-    predict_spans: options.PredictSpans = False,
+    predict_spans: options.PredictSpans = None,
     exclusive: options.Exclusive = False,
     rest: options.Rest = False,
     stems: options.Stems = None,

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from soundsift.config import HearingCalibration
 from soundsift.models.codec import Codec
 from soundsift.models.inference import InferenceField
 from soundsift.models.judge import Scores
@@ -27,10 +28,23 @@ class TextEncoder(Protocol):
 
 
 class SpanPredictor(Protocol):
-    """Latents and phrases to the probability that a frame holds the sound."""
+    """A mixture's context and phrases to the probability that a frame holds the sound."""
 
-    def probabilities(self, latents: Tensor, phrases: list[str]) -> Tensor:
-        """Latents `(batch, frames, channels)` and a phrase each to `(batch, frames)`, 0 to 1."""
+    @property
+    def calibration(self) -> HearingCalibration:
+        """How its probabilities become spans and confidences."""
+        ...
+
+    def frame_probabilities(self, context: Tensor, phrases: list[str]) -> Tensor:
+        """The probability that each frame of a mixture holds each phrase's sound.
+
+        Args:
+            context: the codec's context of the mixture, `(1, frames, context_channels)`.
+            phrases: the sounds.
+
+        Returns:
+            `(phrases, frames)`, float32, 0 to 1.
+        """
         ...
 
 
@@ -67,6 +81,8 @@ class ModelComponents:
         vision_encoder: builds the vision encoder when a video prompt needs it; None without one.
         span_predictor: loads the span predictor when a prompt asks for it; None without one.
         rankers: rank candidates; loaded when candidates ask for them. None without any.
+        hearing: loads the network that says with every result when the sound was heard; None
+            without one. It is small; where there is one, it is the span predictor.
     """
 
     field: InferenceField
@@ -77,6 +93,7 @@ class ModelComponents:
     vision_encoder: Callable[[], PeVision] | None = None
     span_predictor: Callable[[], SpanPredictor] | None = None
     rankers: Rankers | None = None
+    hearing: Callable[[], SpanPredictor] | None = None
 
     def consistent(self) -> ModelComponents:
         """The same model with stems that add up to the mixture."""

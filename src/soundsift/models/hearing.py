@@ -66,6 +66,10 @@ class HearingNetwork(nn.Module):
         self.scale = nn.Parameter(torch.tensor(10.0))
         self.bias = nn.Parameter(torch.tensor(-6.0))
 
+    def of_mixture(self) -> tuple[nn.Module, ...]:
+        """The parts that read the mixture, which may compute in another type."""
+        return self.blocks, self.joins, self.fine, self.over_time, self.norm, self.to_frame
+
     def features(self, context: Tensor) -> Tensor:
         """Log energies for the convolutions, from the codec's context.
 

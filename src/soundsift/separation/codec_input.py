@@ -32,9 +32,14 @@ def latent_frames(codec: Codec, recording: AnyRecording) -> int:
 
 def codec_waves(model: ModelComponents, recording: AnyRecording) -> Iterator[Tensor]:
     """A recording at the codec's rate, in pieces `(1, channels, samples)`."""
+    return waves_at(recording, model.codec.sample_rate, model.device)
+
+
+def waves_at(recording: AnyRecording, rate: int, device: torch.device) -> Iterator[Tensor]:
+    """A recording at a rate in Hz, in pieces `(1, channels, samples)`."""
     normalised = (recording.normalisation.apply(block) for block in recording.blocks())
-    pieces = resampled(normalised, recording.sample_rate, model.codec.sample_rate)
-    return (torch.from_numpy(piece).to(model.device)[None] for piece in pieces)
+    pieces = resampled(normalised, recording.sample_rate, rate)
+    return (torch.from_numpy(piece).to(device)[None] for piece in pieces)
 
 
 def read_stretch(model: ModelComponents, recording: AnyRecording, start: int, end: int) -> Tensor:

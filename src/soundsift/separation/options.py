@@ -23,7 +23,7 @@ class OptionWords(TypedDict, total=False):
     windowing: Windowing
     window: float | None
     overlap: float | None
-    predict_spans: bool
+    predict_spans: bool | None
     candidates: int
     start: float | None
     end: float | None
@@ -47,7 +47,8 @@ class Options:
             for chunks, and a quarter of the window for windows that are shorter than that. Not
             with "one-shot".
         predict_spans: let the model's span predictor mark when the sound of a text prompt is heard,
-            for prompts without spans (arXiv 2512.18099, section 4). Released models only.
+            for prompts without spans (arXiv 2512.18099, section 4). None: where the model's
+            configuration says that it helps.
         candidates: noises to draw for each prompt: the result that the rankers score best is
             returned (`soundsift.separation.ranking`), with the scores of all in its settings.
             Released models only; not with "chunks".
@@ -64,7 +65,7 @@ class Options:
     windowing: Windowing = "multi-diffusion"
     window: float | None = None
     overlap: float | None = None
-    predict_spans: bool = False
+    predict_spans: bool | None = None
     candidates: int = 1
     start: float | None = None
     end: float | None = None

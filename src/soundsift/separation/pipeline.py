@@ -29,6 +29,7 @@ from soundsift.sampling.windows import Window, WindowLayout
 from soundsift.separation.codec_input import AnyRecording, latent_frames
 from soundsift.separation.conditioning import PromptInputs, WindowBatch, WindowConditioner
 from soundsift.separation.finishing import Finishing, fade_samples
+from soundsift.separation.listener import Listener
 from soundsift.separation.part import BlockCutter, RecordingPart
 from soundsift.separation.request import SamplingPlan, SeparationRequest, candidate_seed
 from soundsift.spans import Span
@@ -90,6 +91,7 @@ def separate_recording(
         finishing,
         recording.normalisation,
         request.latents,
+        request.listener,
     )
     yield from around(None)
     report(1.0)
@@ -122,6 +124,7 @@ def separate_blocks(
     finishing: Finishing,
     normalisation: Normalisation | None = None,
     latents: Tensor | None = None,
+    listener: Listener | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Separate a mixture that comes in blocks.
 
@@ -137,6 +140,7 @@ def separate_blocks(
             the offset.
         latents: `(prompts * rows, frames, 2 * latent_channels)`, of the mixture's stems if they
             were sampled before; None samples them.
+        listener: listens to the mixture on its way.
 
     Yields:
         As `separate_recording`.
@@ -149,13 +153,14 @@ def separate_blocks(
         torch.from_numpy(piece).to(model.device)[None]
         for piece in resampled(mixture, rate, own_rate)
     )
+    heard = waves if listener is None else listener.tap(waves)
     shape: list[int] = []
 
     def separated() -> Iterator[Tensor]:
         if latents is not None:
-            return decode(model.codec, latents, waves)
+            return decode(model.codec, latents, heard)
         separate = separate_chunks if plan.crossfade else separate_waves
-        return separate(model, waves, prompts, plan, advance)
+        return separate(model, heard, prompts, plan, advance)
 
     def flat() -> Iterator[np.ndarray]:
         for piece in separated():

@@ -23,9 +23,10 @@ from soundsift.separation.codec_input import AnyRecording, codec_waves, latent_f
 from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.example_prompt import find_example
 from soundsift.separation.finishing import kept_share
+from soundsift.separation.listener import Listener, make_listener
+from soundsift.separation.occurrences import Finding
 from soundsift.separation.options import MOST_CANDIDATES, Options, Windowing
 from soundsift.separation.part import RecordingPart, find_part
-from soundsift.separation.span_prediction import predict_spans, sound_probabilities
 from soundsift.spans import Span
 from soundsift.version import __version__
 
@@ -70,6 +71,7 @@ class SeparationRequest:
         latents: `(prompts * rows, frames, 2 * latent_channels)`, of the stems; None: to be sampled.
         part: the part of the recording that is separated; None: all of it.
         kept: share of the target's amplitude that stays in the residual.
+        listener: listens for the prompts' sounds in the mixture; None if the model cannot hear.
     """
 
     model: ModelComponents
@@ -82,6 +84,13 @@ class SeparationRequest:
     latents: Tensor | None = None
     part: RecordingPart | None = None
     kept: float = 0.0
+    listener: Listener | None = None
+
+    def findings(self) -> list[Finding | None]:
+        """For each result, what was heard of its sound; to be called after the separation."""
+        offset = 0.0 if self.part is None else self.part.start / self.part.sample_rate
+        found = [] if self.listener is None else self.listener.findings(offset)
+        return found + [None] * (len(self.settings) - len(found))
 
 
 def make_request(
@@ -130,8 +139,10 @@ def make_request(
     rate = frame_rate(model.codec)
     layout = window_layout(options.windowing, options.window, options.overlap, config, rate)
     plan = make_plan(preset, seed, layout, crossfade=options.windowing == "chunks")
-    if options.predict_spans:
-        phrases = _with_predicted_spans(model, part or recording, phrases)
+    listener, predict = make_listener(model, prompts, options.predict_spans)
+    if listener is not None and predict:
+        listener.listen(codec_waves(model, part or recording))
+        phrases = listener.marked(phrases)
     inputs = [
         PromptInputs(
             prompt,
@@ -174,6 +185,7 @@ def make_request(
         options.candidates,
         part=part,
         kept=kept_share(options.by),
+        listener=listener,
     )
 
 
@@ -277,20 +289,6 @@ def _check_candidates(
             f"candidates {count} can't be ranked for a prompt without text and + spans. Describe "
             "the sound, or mark when it is heard."
         )
-
-
-def _with_predicted_spans(
-    model: ModelComponents, recording: AnyRecording, prompts: Sequence[Prompt]
-) -> list[Prompt]:
-    """The prompts, those by text alone with spans where the predictor hears the sound."""
-    phrases = [p.text for p in prompts if p.text is not None and not p.spans]
-    if not phrases:
-        return list(prompts)
-    rows = iter(sound_probabilities(model, codec_waves(model, recording), phrases))
-    return [
-        replace(p, spans=predict_spans(next(rows))) if p.text is not None and not p.spans else p
-        for p in prompts
-    ]
 
 
 def _described(

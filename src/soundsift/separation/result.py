@@ -13,6 +13,7 @@ from soundsift.audio.blocks import cut
 from soundsift.audio.extras import Extras
 from soundsift.audio.formats import FormatName, Output
 from soundsift.audio.writing import SoundFacts
+from soundsift.separation.occurrences import Finding, Occurrence
 from soundsift.separation.stem_files import Destination, Levels, stem_files
 
 #: Stems whose sum differs from the mixture by less than this add up to it.
@@ -34,6 +35,7 @@ class Separation:
         layout: FFmpeg's name of the channels' arrangement, "5.1(side)"; None where unknown.
         tags: title, artist and so on of the file that was separated, for those that are written.
         extras: its cover and chapters, and a broadcast wave's time stamp, for the same.
+        finding: what was heard of the sound of a text prompt.
     """
 
     mixture: np.ndarray
@@ -45,6 +47,20 @@ class Separation:
     layout: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     extras: Extras = field(default_factory=Extras)
+    finding: Finding | None = None
+
+    @property
+    def found(self) -> tuple[Occurrence, ...]:
+        """When the sound was heard; none if it is probably not in the recording."""
+        return () if self.finding is None else self.finding.found
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability that the sound is in the recording, 0 to 1; None if unknown.
+
+        Unknown are prompts without text, and results of models that cannot hear.
+        """
+        return None if self.finding is None else self.finding.confidence
 
     @property
     def seed(self) -> int:
@@ -124,6 +140,7 @@ class Separation:
         with stem_files(
             wanted, facts, self.sample_format, mixture_consistent=self._mixture_consistent()
         ) as (files,):
+            files.finding = self.finding
             for mixture, target, residual in zip(*blocks, strict=True):
                 files.write(mixture, target, residual)
         return destination.paths

@@ -28,6 +28,7 @@ from soundsift.prompts import Prompt, make_prompt
 from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.file_names import default_name
 from soundsift.separation.finishing import Finishing
+from soundsift.separation.occurrences import Finding, Occurrence
 from soundsift.separation.options import OptionWords, make_options
 from soundsift.separation.pipeline import separate_blocks, separate_recording
 from soundsift.separation.progress import reporting
@@ -69,12 +70,25 @@ class SavedSeparation:
         target_level_db: energy of the target relative to the mixture, in dB; very low if the sound
             was not found.
         recording: the recording they were made from.
+        finding: when the sound of a text prompt was heard, and how surely; None for other prompts,
+            and models that cannot hear.
     """
 
     paths: dict[str, Path]
     settings: dict[str, Any]
     target_level_db: float
     recording: RecordingFile
+    finding: Finding | None = None
+
+    @property
+    def found(self) -> tuple[Occurrence, ...]:
+        """When the sound was heard."""
+        return () if self.finding is None else self.finding.found
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability that the sound is in the recording, 0 to 1; None if unknown."""
+        return None if self.finding is None else self.finding.confidence
 
 
 class Separator:
@@ -211,8 +225,11 @@ class Separator:
                 settings=settings,
                 tags=tags,
                 extras=extras,
+                finding=finding,
             )
-            for settings, own in zip(request.settings, stems, strict=True)
+            for settings, own, finding in zip(
+                request.settings, stems, request.findings(), strict=True
+            )
         ]
 
     def separate_file(
@@ -351,8 +368,12 @@ class Separator:
             for mixture, block in results:
                 for one, stems in zip(files, block, strict=False):
                     one.write(mixture, *stems)
+            for one, finding in zip(files, request.findings(), strict=False):
+                one.finding = finding
         return [
-            SavedSeparation(destination.paths, settings, one.levels.target_level_db, recording)
+            SavedSeparation(
+                destination.paths, settings, one.levels.target_level_db, recording, one.finding
+            )
             for (destination, settings), one in zip(outputs, files, strict=True)
         ]
 

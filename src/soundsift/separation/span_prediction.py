@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from soundsift.config import FRAME_RATE
-from soundsift.errors import SoundsiftError
-from soundsift.models.components import ModelComponents
+from soundsift.models.codec import Codec
+from soundsift.models.components import SpanPredictor
 from soundsift.sampling.buffers import SlidingBuffer
 from soundsift.sampling.windows import Window, WindowLayout
 from soundsift.separation.codec_input import MixtureContext
@@ -62,43 +62,45 @@ def predict_spans(
 _WINDOW, _OVERLAP = 750, 125
 
 
-@torch.inference_mode()
-def sound_probabilities(
-    model: ModelComponents, waves: Iterator[Tensor], phrases: Sequence[str]
-) -> Tensor:
-    """The probability that each frame of a recording holds each phrase's sound, at any length.
+def window_probabilities(
+    predictor: SpanPredictor, codec: Codec, waves: Iterator[Tensor], phrases: Sequence[str]
+) -> Iterator[tuple[Window, Tensor]]:
+    """The probability that each frame of a mixture holds each phrase's sound, window by window.
 
-    Windows of 30 s overlap by 5 s, where their probabilities are averaged.
+    Windows of 30 s overlap by 5 s. Memory holds one.
 
     Args:
-        model: a model with a span predictor.
+        predictor: the span predictor.
+        codec: makes its context.
         waves: the mixture at the codec's rate, in pieces `(1, channels, samples)`.
         phrases: the sounds.
 
-    Returns:
-        `(phrases, frames)`, float32, 0 to 1.
-
-    Raises:
-        SoundsiftError: the model has no span predictor.
+    Yields:
+        A window, and `(phrases, frames)`, float32, 0 to 1; `joined` makes one of all.
     """
-    if model.span_predictor is None:
-        raise SoundsiftError(
-            "This model has no span predictor. Give spans, or use a released model such as "
-            "facebook/sam-audio-small."
-        )
-    predictor, codec = model.span_predictor(), model.codec.downmixed()
+    codec = codec.downmixed()
     mixture = SlidingBuffer(waves, dim=-1)
     context = MixtureContext(codec, mixture)
-    size, channels = codec.samples_per_frame, model.field.config.latent_channels
+    size = codec.samples_per_frame
     layout = WindowLayout.overlapping(_WINDOW, _OVERLAP)
-    found: list[tuple[Window, Tensor]] = []
     for window in layout.windows(lambda frames: codec.frames(mixture.extend(frames * size))):
-        # The mixture's latent comes last in the field's context.
-        latents = context.of((window,))[..., -channels:].expand(len(phrases), -1, -1)
-        found.append((window, predictor.probabilities(latents, list(phrases)).cpu()))
-    sums = torch.zeros(len(phrases), found[-1][0].end)
-    weights = torch.zeros(found[-1][0].end)
+        found = predictor.frame_probabilities(context.of((window,)), list(phrases))
+        yield window, found.float().cpu()
+
+
+def joined(found: Sequence[tuple[Window, Tensor]], frames: int | None = None) -> Tensor:
+    """Probabilities of windows as those of the recording; where windows overlap, their average.
+
+    Args:
+        found: windows in order; where there is none, the probability is 0.
+        frames: frames of the recording; None if the last window is its end.
+
+    Returns:
+        `(phrases, frames)`.
+    """
+    frames = found[-1][0].end if frames is None else frames
+    sums, weights = torch.zeros(found[0][1].shape[0], frames), torch.zeros(frames)
     for window, probabilities in found:
         sums[:, window.start : window.end] += probabilities * window.weights()
         weights[window.start : window.end] += window.weights()
-    return sums / weights
+    return sums / weights.clamp(min=torch.finfo(torch.float32).tiny)

@@ -24,6 +24,7 @@ from soundsift.audio.writing import SoundFacts, WavFile
 from soundsift.errors import SoundsiftError
 from soundsift.separation.file_names import fitting_name, name_size, output_paths
 from soundsift.separation.finishing import kept_share
+from soundsift.separation.occurrences import Finding, described
 
 if TYPE_CHECKING:
     from soundsift.plots import Picture
@@ -152,6 +153,7 @@ class StemFiles:
     Attributes:
         levels: Energies of the blocks so far.
         picture: Spectrograms of the same; None if none are drawn.
+        finding: What was heard of the sound, for the settings; set before the end.
     """
 
     def __init__(
@@ -165,6 +167,7 @@ class StemFiles:
     ) -> None:
         self.levels = levels
         self.picture = picture
+        self.finding: Finding | None = None
         self._writers = writers
         self._clipped = 0
         self._format, self._mixture_consistent = sample_format, mixture_consistent
@@ -285,6 +288,7 @@ def _finish(
     noted = dict(settings) | {
         "sample_rate": facts.sample_rate,
         "target_level_db": round(files.levels.target_level_db, 2),
+        **described(files.finding),
         "files": {k: path.name for k, path in paths.items() if k != "settings"},
         "clipped_samples": files.clipped,
     }

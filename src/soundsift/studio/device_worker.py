@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from soundsift.audio.limits import duration_in_words
-from soundsift.studio.engine import Engine, Task
+from soundsift.studio.engine import Engine, ListenTask, Task
 from soundsift.studio.worker import CANCEL, Ending, run
 
 _TICK_SECONDS = 0.05
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 class TaskSource(Protocol):
     """Gives a device worker its tasks and receives their results. Called from its thread."""
 
-    def next_task(self) -> Task | None:
+    def next_task(self) -> Task | ListenTask | None:
         """The next task; None after a while without one."""
         ...
 
@@ -142,7 +142,7 @@ class DeviceWorker:
         self._sourceer = _Worker(process, own)
         return self._sourceer
 
-    def _do(self, task: Task) -> None:
+    def _do(self, task: Task | ListenTask) -> None:
         try:
             worker = self._ready()
         except OSError as error:
@@ -187,7 +187,7 @@ class DeviceWorker:
                 self._source.lost(task.id)
 
 
-def _too_slow(task: Task) -> Ending:
+def _too_slow(task: Task | ListenTask) -> Ending:
     return Ending(
         "failed",
         f"The separation of {task.name} exceeded its time limit of "

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
+    from soundsift.listening import SoundDetector
     from soundsift.separation.separator import Separator
     from soundsift.video import VisualPrompt
+
+#: Sounds to suggest, at most, and the seconds of a recording that are listened to for them.
+_SUGGESTIONS, _LISTEN_SECONDS = 12, 300.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,23 @@ class Task:
     video: Path | None
     folder: Path
     request: Mapping[str, Any]
+    seconds: float = 600.0
+
+
+@dataclass(frozen=True)
+class ListenTask:
+    """A recording to listen to, for suggestions.
+
+    Attributes:
+        id: id of the recording.
+        source: WAV file.
+        name: name of the recording, for messages.
+        seconds: time limit.
+    """
+
+    id: str
+    source: Path
+    name: str
     seconds: float = 600.0
 
 
@@ -70,6 +91,18 @@ class Engine(Protocol):
         """
         ...
 
+    def listen(self, task: ListenTask, report: Callable[[float], None]) -> list[dict[str, Any]]:
+        """What is heard in a recording, as `soundsift.studio.schemas.HeardSound`, best first.
+
+        Args:
+            task: the recording.
+            report: as for `separate`.
+
+        Raises:
+            SoundsiftError: the recording is silent, or nothing can listen.
+        """
+        ...
+
 
 @dataclass
 class Separators:
@@ -85,6 +118,7 @@ class Separators:
     device: str | None = None
     precision: str = "auto"
     _loaded: dict[str, Separator] = field(default_factory=dict)
+    _detector: SoundDetector | None = None
 
     def prepare(self) -> None:
         """Load the first model."""
@@ -115,6 +149,22 @@ class Separators:
         )
         settings = json.loads(saved.paths["settings"].read_text(encoding="utf-8"))
         return Result(settings, saved.target_level_db)
+
+    def listen(self, task: ListenTask, report: Callable[[float], None]) -> list[dict[str, Any]]:
+        """See `Engine`."""
+        from soundsift.listening import SoundDetector
+
+        if self._detector is None:
+            encoders = (
+                one.model.text
+                for one in self._loaded.values()
+                if one.config.text_encoder == "minilm"
+            )
+            self._detector = SoundDetector.load(self.device, text=next(encoders, None))
+        heard = self._detector.listen(
+            task.source, limit=_SUGGESTIONS, longest=_LISTEN_SECONDS, progress=report
+        )
+        return [asdict(sound) for sound in heard]
 
     def _separator(self, name: str) -> Separator:
         if name not in self._loaded:

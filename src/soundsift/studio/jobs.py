@@ -10,6 +10,7 @@ from typing import Any
 
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import Prompt, check_removal
+from soundsift.separation.occurrences import NOTHING_ASKED
 from soundsift.spans import Span
 from soundsift.studio.command import command_line
 from soundsift.studio.database import Database
@@ -23,6 +24,7 @@ from soundsift.studio.recordings import Recordings
 from soundsift.studio.records import JobRow, RecordingRow
 from soundsift.studio.schemas import STEMS, JobRequest, StemOf
 from soundsift.studio.storage import Storage
+from soundsift.studio.suggestions import Suggestions
 
 
 class Jobs:
@@ -37,6 +39,9 @@ class Jobs:
         engines: one per device.
         models: names of the offered models.
         watcher: receives events for statistics.
+
+    Attributes:
+        suggestions: what is heard in recordings.
     """
 
     def __init__(
@@ -53,8 +58,9 @@ class Jobs:
         self._storage, self._database, self._recordings = storage, database, recordings
         self._space, self._limits, self._models = space, limits, tuple(models)
         self._queue = JobQueue(storage, database, space, limits, watcher)
+        self.suggestions = Suggestions(self._queue, storage, database, limits)
         self.device_workers = [
-            DeviceWorker(engine, self._queue, watcher.worker_restarted) for engine in engines
+            DeviceWorker(engine, self.suggestions, watcher.worker_restarted) for engine in engines
         ]
 
     def start(self) -> None:
@@ -144,6 +150,7 @@ class Jobs:
             "settings": row.settings,
             "stems": STEMS if row.status == "done" else (),
             "target_level_db": row.target_level_db,
+            **{name: (row.settings or {}).get(name, none) for name, none in NOTHING_ASKED.items()},
             "command": command_line(row.request, name, self._before(row)),
             "created": row.created,
             "started": row.started,

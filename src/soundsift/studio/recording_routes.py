@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from soundsift.studio.downloads import RANGE, SOUND_ANSWERS, sound_response
 from soundsift.studio.errors import refusals
 from soundsift.studio.records import RecordingRow
-from soundsift.studio.schemas import Peaks, RecordingId, RecordingOut, SoundFormat
+from soundsift.studio.schemas import Heard, Peaks, RecordingId, RecordingOut, SoundFormat
 from soundsift.studio.server import Studio
 
 _FORM = {
@@ -100,6 +100,15 @@ def recording_routes(studio: Studio) -> APIRouter:
     def peaks(recording_id: RecordingId, points: Points = 1000) -> dict[str, Any]:
         """Get the waveform's peaks."""
         return recordings.peaks(recordings.find(recording_id), points)
+
+    @router.get("/{recording_id}/heard", response_model=Heard, responses=refusals(404))
+    def heard(recording_id: RecordingId) -> dict[str, Any]:
+        """Get the sounds that are heard in a recording, to suggest as prompts.
+
+        The first request begins to listen, once no job is waiting; ask again until the status is
+        not `listening`.
+        """
+        return studio.jobs.suggestions.of(recordings.find(recording_id))
 
     @router.delete(
         "/{recording_id}", status_code=HTTPStatus.NO_CONTENT, responses=refusals(404, 409)

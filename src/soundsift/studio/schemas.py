@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from soundsift.presets import PresetName
+from soundsift.separation.occurrences import Presence
 from soundsift.studio.records import Status
 
 RecordingId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -88,6 +89,15 @@ class RecordingOut(BaseModel):
     expires: float = Field(description="Seconds since 1970; extended by every use.")
 
 
+class Occurrence(BaseModel):
+    """A stretch of time in which a sound is heard."""
+
+    start: float
+    end: float
+    probability: float = Field(ge=0, le=1)
+    sure: bool
+
+
 class JobOut(BaseModel):
     """A job with its progress."""
 
@@ -103,11 +113,34 @@ class JobOut(BaseModel):
     settings: dict[str, Any] | None
     stems: list[Stem]
     target_level_db: float | None
+    found: list[Occurrence] = Field(description="Where the sound of the text was heard.")
+    confidence: float | None = Field(
+        description="Probability that it is in the recording; null if unknown."
+    )
+    presence: Presence | None = Field(description="The confidence in a word.")
     command: str
     created: float
     started: float | None
     finished: float | None
     expires: float
+
+
+class HeardSound(BaseModel):
+    """A known sound that is heard in a recording."""
+
+    text: str
+    kind: str
+    confidence: float = Field(ge=0, le=1)
+    presence: Presence
+    spans: list[Occurrence]
+
+
+class Heard(BaseModel):
+    """Known sounds that are heard in the beginning of a recording, best first."""
+
+    status: Literal["listening", "done", "failed"]
+    error: str | None
+    sounds: list[HeardSound]
 
 
 class JobAccepted(BaseModel):

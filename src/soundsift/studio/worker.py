@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from soundsift.errors import SoundsiftError
 from soundsift.studio.disk import disk_is_full
-from soundsift.studio.engine import Engine, Result, Task
+from soundsift.studio.engine import Engine, ListenTask, Result, Task
 
 CANCEL = "cancel"
 _NO_ROOM = "The server's disk is full. Delete recordings or jobs, then try again."
@@ -33,11 +33,13 @@ class Ending:
         status: status of the job.
         error: reason of a failure, in a sentence.
         result: result of a finished task.
+        sounds: what was heard, of a finished `ListenTask`.
     """
 
     status: Literal["done", "failed", "cancelled"]
     error: str | None = None
     result: Result | None = None
+    sounds: list[dict[str, Any]] | None = None
 
 
 class _CancelledError(Exception):
@@ -73,7 +75,7 @@ def run(connection: Connection[Any, Any], engine: Engine) -> None:
             connection.send(_do(message, engine, connection))
 
 
-def _do(task: Task, engine: Engine, connection: Connection[Any, Any]) -> Ending:
+def _do(task: Task | ListenTask, engine: Engine, connection: Connection[Any, Any]) -> Ending:
     def report(fraction: float) -> None:
         while connection.poll():
             if connection.recv() == CANCEL:
@@ -83,6 +85,8 @@ def _do(task: Task, engine: Engine, connection: Connection[Any, Any]) -> Ending:
     try:
         # Starts the job's time limit.
         report(0.0)
+        if isinstance(task, ListenTask):
+            return Ending("done", sounds=engine.listen(task, report))
         return Ending("done", result=engine.separate(task, report))
     except _CancelledError:
         return Ending("cancelled")
@@ -91,7 +95,9 @@ def _do(task: Task, engine: Engine, connection: Connection[Any, Any]) -> Ending:
             return Ending("failed", _NO_ROOM)
         # Paths of the server are not shown to clients.
         said = str(error).replace(str(task.source), task.name)
-        return Ending("failed", said.replace(str(task.folder), "the server's folder"))
+        if isinstance(task, Task):
+            said = said.replace(str(task.folder), "the server's folder")
+        return Ending("failed", said)
     except MemoryError:
         return Ending("failed", f"There is not enough memory to separate {task.name}.")
     except Exception as error:
