@@ -74,7 +74,7 @@ def test_make_and_analyse(run, results, tmp_path):
     assert "| ours against theirs | 12 | 0 | 100.0 [100.0, 100.0] |" in text
     tables = {path.name: list(csv.DictReader(path.open())) for path in folder.glob("*.csv")}
     assert len(tables) == 8
-    assert len(tables["answers.csv"]) == 4 * (2 + 3 + 4 + 1)
+    assert len(tables["answers.csv"]) == 4 * (2 + 3 + 5 + 1)
     assert {row["choice"] for row in tables["answers.csv"]} == {"ours", "better"}
     lms = tables["webmushra_lms.csv"]
     assert list(lms[0]) == [

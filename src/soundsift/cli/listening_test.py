@@ -78,7 +78,7 @@ def make(
     ] = None,
     gold_items: Annotated[
         int, typer.Option(min=0, max=50, help="Gold items of each listener.")
-    ] = 4,
+    ] = 5,
     repeats: Annotated[
         int, typer.Option(min=0, max=100, help="Comparisons that each listener gets twice.")
     ] = 3,

@@ -73,7 +73,7 @@ class TestSettings(_Strict):
     consent: str = CONSENT
     comparisons: Annotated[int, Field(ge=1, le=500)] = 20
     training: Annotated[int, Field(ge=0, le=20)] = 2
-    gold: Annotated[int, Field(ge=0, le=50)] = 4
+    gold: Annotated[int, Field(ge=0, le=50)] = 5
     repeats: Annotated[int, Field(ge=0, le=100)] = 3
     headphones: Literal["off", "note", "require"] = "note"
     least_seconds: Annotated[float, Field(ge=0.0, le=600.0)] = 2.0
