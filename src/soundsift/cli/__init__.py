@@ -20,6 +20,7 @@ from soundsift.cli import (
     info,
     listen,
     listening_test,
+    mcp,
     models,
     separate,
     stream,
@@ -79,6 +80,7 @@ app.command("listen", cls=Command, epilog=listen.EXAMPLES)(listen.listen)
 app.command("studio", cls=Command, epilog=studio.STUDIO_EXAMPLES)(studio.studio)
 app.command("serve", cls=Command, epilog=studio.SERVE_EXAMPLES)(studio.serve)
 app.command("example", cls=Command, epilog=example.EXAMPLES)(example.example)
+app.command("mcp", cls=Command, epilog=mcp.EXAMPLES)(mcp.mcp)
 app.command("info", cls=Command, epilog=info.EXAMPLES)(info.info)
 app.add_typer(_edit, name="edit")
 _edit.command("start", cls=Command, epilog=edit.START_EXAMPLES)(edit.start)

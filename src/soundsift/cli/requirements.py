@@ -16,6 +16,7 @@ REMEDIES = {
     "bench": "pip install 'soundsift[bench]'",
     "studio": "pip install 'soundsift[studio]'",
     "listening": "pip install 'soundsift[listening]'",
+    "mcp": "pip install 'soundsift[mcp]'",
     "data": "make bank-tools",
 }
 

@@ -1,0 +1,1 @@
+"""A server of the Model Context Protocol: agents listen to recordings and edit them in turns."""
