@@ -199,6 +199,7 @@ class HearingCalibration(_Strict):
     logit is the highest mean over `run_frames` frames.
 
     Attributes:
+        overlap_seconds: Overlap of the windows in which a recording is heard.
         span_threshold: A frame is part of a span above this probability.
         join_seconds: Spans closer than this become one occurrence.
         run_frames: Frames that a confidence is taken from.
@@ -209,6 +210,7 @@ class HearingCalibration(_Strict):
         predict_spans: Whether separations by text use predicted spans unless told otherwise.
     """
 
+    overlap_seconds: float = Field(default=2.0, ge=0, le=10)
     span_threshold: float = Field(default=0.5, ge=0, le=1)
     join_seconds: float = Field(default=0.2, ge=0, le=10)
     run_frames: Rate = 10

@@ -68,7 +68,7 @@ def test_bad_probabilities_are_refused() -> None:
 class Loud:
     """Hears a sound where the context's last number is large; notes how much it is given."""
 
-    calibration = HearingCalibration()
+    calibration = HearingCalibration(overlap_seconds=5)
 
     def __init__(self) -> None:
         self.lengths: list[int] = []

@@ -61,7 +61,12 @@ class SpanPredictor:
     def calibration(self) -> HearingCalibration:
         """The authors' threshold of spans; nothing was measured of presence."""
         return HearingCalibration(
-            span_threshold=0.3, join_seconds=0, run_frames=1, absent_below=0, sure_from=0.5
+            overlap_seconds=5,
+            span_threshold=0.3,
+            join_seconds=0,
+            run_frames=1,
+            absent_below=0,
+            sure_from=0.5,
         )
 
     def frame_probabilities(self, context: Tensor, phrases: list[str]) -> Tensor:

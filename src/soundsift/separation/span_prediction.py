@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -58,8 +59,8 @@ def predict_spans(
     return tuple(Span(int(first) / FRAME_RATE, int(stop) / FRAME_RATE) for first, stop in edges)
 
 
-#: Frames that the predictor hears at once, and frames that two windows share.
-_WINDOW, _OVERLAP = 750, 125
+#: Frames that the predictor hears at once, and at least, if the recording has so many.
+_WINDOW, _SHORTEST = 750, 200
 
 
 def window_probabilities(
@@ -67,7 +68,7 @@ def window_probabilities(
 ) -> Iterator[tuple[Window, Tensor]]:
     """The probability that each frame of a mixture holds each phrase's sound, window by window.
 
-    Windows of 30 s overlap by 5 s. Memory holds one.
+    Windows are 30 s long, the last one perhaps shorter. Memory holds one.
 
     Args:
         predictor: the span predictor.
@@ -82,8 +83,14 @@ def window_probabilities(
     mixture = SlidingBuffer(waves, dim=-1)
     context = MixtureContext(codec, mixture)
     size = codec.samples_per_frame
-    layout = WindowLayout.overlapping(_WINDOW, _OVERLAP)
-    for window in layout.windows(lambda frames: codec.frames(mixture.extend(frames * size))):
+    overlap = round(predictor.calibration.overlap_seconds * FRAME_RATE)
+    layout = WindowLayout.overlapping(_WINDOW, overlap)
+    heard = 0
+    for whole in layout.windows(lambda frames: codec.frames(mixture.extend(frames * size))):
+        # The last one need not go back to where the one before has been.
+        start = max(whole.start, min(heard - overlap, whole.end - _SHORTEST))
+        window = replace(whole, start=start, used_start=start)
+        heard = window.end
         found = predictor.frame_probabilities(context.of((window,)), list(phrases))
         yield window, found.float().cpu()
 
