@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -259,7 +260,7 @@ def test_bodies_without_valid_json(client: Client) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/api/recordings", "POST"),
+        ("PUT", "/api/recordings", "GET, POST"),
         ("PUT", "/api/jobs", "POST, GET"),
         ("OPTIONS", f"/api/jobs/{NO_JOB}", "GET, DELETE"),
         ("POST", "/app.js", "GET"),
@@ -368,6 +369,89 @@ def test_deletion_removes_files_and_rows(client: Client) -> None:
     assert left == []
 
 
+def test_recordings_are_listed_renamed_and_deleted_with_results(client: Client) -> None:
+    recording = client.recording(1.35)
+    job = client.do(recording)["id"]
+    listed = client.http.get("/api/recordings").json()["recordings"][0]
+    assert (listed["id"], listed["name"], listed["results"]) == (recording, "street.wav", 1)
+    files = [
+        path
+        for folder in (client.studio.storage.recording(recording), client.studio.storage.job(job))
+        for path in folder.iterdir()
+    ]
+    assert listed["stored_bytes"] == sum(path.stat().st_size for path in files) > 100_000
+    path = f"/api/recordings/{recording}"
+    renamed = client.http.patch(path, json={"name": "../the \n dog.wav"})
+    assert renamed.json()["name"] == "the dog.wav"
+    assert client.job(job)["name"] == "the dog.wav"
+    assert client.http.patch(path, json={"name": ""}).status_code == 422
+    missing = client.http.patch(f"/api/recordings/{NOWHERE}", json={"name": "a"})
+    assert missing.status_code == 404
+    assert client.http.delete(f"{path}?results=true").status_code == 204
+    assert client.http.get(f"/api/jobs/{job}").status_code == 404
+    assert not any(path.exists() for path in files)
+    ids = [one["id"] for one in client.http.get("/api/recordings").json()["recordings"]]
+    assert recording not in ids
+
+
+def test_several_prompts_are_a_job_each(client: Client) -> None:
+    recording = client.recording(1.36)
+    prompts = [{"text": "dog"}, {"text": "cat", "spans": [[0.1, 0.4]]}]
+    answer = client.http.post("/api/jobs", json={"recording": recording, "prompts": prompts})
+    assert answer.status_code == 202
+    ids = answer.json()["ids"]
+    assert answer.json()["id"] == ids[0]
+    jobs = [client.until(one, "done") for one in ids]
+    assert [(job["request"]["text"], job["request"]["spans"]) for job in jobs] == [
+        ("dog", []),
+        ("cat", [[0.1, 0.4]]),
+    ]
+    # All or none: the second ends after the recording.
+    prompts[1]["spans"] = [[5.0, 6.0]]
+    before = [job["id"] for job in client.http.get("/api/jobs").json()["jobs"]]
+    refused = client.http.post("/api/jobs", json={"recording": recording, "prompts": prompts})
+    assert refused.status_code == 422
+    assert [job["id"] for job in client.http.get("/api/jobs").json()["jobs"]] == before
+    both = client.ask(recording, "bird", prompts=prompts)
+    assert (both.status_code, "prompts" in both.json()["detail"]) == (422, True)
+
+
+def test_peaks_and_tiles_of_a_part(client: Client) -> None:
+    recording = client.recording(3.0)
+    job = client.do(recording)["id"]
+    for sound_, least in (
+        (f"/api/recordings/{recording}", 0.29),
+        (f"/api/jobs/{job}/stems/target", 0.145),
+    ):
+        peaks = client.http.get(f"{sound_}/peaks?points=10&start=1.0&end=1.3").json()
+        assert peaks["seconds"] == 3.0
+        assert (peaks["start"], peaks["end"]) == pytest.approx((1.0, 1.3), abs=256 / 16_000)
+        assert least < min(peaks["maximum"][0]) and len(peaks["maximum"][0]) == 10
+        tile = client.http.get(f"{sound_}/spectrogram/2/0")
+        assert tile.headers["content-type"] == "application/octet-stream"
+        columns = np.frombuffer(tile.content, np.uint8).reshape(256, 128)
+        # A tone of 440 Hz for 187 columns of 256 samples, then nothing.
+        assert columns[100].argmax() == columns[150].argmax()
+        assert columns[:187].max(axis=1).min() > 150 and columns[190:].max() == 0
+        beyond = client.http.get(f"{sound_}/spectrogram/2/1")
+        assert (beyond.status_code, "beyond" in beyond.json()["detail"]) == (422, True)
+
+
+def test_a_copy_is_encoded_in_the_background(client: Client) -> None:
+    job = client.do(client.recording(4.0))["id"]
+    path = f"/api/jobs/{job}/stems/target"
+    assert client.http.post(f"{path}/copy?format=wav").json() == {"ready": True, "progress": 1.0}
+    asked = 0
+    while not (state := client.http.post(f"{path}/copy?format=flac").json())["ready"]:
+        assert 0 <= state["progress"] <= 1
+        asked += 1
+        assert asked < 3000
+        time.sleep(0.02)
+    assert client.http.get(f"{path}?format=flac").content[:4] == b"fLaC"
+    refused = client.http.post(f"{path}/copy?format=video")
+    assert (refused.status_code, "no picture" in refused.json()["detail"]) == (422, True)
+
+
 def test_a_random_seed_is_recorded(client: Client) -> None:
     recording = client.recording()
     seeds = {client.do(recording, seed=None)["request"]["seed"] for _ in range(3)}
@@ -408,12 +492,15 @@ def test_every_route_is_documented(client: Client) -> None:
         "/api/recordings/{recording_id}/video",
         "/api/recordings/{recording_id}/heard",
         "/api/recordings/{recording_id}/peaks",
+        "/api/recordings/{recording_id}/spectrogram/{level}/{tile}",
         "/api/jobs",
         "/api/jobs/{job_id}",
         "/api/jobs/{job_id}/events",
         "/api/jobs/{job_id}/cancel",
         "/api/jobs/{job_id}/stems/{stem}",
         "/api/jobs/{job_id}/stems/{stem}/peaks",
+        "/api/jobs/{job_id}/stems/{stem}/spectrogram/{level}/{tile}",
+        "/api/jobs/{job_id}/stems/{stem}/copy",
         "/api/jobs/{job_id}/settings",
         "/api/info",
         "/health",

@@ -162,6 +162,10 @@ class Database:
             )
         )
 
+    def rename_recording(self, identity: str, name: str) -> None:
+        """Give a recording another name."""
+        self._run("UPDATE recordings SET name = ? WHERE id = ?", name, identity)
+
     def use_recording(self, identity: str) -> None:
         """Note that a recording was used."""
         # Reading must work on a full disk.
@@ -212,6 +216,11 @@ class Database:
     def jobs(self, limit: int = -1, offset: int = 0) -> list[JobRow]:
         """Jobs, newest first."""
         return list(self._jobs("ORDER BY number DESC LIMIT ? OFFSET ?", limit, offset))
+
+    def jobs_of(self, recording: str) -> list[str]:
+        """Ids of the jobs on a recording, newest first."""
+        sql = "SELECT id FROM jobs WHERE recording = ? ORDER BY number DESC"
+        return [row["id"] for row in self._select(sql, recording)]
 
     def jobs_on(self, job: str) -> list[JobRow]:
         """Jobs that work on a stem of a job."""

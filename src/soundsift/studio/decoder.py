@@ -108,7 +108,13 @@ def take(folder: str, bounds: dict[str, Any], room: int) -> dict[str, Any]:
     }
 
 
-def copy(source: str, place: str, format: str, picture: str | None) -> dict[str, Any]:  # noqa: A002
+def copy(
+    source: str,
+    place: str,
+    format: str,  # noqa: A002
+    picture: str | None,
+    fraction: str,
+) -> dict[str, Any]:
     """Encode a sound in another format.
 
     Args:
@@ -116,6 +122,7 @@ def copy(source: str, place: str, format: str, picture: str | None) -> dict[str,
         place: file to write.
         format: format of a `soundsift.audio.Output`.
         picture: video whose picture is copied, for the format "video".
+        fraction: file that receives the fraction done, as text.
 
     Raises:
         RefusedError: the format can't hold the sound.
@@ -132,8 +139,11 @@ def copy(source: str, place: str, format: str, picture: str | None) -> dict[str,
     )
     sample_format = output.sample_format(recording.sample_format)
     with sound_file(Path(place), facts, sample_format, output, video) as file:
+        done = 0
         for block in recording.blocks():
             file.write(block)
+            done += block.shape[1]
+            Path(fraction).write_text(f"{done / (facts.length or 1):.4f}", encoding="ascii")
     return {}
 
 

@@ -79,7 +79,15 @@ class Decoders:
         arguments = {"folder": str(folder), "bounds": bounds, "room": room}
         return self._do("take", arguments, {str(folder / ORIGINAL): name}, [], folder)
 
-    def copy(self, source: Path, place: Path, kind: str, picture: Path | None, name: str) -> None:
+    def copy(
+        self,
+        source: Path,
+        place: Path,
+        kind: str,
+        picture: Path | None,
+        name: str,
+        fraction: Path,
+    ) -> None:
         """Encode a WAV file in another format.
 
         Args:
@@ -88,6 +96,7 @@ class Decoders:
             kind: name of the format.
             picture: video whose picture is copied.
             name: name of the recording, for messages.
+            fraction: file that receives the fraction done.
 
         Raises:
             RequestError: the format can't hold the sound.
@@ -97,6 +106,7 @@ class Decoders:
             "place": str(place),
             "format": kind,
             "picture": None if picture is None else str(picture),
+            "fraction": str(fraction),
         }
         files = [source] if picture is None else [source, picture]
         names = {str(path): name for path in (*files, place)}

@@ -54,8 +54,17 @@ class Watcher(Protocol):
 
 @dataclass
 class _Live:
-    """A running job: the fraction done, and when it was first above zero."""
+    """A running job.
 
+    Attributes:
+        begun: whether its worker has its model and works.
+        fraction: how much is done.
+        first: time and fraction when that was first above zero.
+        cancelled: whether it is to be stopped.
+        promised: bytes of the disk.
+    """
+
+    begun: bool = False
     fraction: float = 0.0
     first: tuple[float, float] | None = None
     cancelled: bool = False
@@ -137,6 +146,18 @@ class JobQueue:
         speed = (fraction - first[1]) / max(1e-3, time.monotonic() - first[0])
         return fraction, round((1 - fraction) / speed, 1)
 
+    def step(self, row: JobRow) -> str | None:
+        """What is done for a job now, as `soundsift.studio.schemas.JobOut.step`."""
+        if row.status == "queued":
+            return "waiting"
+        if row.status != "running":
+            return None
+        with self._lock:
+            live = self._live.get(row.id)
+            if live is None or not live.begun:
+                return "starting"
+            return "saving" if live.fraction >= 1 else "separating"
+
     def seconds_until_free(self) -> float:
         """Rough number of seconds until a place in the queue is free."""
         estimates = [
@@ -183,6 +204,7 @@ class JobQueue:
         """See `soundsift.studio.device_worker.TaskSource`."""
         with self._lock:
             live = self._live[identity]
+            live.begun = True
             live.fraction = max(live.fraction, fraction)
             if live.first is None and fraction > 0:
                 live.first = (time.monotonic(), fraction)

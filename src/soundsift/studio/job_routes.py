@@ -7,22 +7,34 @@ import json
 import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Any
 
+import soundfile
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from soundsift.studio.downloads import RANGE, SOUND_ANSWERS, sound_response
 from soundsift.studio.errors import RequestError, in_use, refusals, unusable
-from soundsift.studio.recording_routes import Download, Points
+from soundsift.studio.recording_routes import (
+    TILE_ANSWERS,
+    Download,
+    End,
+    Level,
+    Points,
+    Start,
+    Tile,
+    tile_response,
+)
 from soundsift.studio.records import JobRow, RecordingRow
 from soundsift.studio.schemas import (
+    CopyState,
     JobAccepted,
     JobId,
     JobList,
     JobOut,
-    JobRequest,
+    JobsRequest,
     Peaks,
     Stem,
     StemFormat,
@@ -39,15 +51,26 @@ def job_routes(studio: Studio) -> APIRouter:
     router = APIRouter(prefix="/api/jobs", tags=["jobs"])
     jobs = studio.jobs
 
+    def copied(
+        row: JobRow, stem: str, kind: str
+    ) -> tuple[Path, str, str, str, RecordingRow | None]:
+        """Arguments of `Recordings.copy`."""
+        source = jobs.stem(row, stem)
+        recording = studio.database.recording(row.recording)
+        picture = _picture(recording) if kind == "video" else None
+        name = "recording" if recording is None else recording.name
+        return source, kind, f"{row.id}.{stem}", name, picture
+
     @router.post(
         "",
         status_code=HTTPStatus.ACCEPTED,
         response_model=JobAccepted,
         responses=refusals(404, 408, 409, 413, 507),
     )
-    def add(request: JobRequest) -> dict[str, str]:
-        """Separate a recording, or a stem of a finished job."""
-        return {"id": jobs.add(request)}
+    def add(request: JobsRequest) -> dict[str, Any]:
+        """Separate a recording, or a stem of a finished job; with `prompts` several sounds."""
+        identities = jobs.add(request.jobs())
+        return {"id": identities[0], "ids": identities}
 
     @router.get("", response_model=JobList)
     def history(
@@ -125,25 +148,53 @@ def job_routes(studio: Studio) -> APIRouter:
         `format=video` combines the recording's picture with the stem.
         """
         row = await run_in_threadpool(jobs.find, job_id)
-        source = await run_in_threadpool(jobs.stem, row, stem)
-        recording = await run_in_threadpool(studio.database.recording, row.recording)
-        picture = _picture(recording) if format == "video" else None
-        name = "recording" if recording is None else recording.name
-        path = await studio.recordings.copy(source, format, f"{row.id}.{stem}", name, picture)
-        return sound_response(path, name, _stem_name(row, stem), download)
+        of_copy = await run_in_threadpool(copied, row, stem, format)
+        path = await studio.recordings.copy(*of_copy)
+        return sound_response(path, of_copy[3], _stem_name(row, stem), download)
+
+    @router.post(
+        "/{job_id}/stems/{stem}/copy",
+        response_model=CopyState,
+        responses=refusals(404, 409, 507),
+    )
+    async def copy_state(
+        job_id: JobId,
+        stem: Stem,
+        format: StemFormat = "wav",  # noqa: A002
+    ) -> dict[str, Any]:
+        """Encode a stem in a format, in the background. Ask again until it is ready."""
+        row = await run_in_threadpool(jobs.find, job_id)
+        of_copy = await run_in_threadpool(copied, row, stem, format)
+        return await studio.recordings.copy_state(*of_copy)
 
     @router.get(
         "/{job_id}/stems/{stem}/peaks",
         response_model=Peaks,
         responses=refusals(404, 409, 507),
     )
-    async def peaks(job_id: JobId, stem: Stem, points: Points = 1000) -> dict[str, Any]:
-        """Get the waveform's peaks of a stem."""
+    async def peaks(
+        job_id: JobId, stem: Stem, points: Points = 1000, start: Start = 0.0, end: End = None
+    ) -> dict[str, Any]:
+        """Get the waveform's peaks of a stem, or of a part of it."""
         row = await run_in_threadpool(jobs.find, job_id)
         source = await run_in_threadpool(jobs.stem, row, stem)
-        found = await studio.recordings.drawn(source, f"{row.id}.{stem}", points)
-        recording = await run_in_threadpool(studio.database.recording, row.recording)
-        return found | {"seconds": 0.0 if recording is None else recording.seconds}
+        facts = await run_in_threadpool(soundfile.info, source)
+        found = await studio.recordings.drawn(
+            source, f"{row.id}.{stem}", points, facts.samplerate, start, end
+        )
+        return found | {"seconds": facts.duration}
+
+    @router.get(
+        "/{job_id}/stems/{stem}/spectrogram/{level}/{tile}",
+        response_class=Response,
+        responses=refusals(404, 409) | TILE_ANSWERS,
+    )
+    async def spectrogram(job_id: JobId, stem: Stem, level: Level, tile: Tile) -> Response:
+        """Get a tile of a stem's spectrogram."""
+        row = await run_in_threadpool(jobs.find, job_id)
+        source = await run_in_threadpool(jobs.stem, row, stem)
+        key = f"{row.id}.{stem}"
+        return tile_response(await studio.recordings.tile(source, key, level, tile))
 
     @router.get("/{job_id}/settings", response_class=JSONResponse, responses=refusals(404, 409))
     def settings(job_id: JobId, download: Download = False) -> JSONResponse:

@@ -17,7 +17,7 @@ from soundsift.studio.database import Database
 from soundsift.studio.device_worker import DeviceWorker
 from soundsift.studio.disk import DiskSpace
 from soundsift.studio.engine import Engine
-from soundsift.studio.errors import busy, in_use, no_room, not_found, unusable
+from soundsift.studio.errors import RequestError, busy, in_use, no_room, not_found, unusable
 from soundsift.studio.job_queue import JobQueue, Watcher, is_readable
 from soundsift.studio.limits import Limits
 from soundsift.studio.recordings import Recordings
@@ -87,15 +87,30 @@ class Jobs:
 
     # --- requests ---------------------------------------------------------------------------------
 
-    def add(self, request: JobRequest) -> str:
-        """Queue a job.
+    def add(self, requests: Sequence[JobRequest]) -> list[str]:
+        """Queue jobs, all or none.
 
         Returns:
-            The job's id.
+            The jobs' ids.
 
         Raises:
-            RequestError: the request is invalid, the queue is full, or there is no room.
+            RequestError: a request is invalid, the queue is full, or there is no room.
         """
+        added: list[str] = []
+        try:
+            for request in requests:
+                added.append(self._add(request))
+        except RequestError:
+            for identity in added:
+                self._database.cancel_waiting(identity)
+                self._queue.cancel(identity)
+                self._database.remove_job(identity)
+            raise
+        for _ in added:
+            self._queue.notify()
+        return added
+
+    def _add(self, request: JobRequest) -> str:
         if request.model not in self._models:
             names = ", ".join(self._models)
             raise unusable(f"Model {request.model!r} is not offered here. Use one of: {names}.")
@@ -114,7 +129,6 @@ class Jobs:
                 f"The queue is full: {waiting} waiting. Try again later.",
                 self._queue.seconds_until_free(),
             )
-        self._queue.notify()
         return identity
 
     def find(self, identity: str) -> JobRow:
@@ -136,6 +150,7 @@ class Jobs:
         recording = self._database.recording(row.recording)
         name = "recording" if recording is None else recording.name
         queued = row.status == "queued"
+        settings = row.settings or {}
         waiting = self._database.waiting_before(row.number) if queued else None
         return {
             "id": row.id,
@@ -143,6 +158,7 @@ class Jobs:
             "progress": fraction,
             "eta": eta,
             "waiting": waiting,
+            "step": self._queue.step(row),
             "error": row.error,
             "request": row.request,
             "recording": row.recording,
@@ -150,7 +166,7 @@ class Jobs:
             "settings": row.settings,
             "stems": STEMS if row.status == "done" else (),
             "target_level_db": row.target_level_db,
-            **{name: (row.settings or {}).get(name, none) for name, none in NOTHING_ASKED.items()},
+            **{name: settings.get(name, none) for name, none in NOTHING_ASKED.items()},
             "command": command_line(row.request, name, self._before(row)),
             "created": row.created,
             "started": row.started,
@@ -192,6 +208,12 @@ class Jobs:
                 raise in_use(f"Job {identity} is unfinished. Cancel it first.")
             raise in_use(f"An unfinished job works on a stem of job {identity}. Cancel it first.")
         self._forget(identity)
+
+    def remove_all(self, recording: str) -> None:
+        """Delete the ended jobs of a recording."""
+        for identity in self._database.jobs_of(recording):
+            if self._database.remove_job(identity):
+                self._forget(identity)
 
     def stem(self, row: JobRow, stem: str) -> Path:
         """File of a finished job's stem; notes its use.

@@ -1,7 +1,8 @@
-"""Waveform peaks: minimum and maximum samples for drawing at any width."""
+"""Waveform peaks: minimum and maximum samples for drawing any part at any width."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -34,24 +35,36 @@ def write_peaks(path: Path, blocks: Iterable[np.ndarray]) -> None:
         np.save(file, np.concatenate(pairs, axis=2))
 
 
-def read_peaks(path: Path, points: int) -> dict[str, Any]:
-    """Read peaks, reduced to a width.
+def read_peaks(
+    path: Path, points: int, sample_rate: int, start: float = 0.0, end: float | None = None
+) -> dict[str, Any]:
+    """Read the peaks of a part, reduced to a width.
 
     Args:
         path: file written by `write_peaks`.
         points: number of pairs; all if there are fewer.
+        sample_rate: of the sound, in Hz.
+        start: start of the part in seconds; the part is widened to whole pairs.
+        end: its end; that of the sound by default.
 
     Returns:
-        `points`, and `minimum` and `maximum`: for each channel a list of numbers in -1..1.
+        `points`; `start` and `end` of the part read, in seconds; and `minimum` and `maximum`: for
+        each channel a list of numbers in -1..1.
     """
     stored = np.load(path, mmap_mode="r", allow_pickle=False)
     count = stored.shape[2]
-    points = min(points, count)
-    starts = np.arange(points) * count // points
-    least = np.minimum.reduceat(stored[:, 0], starts, axis=1)
-    most = np.maximum.reduceat(stored[:, 1], starts, axis=1)
+    # A little tolerance: the ends of pairs are no round numbers of seconds.
+    first = min(int(start * sample_rate / SAMPLES + 1e-6), count - 1)
+    last = count if end is None else math.ceil(end * sample_rate / SAMPLES - 1e-6)
+    last = min(max(last, first + 1), count)
+    points = min(points, last - first)
+    starts = np.arange(points) * (last - first) // points
+    least = np.minimum.reduceat(stored[:, 0, first:last], starts, axis=1)
+    most = np.maximum.reduceat(stored[:, 1, first:last], starts, axis=1)
     return {
         "points": points,
+        "start": first * SAMPLES / sample_rate,
+        "end": last * SAMPLES / sample_rate,
         "minimum": np.round(least / _STEPS, 5).tolist(),
         "maximum": np.round(most / _STEPS, 5).tolist(),
     }

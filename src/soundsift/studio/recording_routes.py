@@ -6,15 +6,24 @@ import time
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from soundsift.studio.downloads import RANGE, SOUND_ANSWERS, sound_response
 from soundsift.studio.errors import refusals
 from soundsift.studio.records import RecordingRow
-from soundsift.studio.schemas import Heard, Peaks, RecordingId, RecordingOut, SoundFormat
+from soundsift.studio.schemas import (
+    Heard,
+    NewName,
+    Peaks,
+    RecordingId,
+    RecordingList,
+    RecordingOut,
+    SoundFormat,
+)
 from soundsift.studio.server import Studio
+from soundsift.studio.spectrogram import BANDS, COLUMNS, FLOOR_DB, HOP, LEVELS
 
 _FORM = {
     "requestBody": {
@@ -30,8 +39,32 @@ _FORM = {
         },
     }
 }
+Results = Annotated[bool, Query(description="Delete the results of its jobs, too.")]
 Download = Annotated[bool, Query(description="Send it as a file to save.")]
 Points = Annotated[int, Query(ge=1, le=20_000)]
+Start = Annotated[float, Query(ge=0, le=1e6, description="Start of the part in seconds.")]
+End = Annotated[
+    float | None, Query(ge=0, le=1e6, description="Its end; that of the sound if left out.")
+]
+Level = Annotated[int, Path(ge=0, lt=LEVELS, description=f"A column has {HOP} · 2^level samples.")]
+Tile = Annotated[
+    int, Path(ge=0, le=10**7, description=f"Number of the tile, of {COLUMNS} columns.")
+]
+
+#: OpenAPI description of `tile_response`.
+TILE_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": f"{COLUMNS} columns of {BANDS} mel bands up to 16 kHz, lowest first, a byte "
+        f"each: 0 is {FLOOR_DB:g} dB and 255 full scale.",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+def tile_response(tile: bytes) -> Response:
+    """A tile of a spectrogram, which browsers keep for an hour: the content of an id stays."""
+    headers = {"cache-control": "private, max-age=3600"}
+    return Response(tile, media_type="application/octet-stream", headers=headers)
 
 
 def recording_routes(studio: Studio) -> APIRouter:
@@ -65,6 +98,16 @@ def recording_routes(studio: Studio) -> APIRouter:
         studio.metrics.uploaded(row.bytes)
         return described(row)
 
+    @router.get("", response_model=RecordingList)
+    def list_all() -> dict[str, Any]:
+        """List recordings, last used first."""
+        found = []
+        for listed in recordings.listed():
+            row: RecordingRow = listed.pop("row")
+            used = time.time() - (studio.database.now() - row.used)
+            found.append(described(row) | listed | {"used": used})
+        return {"recordings": found}
+
     @router.get("/{recording_id}", response_model=RecordingOut, responses=refusals(404))
     def describe(recording_id: RecordingId) -> dict[str, Any]:
         """Describe a recording."""
@@ -97,9 +140,26 @@ def recording_routes(studio: Studio) -> APIRouter:
         return sound_response(recordings.video(row), row.name, "", download, row.suffix)
 
     @router.get("/{recording_id}/peaks", response_model=Peaks, responses=refusals(404))
-    def peaks(recording_id: RecordingId, points: Points = 1000) -> dict[str, Any]:
-        """Get the waveform's peaks."""
-        return recordings.peaks(recordings.find(recording_id), points)
+    def peaks(
+        recording_id: RecordingId, points: Points = 1000, start: Start = 0.0, end: End = None
+    ) -> dict[str, Any]:
+        """Get the waveform's peaks, of the whole recording or of a part."""
+        return recordings.peaks(recordings.find(recording_id), points, start, end)
+
+    @router.get(
+        "/{recording_id}/spectrogram/{level}/{tile}",
+        response_class=Response,
+        responses=refusals(404) | TILE_ANSWERS,
+    )
+    async def spectrogram(recording_id: RecordingId, level: Level, tile: Tile) -> Response:
+        """Get a tile of the spectrogram."""
+        row = await run_in_threadpool(recordings.find, recording_id)
+        return tile_response(await recordings.spectrogram(row, level, tile))
+
+    @router.patch("/{recording_id}", response_model=RecordingOut, responses=refusals(404, 408, 413))
+    def rename(recording_id: RecordingId, change: NewName) -> dict[str, Any]:
+        """Rename a recording."""
+        return described(recordings.rename(recording_id, change.name))
 
     @router.get("/{recording_id}/heard", response_model=Heard, responses=refusals(404))
     def heard(recording_id: RecordingId) -> dict[str, Any]:
@@ -113,9 +173,11 @@ def recording_routes(studio: Studio) -> APIRouter:
     @router.delete(
         "/{recording_id}", status_code=HTTPStatus.NO_CONTENT, responses=refusals(404, 409)
     )
-    def remove(recording_id: RecordingId) -> Response:
-        """Delete a recording. Results of jobs stay."""
+    def remove(recording_id: RecordingId, results: Results = False) -> Response:
+        """Delete a recording. Results of jobs stay unless `results` is true."""
         recordings.remove(recording_id)
+        if results:
+            studio.jobs.remove_all(recording_id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     return router

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import threading
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
+import soundfile
 from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 
@@ -21,6 +23,7 @@ from soundsift.studio.errors import busy, in_use, no_room, not_found, too_large,
 from soundsift.studio.limits import Limits
 from soundsift.studio.peaks import read_peaks
 from soundsift.studio.records import AUDIO, ORIGINAL, PEAKS, RecordingRow
+from soundsift.studio.spectrogram import Spectrograms
 from soundsift.studio.storage import Storage
 from soundsift.studio.uploads import Upload, clean_name, receive
 
@@ -53,6 +56,11 @@ class Recordings:
         # Decoding has its own threads: requests that wait for it must not block others.
         self._threads = CapacityLimiter(limits.decoders)
         self._receiving: Counter[str] = Counter()
+        self._spectrograms = Spectrograms()
+        self._drawing = CapacityLimiter(limits.decoders)
+        # Copies that are being encoded: their tasks, and files that hold the fraction done.
+        self._encoding: dict[str, asyncio.Task[Path]] = {}
+        self._fractions: dict[str, Path] = {}
 
     def find(self, identity: str) -> RecordingRow:
         """Find a recording and note its use.
@@ -151,10 +159,32 @@ class Recordings:
             raise unusable(f"{row.name} has no picture. Use a video.")
         return self._file(row.id, ORIGINAL)
 
-    def peaks(self, row: RecordingRow, points: int) -> dict[str, Any]:
-        """Peaks of a recording, as `soundsift.studio.schemas.Peaks`."""
-        found = read_peaks(self._file(row.id, PEAKS), points)
+    def peaks(
+        self, row: RecordingRow, points: int, start: float, end: float | None
+    ) -> dict[str, Any]:
+        """Peaks of a part of a recording, as `soundsift.studio.schemas.Peaks`."""
+        found = read_peaks(self._file(row.id, PEAKS), points, row.sample_rate, start, end)
         return found | {"seconds": row.seconds}
+
+    async def spectrogram(self, row: RecordingRow, level: int, tile: int) -> bytes:
+        """A tile of a recording's spectrogram; see `tile`."""
+        return await self.tile(self._file(row.id, AUDIO), row.id, level, tile)
+
+    async def tile(self, source: Path, key: str, level: int, index: int) -> bytes:
+        """A tile of a sound's spectrogram; see `soundsift.studio.spectrogram`.
+
+        Raises:
+            RequestError: the tile lies beyond the end, or the file is damaged.
+        """
+        try:
+            found = await to_thread.run_sync(
+                self._spectrograms.tile, source, key, level, index, limiter=self._drawing
+            )
+        except (soundfile.LibsndfileError, FileNotFoundError) as error:
+            raise unusable("The decoded sound is damaged. Upload the file again.") from error
+        if found is None:
+            raise unusable(f"Tile {index} of level {level} is beyond the end. Use a smaller one.")
+        return found
 
     async def copy(
         self, source: Path, kind: str, key: str, name: str, picture: RecordingRow | None
@@ -173,22 +203,69 @@ class Recordings:
         """
         if kind == "wav":
             return source
-        suffix = f".{kind}" if picture is None else picture.suffix
-        place = self._storage.copies / f"{key}{suffix}"
+        place = self._copy_place(kind, key, picture)
 
         def write(into: Path) -> None:
             video = None if picture is None else self._file(picture.id, ORIGINAL)
             size = source.stat().st_size + (0 if video is None else video.stat().st_size)
-            with self._space.promise(size):
-                self._decoders.copy(source, into, kind, video, name)
+            fraction = into.with_name("fraction")
+            self._fractions[place.name] = fraction
+            try:
+                with self._space.promise(size):
+                    self._decoders.copy(source, into, kind, video, name, fraction)
+            finally:
+                self._fractions.pop(place.name, None)
 
         return await self._once(place, write)
 
-    async def drawn(self, source: Path, key: str, points: int) -> dict[str, Any]:
-        """Peaks of a stem; `key` as for `copy`."""
+    async def copy_state(
+        self, source: Path, kind: str, key: str, name: str, picture: RecordingRow | None
+    ) -> dict[str, Any]:
+        """Start `copy` if there is none yet; as `soundsift.studio.schemas.CopyState`.
+
+        Raises:
+            RequestError: the copy failed; see `copy`.
+        """
+        place = self._copy_place(kind, key, picture)
+        if kind == "wav" or await run_in_threadpool(place.exists):
+            self._encoding.pop(place.name, None)
+            return {"ready": True, "progress": 1.0}
+        task = self._encoding.get(place.name)
+        if task is None:
+            copying = self.copy(source, kind, key, name, picture)
+            self._encoding[place.name] = asyncio.create_task(copying)
+        elif task.done():
+            del self._encoding[place.name]
+            # Raises the error of a failed copy; one that was deleted since is made again.
+            task.result()
+        return {"ready": False, "progress": await run_in_threadpool(self._fraction, place.name)}
+
+    async def drawn(
+        self, source: Path, key: str, points: int, rate: int, start: float, end: float | None
+    ) -> dict[str, Any]:
+        """Peaks of a part of a stem; `key` as for `copy`, the rest as for `read_peaks`."""
         place = self._storage.copies / f"{key}.npy"
         await self._once(place, lambda into: self._decoders.draw(source, into))
-        return await run_in_threadpool(read_peaks, place, points)
+        return await run_in_threadpool(read_peaks, place, points, rate, start, end)
+
+    def listed(self) -> list[dict[str, Any]]:
+        """All recordings, last used first: `row`, number of `results` and `stored_bytes`."""
+        found = []
+        for row in self._database.recordings():
+            jobs = self._database.jobs_of(row.id)
+            folders = [self._storage.recording(row.id), *map(self._storage.job, jobs)]
+            size = sum(map(self._storage.size, folders))
+            found.append({"row": row, "results": len(jobs), "stored_bytes": size})
+        return found
+
+    def rename(self, identity: str, name: str) -> RecordingRow:
+        """Give a recording another name.
+
+        Raises:
+            RequestError: there is no such recording.
+        """
+        self._database.rename_recording(identity, clean_name(name))
+        return self.find(identity)
 
     def remove(self, identity: str) -> None:
         """Delete a recording and its copies.
@@ -216,6 +293,19 @@ class Recordings:
         """Delete the copies of a sound in other formats."""
         for path in self._storage.copies_of(key):
             self._storage.remove(path)
+
+    def _copy_place(self, kind: str, key: str, picture: RecordingRow | None) -> Path:
+        suffix = f".{kind}" if picture is None else picture.suffix
+        return self._storage.copies / f"{key}{suffix}"
+
+    def _fraction(self, name: str) -> float:
+        """The fraction of a copy that is encoded."""
+        path = self._fractions.get(name)
+        try:
+            return 0.0 if path is None else min(1.0, float(path.read_text(encoding="ascii")))
+        except (OSError, ValueError):
+            # Not begun, just finished, or just being written.
+            return 0.0
 
     def _forget(self, identity: str) -> None:
         self._storage.remove(self._storage.recording(identity))

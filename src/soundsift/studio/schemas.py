@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from soundsift.presets import PresetName
 from soundsift.separation.occurrences import Presence
@@ -49,6 +49,15 @@ class BoxIn(_Strict):
     )
 
 
+class PromptIn(_Strict):
+    """One of several sounds to separate from a recording."""
+
+    text: str | None = Field(None, max_length=2000)
+    spans: _Spans = []
+    not_spans: _Spans = []
+    boxes: list[BoxIn] = Field([], max_length=100)
+
+
 class JobRequest(_Strict):
     """A separation to run."""
 
@@ -76,6 +85,28 @@ class JobRequest(_Strict):
     mode: Literal["separate", "remove"] = "separate"
 
 
+class JobsRequest(JobRequest):
+    """A separation to run, or several from one recording."""
+
+    prompts: list[PromptIn] = Field(
+        [],
+        max_length=16,
+        description="Several sounds, each with its own job, in place of `text`, spans and boxes.",
+    )
+
+    @model_validator(mode="after")
+    def _in_one_place(self) -> JobsRequest:
+        if self.prompts and (self.text or self.spans or self.not_spans or self.boxes):
+            raise ValueError("give text, spans and boxes inside of prompts, or give no prompts")
+        return self
+
+    def jobs(self) -> list[JobRequest]:
+        """The request of each job."""
+        common = self.model_dump(exclude={"prompts"})
+        each = [prompt.model_dump() for prompt in self.prompts] or [{}]
+        return [JobRequest.model_validate(common | prompt) for prompt in each]
+
+
 class RecordingOut(BaseModel):
     """A recording."""
 
@@ -87,6 +118,26 @@ class RecordingOut(BaseModel):
     has_video: bool
     bytes: int
     expires: float = Field(description="Seconds since 1970; extended by every use.")
+
+
+class RecordingListed(RecordingOut):
+    """A recording in the list of all."""
+
+    used: float = Field(description="Seconds since 1970.")
+    results: int = Field(description="Number of its jobs.")
+    stored_bytes: int = Field(description="Disk space of the recording and its results.")
+
+
+class RecordingList(BaseModel):
+    """Recordings, last used first."""
+
+    recordings: list[RecordingListed]
+
+
+class NewName(_Strict):
+    """A new name for a recording."""
+
+    name: str = Field(min_length=1, max_length=255)
 
 
 class Occurrence(BaseModel):
@@ -106,6 +157,9 @@ class JobOut(BaseModel):
     progress: float = Field(ge=0, le=1)
     eta: float | None = Field(description="Estimated remaining seconds; null if unknown.")
     waiting: int | None = Field(description="Number of jobs before it in the queue.")
+    step: Literal["waiting", "starting", "separating", "saving"] | None = Field(
+        description="What is being done; null after the end. `starting` may load the model."
+    )
     error: str | None
     request: JobRequest
     recording: str = Field(description="Id of the recording that the first turn began with.")
@@ -144,9 +198,10 @@ class Heard(BaseModel):
 
 
 class JobAccepted(BaseModel):
-    """An accepted job."""
+    """An accepted job, or several."""
 
-    id: str
+    id: str = Field(description="The job; the first of several.")
+    ids: list[str] = Field(description="All jobs, in the order of the prompts.")
 
 
 class JobList(BaseModel):
@@ -159,9 +214,18 @@ class Peaks(BaseModel):
     """Minimum and maximum samples; for each channel a list of `points` numbers in -1..1."""
 
     points: int
-    seconds: float
+    seconds: float = Field(description="Duration of the whole sound.")
+    start: float = Field(description="Start of the part drawn, in seconds.")
+    end: float = Field(description="Its end; the last point may be shorter than the others.")
     minimum: list[list[float]]
     maximum: list[list[float]]
+
+
+class CopyState(BaseModel):
+    """A sound in another format, which is encoded on first use."""
+
+    ready: bool
+    progress: float = Field(ge=0, le=1)
 
 
 class Info(BaseModel):

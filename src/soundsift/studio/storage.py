@@ -118,6 +118,13 @@ class Storage:
         self.reserve(place)
         path.rename(place)
 
+    def size(self, folder: Path) -> int:
+        """Bytes of the files in a folder; 0 if there is none."""
+        try:
+            return sum(path.lstat().st_size for path in folder.iterdir())
+        except OSError:
+            return 0
+
     def use(self, path: Path) -> None:
         """Note that a file was used."""
         self._database.use_file(self._name(path))
