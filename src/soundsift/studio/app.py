@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from html import escape
 from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
@@ -27,7 +26,7 @@ from soundsift.studio.errors import ALWAYS, RequestError, refusals
 from soundsift.studio.job_routes import job_routes
 from soundsift.studio.recording_routes import recording_routes
 from soundsift.studio.schemas import Health, Info, Refusal, StemFormat
-from soundsift.studio.security import NONCE, Guard, as_request_error
+from soundsift.studio.security import Guard, as_request_error
 from soundsift.studio.server import Studio
 from soundsift.version import __version__
 
@@ -160,13 +159,12 @@ def _add_page(app: FastAPI, studio: Studio, folder: Path) -> None:
         return response
 
     @app.get("/", include_in_schema=False)
-    def index(request: Request) -> Response:
+    def index() -> Response:
         page = files.get("index.html")
         if page is None:
             text = "<!doctype html><title>soundsift</title><p>The page is not installed. The "
             return HTMLResponse(text + '<a href="/api/docs">API</a> works without it.</p>')
-        text = page.read_text(encoding="utf-8")
-        return HTMLResponse(text.replace(NONCE, escape(request.scope["nonce"])))
+        return HTMLResponse(page.read_text(encoding="utf-8"))
 
     @app.get("/{name:path}", include_in_schema=False)
     def static(name: str) -> Response:

@@ -19,7 +19,15 @@ from soundsift.fingerprint import file_digest
 from soundsift.studio.database import Database
 from soundsift.studio.decoders import Decoders
 from soundsift.studio.disk import DiskSpace, disk_is_full
-from soundsift.studio.errors import busy, in_use, no_room, not_found, too_large, unusable
+from soundsift.studio.errors import (
+    RequestError,
+    busy,
+    in_use,
+    no_room,
+    not_found,
+    too_large,
+    unusable,
+)
 from soundsift.studio.limits import Limits
 from soundsift.studio.peaks import read_peaks
 from soundsift.studio.records import AUDIO, ORIGINAL, PEAKS, RecordingRow
@@ -207,12 +215,16 @@ class Recordings:
 
         def write(into: Path) -> None:
             video = None if picture is None else self._file(picture.id, ORIGINAL)
-            size = source.stat().st_size + (0 if video is None else video.stat().st_size)
             fraction = into.with_name("fraction")
             self._fractions[place.name] = fraction
             try:
+                size = source.stat().st_size + (0 if video is None else video.stat().st_size)
                 with self._space.promise(size):
                     self._decoders.copy(source, into, kind, video, name, fraction)
+            except (RequestError, OSError) as error:
+                if not source.exists():
+                    raise not_found("sound of", name) from error
+                raise
             finally:
                 self._fractions.pop(place.name, None)
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import re
-import secrets
 import sqlite3
 import time
 from html import escape
@@ -23,9 +22,6 @@ from soundsift.studio.errors import RequestError, busy, no_room, too_large
 from soundsift.studio.limits import Rate
 from soundsift.studio.settings import Settings, is_address, is_loopback
 
-#: Placeholder in the page for the nonce, so that a script may add its own style sheet.
-NONCE = "__CSP_NONCE__"
-
 _log = logging.getLogger(__name__)
 
 _MOST_JSON = 1 << 20
@@ -41,28 +37,23 @@ _HEADERS = {
 }
 
 
-def content_policy(nonce: str) -> str:
-    """The Content-Security-Policy: everything comes from this server.
-
-    Args:
-        nonce: nonce of this response, for style sheets that the page's scripts add.
-    """
-    return "; ".join(
-        (
-            "default-src 'none'",
-            "script-src 'self'",
-            f"style-src 'self' 'nonce-{nonce}'",
-            "img-src 'self' data: blob:",
-            "media-src 'self' blob:",
-            "connect-src 'self' blob:",
-            "font-src 'self'",
-            "worker-src 'self' blob:",
-            "manifest-src 'self'",
-            "base-uri 'none'",
-            "form-action 'self'",
-            "frame-ancestors 'none'",
-        )
+#: Everything comes from this server.
+_CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' blob:",
+        "connect-src 'self' blob:",
+        "font-src 'self'",
+        "worker-src 'self' blob:",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
     )
+)
 
 
 class Guard:
@@ -96,8 +87,6 @@ class Guard:
             # There are no web sockets.
             await send({"type": "websocket.close", "code": 1008})
             return
-        nonce = secrets.token_urlsafe(16)
-        scope["nonce"] = nonce
         begun = ended = False
 
         async def reply(message: Message) -> None:
@@ -107,7 +96,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 begun = True
                 headers = MutableHeaders(scope=message)
-                headers["content-security-policy"] = content_policy(nonce)
+                headers["content-security-policy"] = _CONTENT_POLICY
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)

@@ -21,6 +21,18 @@ from soundsift.studio.engine import Result, Task
 SPLIT_HZ = 1000
 #: A prompt that begins with this word takes so many seconds.
 SLOW, SLOW_SECONDS = "slow", 8.0
+#: Where it says to have found the sound of prompts that begin with these words, and its confidence.
+FINDS = {
+    "found": (
+        [
+            {"start": 0.5, "end": 1.0, "probability": 0.95},
+            {"start": 1.25, "end": 1.5, "probability": 0.9},
+            {"start": 2.0, "end": 2.5, "probability": 0.4},
+        ],
+        0.97,
+    ),
+    "absent": ([], 0.03),
+}
 
 
 def sieve(
@@ -86,6 +98,8 @@ class Sieve:
         power = [np.square(x, dtype=np.float64).sum() + 1e-9 for x in (target, samples)]
         level = 10 * float(np.log10(power[0] / power[1]))
         settings = {"engine": "sieve", "seed": asked["seed"], "target_level_db": level}
+        found, confidence = FINDS.get((asked["text"] or "").partition(" ")[0], ([], None))
+        settings |= {"found": found, "confidence": confidence}
         (task.folder / "stem.json").write_text(json.dumps(settings), encoding="utf-8")
         report(1.0)
         return Result(settings, level)

@@ -43,6 +43,11 @@ async function call(method, path, body) {
 }
 
 export const info = () => call("GET", "/info");
+/** All recordings, last used first. */
+export const recordings = async () => (await call("GET", "/recordings")).recordings;
+export const renameRecording = (id, name) => call("PATCH", `/recordings/${encodeURIComponent(id)}`, { name });
+/** Delete a recording with its results. */
+export const deleteRecording = (id) => call("DELETE", `/recordings/${encodeURIComponent(id)}?results=true`);
 export const recording = (id) => call("GET", `/recordings/${encodeURIComponent(id)}`);
 /** All jobs, newest first. */
 export const jobs = async () => (await call("GET", "/jobs?limit=1000")).jobs;
@@ -53,12 +58,17 @@ export const deleteJob = (id) => call("DELETE", `/jobs/${encodeURIComponent(id)}
 
 export const audioUrl = (id, format = "wav") =>
   `/api/recordings/${encodeURIComponent(id)}/audio?format=${format}`;
-/** URL of a sound's peaks, from the URL of the sound. */
-export const peaksUrl = (soundUrl, points) =>
-  `${soundUrl.replace(/(\/audio)?\?.*$/, "")}/peaks?points=${points}`;
+/** URLs of a sound's peaks and of a tile of its spectrogram, from the URL of the sound. */
+export const peaksUrl = (soundUrl, points, start, end) =>
+  `${partsUrl(soundUrl)}/peaks?points=${points}${end === undefined ? "" : `&start=${start}&end=${end}`}`;
+export const spectrogramUrl = (soundUrl, level, tile) => `${partsUrl(soundUrl)}/spectrogram/${level}/${tile}`;
+const partsUrl = (soundUrl) => soundUrl.replace(/(\/audio)?\?.*$/, "");
 export const videoUrl = (id) => `/api/recordings/${encodeURIComponent(id)}/video`;
 export const stemUrl = (id, stem, format = "wav") =>
   `/api/jobs/${encodeURIComponent(id)}/stems/${stem}?format=${format}`;
+/** Encode a stem in a format; `{ ready, progress }`. */
+export const copyState = (id, stem, format) =>
+  call("POST", `/jobs/${encodeURIComponent(id)}/stems/${stem}/copy?format=${format}`);
 export const settingsUrl = (id) => `/api/jobs/${encodeURIComponent(id)}/settings`;
 /** Everything needed to reproduce a result. */
 export const settings = (id) => call("GET", `/jobs/${encodeURIComponent(id)}/settings`);
@@ -97,17 +107,24 @@ export function upload(file, onProgress) {
 const FINAL = new Set(["done", "failed", "cancelled"]);
 export const isFinal = (status) => FINAL.has(status);
 
+/** Most streams of events: each holds one of the six connections that browsers open to a host. */
+const MOST_STREAMS = 2;
+let streams = 0;
+
 /**
  * Follow a job until it ends. Returns a function that stops following.
- * If the stream of events fails for good, the job is polled once a second.
+ * If there are many jobs, or if the stream of events fails for good, the job is polled once a second.
  */
 export function follow(id, onChange) {
-  const events = new EventSource(`/api/jobs/${encodeURIComponent(id)}/events`);
+  const streaming = streams < MOST_STREAMS;
+  const events = streaming ? new EventSource(`/api/jobs/${encodeURIComponent(id)}/events`) : null;
+  if (streaming) streams += 1;
   let timer = null;
   let stopped = false;
   const stop = () => {
+    if (!stopped && streaming) streams -= 1;
     stopped = true;
-    events.close();
+    events?.close();
     clearTimeout(timer);
   };
   const take = (state) => {
@@ -123,6 +140,10 @@ export function follow(id, onChange) {
     }
     if (!stopped) timer = setTimeout(poll, 1000);
   };
+  if (!streaming) {
+    poll();
+    return stop;
+  }
   for (const name of ["progress", "done", "failed", "cancelled"]) {
     events.addEventListener(name, (event) => take(JSON.parse(event.data)));
   }

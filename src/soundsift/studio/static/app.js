@@ -2,62 +2,50 @@
 
 import * as api from "./api.js";
 import { button, byId, element } from "./dom.js";
-import { Downloads } from "./downloads.js";
+import { Downloads, withoutSuffix } from "./downloads.js";
+import { Found } from "./found.js";
 import { differences, History } from "./history.js";
-import { Tracks } from "./tracks.js";
+import { attempt, notice, showError } from "./messages.js";
 import { mixDown, save } from "./mixdown.js";
-import { setUpUpload } from "./upload.js";
-import { Video } from "./video.js";
+import { Overview } from "./overview.js";
 import { Player } from "./player.js";
-import { Prompt } from "./prompt.js";
 import { Progress } from "./progress.js";
+import { Prompt } from "./prompt.js";
+import { Recordings } from "./recordings.js";
 import { sameSource, Session, STEM_NAMES, subject } from "./session.js";
 import { setUpShortcuts } from "./shortcuts.js";
 import { SpanList } from "./span-list.js";
 import { clock, fromRequest, Spans } from "./spans.js";
+import { Tracks } from "./tracks.js";
+import { Transport } from "./transport.js";
+import { setUpUpload } from "./upload.js";
+import { Video } from "./video.js";
+import { viewTracks } from "./view-tracks.js";
+import { Viewport } from "./viewport.js";
 
-const NOTICE_MS = 6000;
+/** The recording with which the server was started is opened once per tab. */
+const OPENED = "soundsift-opened";
 
 const session = new Session();
 const spans = new Spans();
 const player = new Player();
-const tracks = new Tracks(byId("tracks"), player, spans);
+const viewport = new Viewport();
+const overview = new Overview(byId("overview"), viewport, spans, player);
+const tracks = new Tracks(byId("tracks"), { player, spans, viewport, overview });
+const transport = new Transport({ player, viewport, tracks, spans });
 const video = new Video(byId("video-panel"), byId("video"), player);
 const prompt = new Prompt(byId("prompt"), spans, start);
 const progress = new Progress(byId("progress"), cancel);
-const downloads = new Downloads(byId("downloads"), notice);
+const downloads = new Downloads(byId("downloads"), notice, attempt);
 const history = new History(byId("history"), session, { show, redo, compare, remove });
+const recordings = new Recordings(byId("recordings"), openById, attempt);
+const found = new Found(byId("found"), { go: goToFound, again: againWithout });
 new SpanList(byId("span-list"), spans);
 
-// Messages
-
-let noticeTimer = null;
-function notice(sentence) {
-  clearTimeout(noticeTimer);
-  byId("notice").textContent = sentence;
-  byId("notice").hidden = false;
-  noticeTimer = setTimeout(() => (byId("notice").hidden = true), NOTICE_MS);
-}
-
-function showError(sentence) {
-  const box = byId("error");
-  box.hidden = !sentence;
-  box.replaceChildren();
-  if (sentence) box.append(sentence, button("×", () => showError(null), { "aria-label": "Dismiss" }));
-}
-
-/** Run a button's action and show its error. */
-async function attempt(work) {
-  try {
-    showError(null);
-    return await work();
-  } catch (error) {
-    showError(error.message);
-    return null;
-  }
-}
-
 // Turns
+
+/** Requests with several prompts that are unfinished: lists of ids. */
+const groups = [];
 
 function formNow() {
   return { ...prompt.read(), marks: spans.all };
@@ -75,8 +63,9 @@ function go(view) {
 function start(request) {
   return attempt(async () => {
     const { source } = session.view;
-    const { id } = await api.startJob({ ...request, recording: source });
-    watch(await api.job(id));
+    const { ids } = await api.startJob({ ...request, recording: source });
+    if (ids.length > 1) groups.push(ids);
+    for (const id of ids) watch(await api.job(id));
   });
 }
 
@@ -94,11 +83,26 @@ function watch(job) {
 function arrived(job) {
   if (job.recording !== session.recording?.id) return;
   const words = subject(job.request);
+  const group = groups.find((ids) => ids.includes(job.id));
   if (job.status === "failed") showError(job.error ?? "The job failed.");
   else if (job.status === "cancelled") notice(`Cancelled: ${words}.`);
+  if (group) groupArrived(group);
+  else if (job.status !== "done") return;
   else if (!session.view.compare && sameSource(session.view.source, job.request.recording)) {
     go({ source: session.view.source, job: job.id });
   } else notice(`${words} is ready, in the history.`);
+}
+
+/** Show the results of a request with several prompts, once all have ended. */
+function groupArrived(ids) {
+  const jobs = ids.map((id) => session.jobs.get(id)).filter(Boolean);
+  if (jobs.length < ids.length || !jobs.every(({ status }) => api.isFinal(status))) return;
+  groups.splice(groups.indexOf(ids), 1);
+  const done = jobs.filter(({ status }) => status === "done");
+  if (done.length === 0) return;
+  const { recording: source } = done[0].request;
+  if (done.length === 1) go({ source, job: done[0].id });
+  else go({ source, group: done.map(({ id }) => id) });
 }
 
 function cancel(id) {
@@ -145,47 +149,30 @@ function goOnFrom(job, stem) {
 }
 
 function undo() {
-  const form = session.undo();
-  if (form) fillForm(form);
+  if (session.canUndo) globalThis.history.back();
+}
+
+// Found occurrences
+
+function goToFound(one) {
+  transport.showPart(one.start, one.end);
+  player.currentTime = one.start;
+}
+
+function nextFound(backwards) {
+  const one = found.next(player.currentTime, backwards);
+  if (one) goToFound(one);
+}
+
+/** Ask again, with occurrences that are not meant marked as not heard. */
+function againWithout(job, left) {
+  const { recording: source, ...request } = job.request;
+  const again = { ...request, not_spans: [...request.not_spans, ...left] };
+  fillForm(again);
+  return attempt(async () => watch(await api.job((await api.startJob({ ...again, recording: source })).id)));
 }
 
 // Views
-
-const sourceUrl = (source) =>
-  typeof source === "string" ? api.audioUrl(source) : api.stemUrl(source.job, source.stem);
-
-const stemTone = (stem) => (stem === "target" ? "isolated" : "without");
-
-/** Tracks of the session's view, which of them are A and B, and which is heard first. */
-function plan() {
-  const { source, compare: pair } = session.view;
-  const original = typeof source === "string";
-  const before = {
-    key: "source", tone: "original", title: original ? "Original" : "Before",
-    about: original ? null : session.describe(source), url: sourceUrl(source), marked: true,
-  };
-  if (pair) {
-    const side = (letter, id) => {
-      const job = session.jobs.get(id);
-      return {
-        key: letter, tone: letter === "a" ? "isolated" : "other", title: `${letter.toUpperCase()}: ${subject(job.request)}`,
-        about: STEM_NAMES[pair.stem].toLowerCase(), url: api.stemUrl(id, pair.stem),
-      };
-    };
-    return { tracks: [before, side("a", pair.a), side("b", pair.b)], pair: ["a", "b"], heard: "a" };
-  }
-  const job = session.shown;
-  if (job === null) return { tracks: [before], pair: ["source", null], heard: null };
-  const stems = ["target", "residual"].map((stem) => ({
-    key: stem, tone: stemTone(stem), title: STEM_NAMES[stem], about: subject(job.request),
-    url: api.stemUrl(job.id, stem),
-    actions: [button("Go on from this", () => goOnFrom(job, stem), {
-      title: "Use this track as the input of the next turn", "aria-label": `Go on from: ${STEM_NAMES[stem]}`,
-    })],
-  }));
-  const wanted = job.request.mode === "remove" ? "residual" : "target";
-  return { tracks: [before, ...stems], pair: ["source", wanted], heard: wanted };
-}
 
 function drawPath() {
   const { source } = session.view;
@@ -215,9 +202,9 @@ function drawComparison() {
 }
 
 async function drawView() {
-  const recording = session.recording;
+  const { recording, view } = session;
   byId("welcome").hidden = true;
-  byId("studio").hidden = byId("open-other").hidden = false;
+  byId("studio").hidden = byId("open-other").hidden = byId("home").hidden = false;
   const facts = [clock(recording.seconds), `${recording.sample_rate / 1000} kHz`,
     { 1: "mono", 2: "stereo" }[recording.channels] ?? `${recording.channels} channels`];
   byId("recording").replaceChildren(
@@ -226,46 +213,83 @@ async function drawView() {
   video.show(recording.has_video ? api.videoUrl(recording.id) : null);
   drawPath();
   drawComparison();
-  history.draw();
-  downloads.show(session.shown, recording);
-  const { tracks: wanted, ...listening } = plan();
+  drawJobs();
+  found.show(session.shown);
+  const shown = view.group?.map((id) => session.jobs.get(id)) ?? [session.shown].filter(Boolean);
+  downloads.show(shown, recording);
+  const { tracks: wanted, ...listening } = viewTracks(session, goOnFrom);
   await attempt(() => tracks.show(wanted, listening));
-  drawAB();
+  transport.drawAB();
 }
 
 function drawJobs() {
   if (!session.recording) return;
-  progress.draw(session.own);
+  progress.draw(session.own, session.recording.seconds);
   history.draw();
 }
 
-function open(recording) {
+// Recordings
+
+function leave() {
   showError(null);
   tracks.forgetSounds();
   player.pause();
+  player.loop = null;
+}
+
+function open(recording, { replace = false } = {}) {
+  leave();
   player.currentTime = 0;
-  session.open(recording);
+  session.open(recording, { replace });
+  viewport.whole();
   fillForm({ text: "", marks: [] });
   prompt.text.focus();
 }
 
-// Transport
-
-function drawAB() {
-  const heard = tracks.heard;
-  byId("ab").disabled = !tracks.canSwitch;
-  [...byId("ab").children].forEach((letter) => letter.classList.toggle("on", letter.textContent === heard));
-  byId("ab").setAttribute("aria-label", `Switch between A and B${heard ? `; ${heard} is heard` : ""}`);
+function openById(id) {
+  return attempt(async () => {
+    await fetchJobs();
+    open(await api.recording(id));
+  });
 }
 
-function drawTime() {
-  byId("time").value = `${clock(player.currentTime)} / ${clock(player.duration)}`;
+async function fetchJobs() {
+  const jobs = await api.jobs();
+  for (const job of jobs) session.jobs.set(job.id, job);
+  return jobs;
 }
 
-function drawPlay() {
-  byId("play").classList.toggle("playing", !player.paused);
-  byId("play").setAttribute("aria-label", player.paused ? "Play" : "Pause");
+async function showHome() {
+  leave();
+  session.close();
+  document.title = "soundsift studio";
+  byId("recording").replaceChildren();
+  byId("studio").hidden = byId("open-other").hidden = byId("home").hidden = true;
+  byId("welcome").hidden = false;
+  await recordings.show();
 }
+
+function goHome() {
+  return attempt(() => {
+    globalThis.history.pushState(null, "", "/");
+    return showHome();
+  });
+}
+
+/** Show what the address and the browser's entry say. */
+async function arrive(state) {
+  const asked = new URL(location).searchParams;
+  const id = state?.recording ?? asked.get("recording");
+  if (!id) return showHome();
+  const recording = session.recording?.id === id ? session.recording : await api.recording(id);
+  if (recording !== session.recording) leave();
+  const job = session.jobs.get(state ? state.view.job : asked.get("result"));
+  const view = state?.view ?? (job && { source: job.request.recording, job: job.id });
+  session.restore(recording, { ...state, view });
+  fillForm(state?.form ?? session.shown?.request ?? { text: "", marks: [] });
+}
+
+// Keys and buttons
 
 function setSign(sign) {
   spans.sign = sign;
@@ -275,37 +299,57 @@ function setSign(sign) {
 let markedIn = null;
 function markIn() {
   markedIn = player.currentTime;
-  notice(`A span begins at ${clock(markedIn)}; O ends it.`);
+  notice(`A span begins at ${clock(markedIn)}. Press O where it ends.`);
 }
 function markOut() {
-  if (markedIn === null) notice("I begins a span, O ends it.");
+  if (markedIn === null) notice("Press I where a span begins, then O where it ends.");
   else if (!spans.add(markedIn, player.currentTime)) notice("The span is too short.");
   markedIn = null;
 }
 
-const seek = (seconds) => () => (player.currentTime += seconds);
-const track = (number, what) => () => tracks.all[number - 1]?.[what]();
+async function mix() {
+  const { blob, turnedDown } = await mixDown(player.levels(), (part) => downloads.say("Mixing", part))
+    .finally(() => downloads.say(null));
+  save(blob, `${withoutSuffix(session.recording.name)}.mix.wav`);
+  if (turnedDown > 0) notice(`Reduced by ${turnedDown.toFixed(1)} dB to avoid clipping.`);
+}
+
+function shortcuts() {
+  const track = (number, what) => () => tracks.all[number - 1]?.[what]();
+  const ofTracks = Array.from({ length: 9 }, (_, at) => [
+    [String(at + 1), track(at + 1, "toggleSolo")], [`Shift+${at + 1}`, track(at + 1, "toggleMute")],
+  ]).flat();
+  return {
+    ...Object.fromEntries(ofTracks),
+    " ": () => player.toggle(),
+    ArrowLeft: () => transport.seek(-1), ArrowRight: () => transport.seek(1),
+    "Shift+ArrowLeft": () => transport.seek(-5), "Shift+ArrowRight": () => transport.seek(5),
+    Home: () => transport.goTo(0), End: () => transport.goTo(player.duration),
+    ArrowUp: () => transport.zoomIn(), ArrowDown: () => transport.zoomOut(),
+    PageUp: () => transport.scroll(-1), PageDown: () => transport.scroll(1),
+    e: () => transport.showSpan(), w: () => viewport.whole(),
+    l: () => transport.toggleLoop(), g: () => byId("go-to").focus(),
+    n: () => nextFound(false), p: () => nextFound(true),
+    b: () => tracks.switchAB(),
+    i: markIn, o: markOut,
+    "+": () => setSign("+"), "-": () => setSign("-"), "−": () => setSign("-"),
+    Delete: () => spans.remove(spans.selected), Backspace: () => spans.remove(spans.selected),
+    "/": () => prompt.text.focus(),
+    "Mod+z": undo,
+    "?": () => byId("keys").showModal(),
+  };
+}
 
 function setUpControls() {
   session.addEventListener("view", drawView);
   session.addEventListener("jobs", drawJobs);
-  player.addEventListener("levels", drawAB);
-  for (const name of ["timeupdate", "durationchange"]) player.addEventListener(name, drawTime);
-  for (const name of ["play", "pause"]) player.addEventListener(name, drawPlay);
-  byId("play").addEventListener("click", () => player.toggle());
-  byId("ab").addEventListener("click", () => tracks.switchAB());
   byId("undo").addEventListener("click", undo);
-  byId("spectrograms").addEventListener("change", (event) => tracks.showSpectrograms(event.target.checked));
+  byId("home").addEventListener("click", goHome);
   for (const sign of document.querySelectorAll("input[name=sign]")) {
     sign.addEventListener("change", () => setSign(sign.value));
   }
   byId("keys-button").addEventListener("click", () => byId("keys").showModal());
-  byId("mix").addEventListener("click", () =>
-    attempt(async () => {
-      const { blob, turnedDown } = await mixDown(player.levels());
-      save(blob, `${session.recording.name.replace(/\.[^.]*$/, "")}.mix.wav`);
-      if (turnedDown > 0) notice(`Reduced by ${turnedDown.toFixed(1)} dB to avoid clipping.`);
-    }));
+  byId("mix").addEventListener("click", () => attempt(mix));
   setUpUpload({
     onOpened: open,
     onError: showError,
@@ -316,58 +360,19 @@ function setUpControls() {
       else byId("sending").querySelector("progress").removeAttribute("value");
     },
   });
-  setUpShortcuts({
-    " ": () => player.toggle(),
-    ArrowLeft: seek(-1), ArrowRight: seek(1), "Shift+ArrowLeft": seek(-5), "Shift+ArrowRight": seek(5),
-    Home: () => (player.currentTime = 0),
-    End: () => (player.currentTime = player.duration),
-    b: () => tracks.switchAB(),
-    1: track(1, "toggleSolo"), 2: track(2, "toggleSolo"), 3: track(3, "toggleSolo"),
-    "Shift+1": track(1, "toggleMute"), "Shift+2": track(2, "toggleMute"), "Shift+3": track(3, "toggleMute"),
-    i: markIn, o: markOut,
-    "+": () => setSign("+"), "-": () => setSign("-"), "−": () => setSign("-"),
-    Delete: () => spans.remove(spans.selected), Backspace: () => spans.remove(spans.selected),
-    "/": () => prompt.text.focus(),
-    "Mod+z": undo,
-    "?": () => byId("keys").showModal(),
-  });
-}
-
-// Start
-
-/** The last recording of this page, if the server still has it. */
-async function comeBack(kept) {
-  if (!kept) return false;
-  try {
-    const recording = await api.recording(kept.recording);
-    const known = ({ source, job, compare: pair }) =>
-      [source.job, job, pair?.a, pair?.b].every((id) => !id || session.jobs.get(id)?.status === "done");
-    const views = kept.views.filter(known);
-    session.open(recording, views.length ? views : null);
-    fillForm(session.view.form ?? session.shown?.request ?? {});
-    return true;
-  } catch {
-    return false;
-  }
+  setUpShortcuts(shortcuts(), (key) => key === "?" || session.recording !== null);
+  addEventListener("popstate", ({ state }) => attempt(() => arrive(state)));
 }
 
 async function begin() {
   setUpControls();
-  const [info, jobs] = [await api.info(), await api.jobs()];
+  const [info, jobs] = [await api.info(), await fetchJobs()];
   prompt.setInfo(info);
-  for (const job of jobs) session.jobs.set(job.id, job);
-  const kept = Session.restore();
-  const address = new URL(location);
-  const asked = address.searchParams.get("recording");
-  // Once: a reload continues with the tab's own recording.
-  address.searchParams.delete("recording");
-  globalThis.history.replaceState(null, "", address);
-  const wanted = asked ?? info.opened;
-  const fresh = asked !== null || sessionStorage.length === 0;
-  if ((fresh && wanted && wanted !== kept?.recording) || !(await comeBack(kept))) {
-    if (wanted) open(await api.recording(wanted));
-    else byId("welcome").hidden = false;
-  }
+  const { state } = globalThis.history;
+  const fresh = info.opened && sessionStorage.getItem(OPENED) !== info.opened;
+  if (info.opened) sessionStorage.setItem(OPENED, info.opened);
+  if (fresh && !new URL(location).searchParams.has("recording")) open(await api.recording(info.opened), { replace: true });
+  else await arrive(state);
   for (const job of jobs) if (!api.isFinal(job.status)) watch(job);
 }
 

@@ -2,20 +2,25 @@
 
 import { clock, fromRequest } from "./spans.js";
 import { button, element } from "./dom.js";
+import { PRESENT } from "./found.js";
 import { subject } from "./session.js";
 
 const STATUS = { queued: "waiting", running: "running", failed: "failed", cancelled: "cancelled" };
 
+/** Most spans that a turn lists. */
+const MOST_SPANS = 6;
+
 /** A request's settings as rows of name and value. */
 export function settingRows(request) {
-  const spans = fromRequest(request).map(
+  const marks = fromRequest(request);
+  const spans = marks.slice(0, MOST_SPANS).map(
     ({ start, end, sign }) => `${sign === "+" ? "+" : "−"} ${clock(start)}–${clock(end)}`,
   );
   return [
     ["preset", request.preset],
     ["seed", String(request.seed ?? 0)],
     ["model", request.model],
-    ["spans", spans.join(", ") || null],
+    ["spans", [...spans, ...(marks.length > MOST_SPANS ? [`${marks.length - MOST_SPANS} more`] : [])].join(", ") || null],
   ].filter(([, value]) => value);
 }
 
@@ -60,7 +65,9 @@ export class History {
     const facts = [
       STATUS[status],
       from && `from ${from}`,
-      done && Number.isFinite(level) ? `${level.toFixed(1).replace("-", "−")} dB beside the whole` : null,
+      done && job.confidence !== null && job.confidence < PRESENT ? "probably not in this recording" : null,
+      done && job.found?.length ? `found ${job.found.length} ${job.found.length === 1 ? "time" : "times"}` : null,
+      done && Number.isFinite(level) ? `${level.toFixed(1).replace("-", "−")} dB relative to the whole` : null,
       status === "failed" ? job.error : null,
     ].filter(Boolean);
     const pinned = this.pinned === job.id;

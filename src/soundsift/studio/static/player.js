@@ -1,7 +1,6 @@
 // Plays the tracks in sync to the sample: one clock, one gain per track.
 //
-// It has the interface of a media element (currentTime, paused, play, "timeupdate", ...), so that all
-// waveforms show the same position, and a click on any of them seeks.
+// Its interface is that of a media element (currentTime, paused, play, "timeupdate", ...), with a loop.
 
 const BLOCK_SECONDS = 4;
 const AHEAD_SECONDS = 6;
@@ -12,15 +11,19 @@ export const linear = (decibels) => 10 ** (decibels / 20);
 
 const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, Math.max(0, seconds) * 1000));
 
-export class Player extends EventTarget {
-  // Properties of media elements that the waveforms read and that have no meaning here.
-  volume = 1;
-  muted = false;
-  playbackRate = 1;
-  seeking = false;
-  src = "";
-  currentSrc = "";
+/** Frames `[from, to)` that follow a frame, for `count` frames, through a loop if there is one. */
+export function* pieces(at, count, frames, loop) {
+  for (let left = count; left > 0; ) {
+    const inLoop = loop && at < loop.end;
+    const to = Math.min(at + left, inLoop ? loop.end : frames);
+    if (to <= at) return;
+    yield [at, to];
+    left -= to - at;
+    at = inLoop && to === loop.end ? loop.start : to;
+  }
+}
 
+export class Player extends EventTarget {
   #context = null;
   #tracks = new Map();
   #duration = 0;
@@ -28,12 +31,7 @@ export class Player extends EventTarget {
   #origin = null;
   #run = 0;
   #ticker = null;
-
-  canPlayType() {
-    return "";
-  }
-  removeAttribute() {}
-  load() {}
+  #loop = null;
 
   get duration() {
     return this.#duration;
@@ -46,14 +44,30 @@ export class Player extends EventTarget {
   }
   get currentTime() {
     if (this.paused) return this.#position;
-    const now = this.#context.currentTime - this.#origin;
-    return Math.min(this.#duration, Math.max(this.#position, now));
+    const time = this.#position + Math.max(0, this.#context.currentTime - this.#origin);
+    const loop = this.#loop;
+    if (loop && this.#position < loop.end && time >= loop.end) {
+      return loop.start + ((time - loop.end) % (loop.end - loop.start));
+    }
+    return Math.min(this.#duration, time);
   }
   set currentTime(seconds) {
     this.#position = Math.min(this.#duration, Math.max(0, seconds));
     if (!this.paused) this.#start();
     this.#tell("seeking");
     this.#tell("timeupdate");
+  }
+
+  /** The repeated part, `{ start, end }` in seconds, or null. */
+  get loop() {
+    return this.#loop;
+  }
+  set loop(loop) {
+    const time = this.currentTime;
+    this.#loop = loop && loop.end > loop.start ? loop : null;
+    this.#position = time;
+    if (!this.paused) this.#start();
+    this.#tell("loop");
   }
 
   /** Set the sounds: `[{ key, sound }]`. The position is kept within their duration. */
@@ -95,7 +109,9 @@ export class Player extends EventTarget {
 
   async play() {
     if (!this.paused || this.#tracks.size === 0) return;
-    if (this.#position >= this.#duration - 0.01) this.#position = 0;
+    const loop = this.#loop;
+    if (loop && !(this.#position >= loop.start && this.#position < loop.end)) this.#position = loop.start;
+    else if (this.#position >= this.#duration - 0.01) this.#position = 0;
     await this.#start();
   }
 
@@ -138,7 +154,8 @@ export class Player extends EventTarget {
     this.#ensureContext();
     const run = this.#run;
     const context = this.#context;
-    this.#origin = context.currentTime + START_DELAY - this.#position;
+    // At a whole sample: blocks are then played as they are, without interpolation.
+    this.#origin = Math.round((context.currentTime + START_DELAY) * context.sampleRate) / context.sampleRate;
     for (const { key, level } of this.levels()) {
       const track = this.#tracks.get(key);
       track.gain = context.createGain();
@@ -148,6 +165,7 @@ export class Player extends EventTarget {
     }
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     this.#tell("play");
+    this.#tell("timeupdate");
     await context.resume();
   }
 
@@ -175,22 +193,41 @@ export class Player extends EventTarget {
   async #feed(track, run) {
     const { sound, gain } = track;
     const context = this.#context;
-    let at = Math.floor(this.#position * sound.sampleRate);
-    while (at < sound.frames) {
-      const channels = await sound.read(at, Math.round(BLOCK_SECONDS * sound.sampleRate));
-      if (run !== this.#run) return;
-      const buffer = context.createBuffer(channels.length, channels[0].length, sound.sampleRate);
-      channels.forEach((samples, channel) => buffer.copyToChannel(samples, channel));
+    const rate = sound.sampleRate;
+    const loop = this.#loopFrames(sound);
+    const count = Math.round(BLOCK_SECONDS * rate);
+    let at = Math.round(this.#position * rate);
+    for (let played = 0; ; ) {
+      const parts = [...pieces(at, count, sound.frames, loop)];
+      if (parts.length === 0) return;
+      const length = parts.reduce((sum, [from, to]) => sum + to - from, 0);
+      const buffer = context.createBuffer(sound.channels, length, rate);
+      let filled = 0;
+      for (const [from, to] of parts) {
+        const channels = await sound.read(from, to - from);
+        if (run !== this.#run) return;
+        channels.forEach((samples, channel) => buffer.copyToChannel(samples, channel, filled));
+        filled += to - from;
+      }
       const node = new AudioBufferSourceNode(context, { buffer });
       node.connect(gain);
-      const due = this.#origin + at / sound.sampleRate;
+      const due = this.#origin + played / rate;
       const late = Math.max(0, context.currentTime - due);
       if (late < buffer.duration) node.start(due + late, late);
-      at += channels[0].length;
-      while (run === this.#run && this.#origin + at / sound.sampleRate > context.currentTime + AHEAD_SECONDS) {
+      played += length;
+      const [, last] = parts.at(-1);
+      at = loop && last === loop.end ? loop.start : last;
+      while (run === this.#run && this.#origin + played / rate > context.currentTime + AHEAD_SECONDS) {
         await wait(0.2);
       }
       if (run !== this.#run) return;
     }
+  }
+
+  #loopFrames({ sampleRate, frames }) {
+    if (!this.#loop) return null;
+    const start = Math.round(this.#loop.start * sampleRate);
+    const end = Math.min(frames, Math.max(start + 1, Math.round(this.#loop.end * sampleRate)));
+    return start < end ? { start, end } : null;
   }
 }

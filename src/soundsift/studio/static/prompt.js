@@ -1,6 +1,7 @@
 // The prompt form: text, model, preset, seed, and the buttons that start a turn.
 
-import { button, element } from "./dom.js";
+import { button, byId, element } from "./dom.js";
+import { PromptList } from "./prompt-list.js";
 
 const EXAMPLES = ["speech", "music", "dog barking", "cow mooing", "birds", "applause", "guitar", "footsteps"];
 
@@ -17,10 +18,15 @@ export class Prompt {
           this.check();
         }, { class: "chip" })),
     );
+    this.others = new PromptList(byId("prompt-list"), () => this.check());
+    this.add = byId("add-prompt");
+    this.add.addEventListener("click", () => this.#addAnother());
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const mode = event.submitter?.value ?? "separate";
-      if (this.check()) onStart({ ...this.read(), mode });
+      if (!this.check()) return;
+      onStart({ ...this.#request(), mode });
+      this.others.clear();
     });
     this.text.addEventListener("input", () => this.check());
     spans.addEventListener("change", () => this.check());
@@ -48,11 +54,32 @@ export class Prompt {
     );
   }
 
+  get #isThere() {
+    return this.text.value.trim() !== "" || this.spans.all.length > 0;
+  }
+
   /** Enable the buttons if there is a text or a span. */
   check() {
-    const there = this.text.value.trim() !== "" || this.spans.all.length > 0;
+    const there = this.#isThere || this.others.all.length > 0;
     for (const start of this.form.querySelectorAll("button[name=mode]")) start.disabled = !there;
+    this.add.disabled = !this.#isThere;
     return there;
+  }
+
+  /** Set the prompt aside, and begin another one. */
+  #addAnother() {
+    this.others.add({ text: this.text.value.trim(), ...this.spans.toRequest() });
+    this.text.value = "";
+    this.spans.reset();
+    this.text.focus();
+  }
+
+  /** The request, with all prompts if there are several. */
+  #request() {
+    const { text, spans, not_spans: notSpans, ...settings } = this.read();
+    const last = this.#isThere ? [{ text, spans, not_spans: notSpans }] : [];
+    const prompts = [...this.others.all, ...last];
+    return prompts.length === 1 ? { ...settings, ...prompts[0] } : { ...settings, prompts };
   }
 
   read() {

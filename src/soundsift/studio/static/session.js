@@ -1,10 +1,12 @@
-// The session: the recording, its jobs, and the turns, which can be undone.
+// The session: the recording, its jobs, and the view. Each view is an entry of the browser's history,
+// so the browser's Back undoes a turn, and every recording and result has an address.
 //
-// A view is a state of the tracks: `{ source, job, compare, form }`. `source` is the input of the next
+// A view is a state of the tracks: `{ source, job, compare, group }`. `source` is the input of the next
 // turn: the recording's id, or `{ job, stem }`. `job` is the shown result, or null. `compare` is
-// `{ a, b, stem }`, two jobs side by side, or null. `form` is the content of the prompt.
+// `{ a, b, stem }`, two jobs side by side, or null. `group` are the jobs of a request with several
+// prompts, or null.
 
-const STORE = "soundsift-session";
+import { clock } from "./spans.js";
 
 export const sameSource = (one, other) => sourceKey(one) === sourceKey(other);
 export const sourceKey = (source) =>
@@ -12,68 +14,88 @@ export const sourceKey = (source) =>
 
 export const STEM_NAMES = { target: "Isolated", residual: "Without" };
 
-/** A job's prompt in words: “cow”, 2 spans. */
+/** A job's prompt in words: “cow”, span 0:41–0:43, 2 spans. */
 export function subject({ text, spans = [], not_spans: notSpans = [] }) {
   if (text) return `“${text}”`;
   const count = spans.length + notSpans.length;
-  return count === 1 ? "1 span" : `${count} spans`;
+  if (count !== 1) return `${count} spans`;
+  const [start, end] = spans[0] ?? notSpans[0];
+  return `span ${clock(start, 1)}–${clock(end, 1)}`;
 }
+
+/** The address of a recording, or of a result. */
+export function addressOf(recording, job = null) {
+  const words = new URLSearchParams({ recording });
+  if (job) words.set("result", job);
+  return `/?${words}`;
+}
+
+const whole = (recording) => ({ source: recording.id, job: null, compare: null, group: null });
 
 export class Session extends EventTarget {
   recording = null;
   jobs = new Map();
-  #views = [];
+  view = null;
+  /** Number of turns in this tab that can be undone. */
+  depth = 0;
 
-  get view() {
-    return this.#views.at(-1) ?? null;
-  }
   get canUndo() {
-    return this.#views.length > 1;
+    return this.depth > 0;
   }
   /** The job whose result is shown, if known. */
   get shown() {
     return this.jobs.get(this.view?.job) ?? null;
   }
 
-  /** Start with a recording, or resume it with the views that `restore` found. */
-  open(recording, views = null) {
+  /** Start with a recording. `replace`: in place of the browser's present entry. */
+  open(recording, { replace = false } = {}) {
     this.recording = recording;
-    this.#views = views ?? [{ source: recording.id, job: null, compare: null }];
-    this.#moved();
+    this.depth = 0;
+    this.#enter(whole(recording), replace);
   }
 
+  /** Show a view; `form` is the content of the prompt, for when the browser comes back to it. */
   go(view, form) {
-    if (this.view) this.view.form = form;
-    this.#views.push({ job: null, compare: null, ...view });
-    this.#moved();
+    history.replaceState({ ...history.state, form }, "");
+    this.depth += 1;
+    this.#enter({ ...whole(this.recording), ...view }, false);
   }
 
-  /** Go back one view; returns its prompt. */
-  undo() {
-    if (!this.canUndo) return null;
-    this.#views.pop();
-    this.#moved();
-    return this.view.form ?? null;
-  }
-
-  #moved() {
-    this.#keep();
+  #enter(view, replace) {
+    this.view = view;
+    const state = { recording: this.recording.id, view, depth: this.depth };
+    const address = addressOf(this.recording.id, view.job);
+    if (replace) history.replaceState(state, "", address);
+    else history.pushState(state, "", address);
     this.dispatchEvent(new Event("view"));
+  }
+
+  /** Show what an entry of the browser's history says, as far as its jobs are still there. */
+  restore(recording, { view, depth = 0 }) {
+    this.recording = recording;
+    this.depth = depth;
+    this.view = view && this.#isKnown(view) ? { ...whole(recording), ...view } : whole(recording);
+    this.dispatchEvent(new Event("view"));
+  }
+
+  close() {
+    this.recording = this.view = null;
+    this.depth = 0;
+  }
+
+  #isKnown({ source, job, compare, group }) {
+    const needed = [source.job, job, compare?.a, compare?.b, ...(group ?? [])];
+    return needed.every((id) => !id || this.jobs.get(id)?.status === "done");
   }
 
   take(job) {
     this.jobs.set(job.id, job);
     this.dispatchEvent(new Event("jobs"));
   }
-  /** Remove a job and the views that need it. */
+  /** Remove a job; a view that needs it becomes that of the recording. */
   drop(id) {
     this.jobs.delete(id);
-    const needs = ({ source, job, compare }) =>
-      job === id || source.job === id || compare?.a === id || compare?.b === id;
-    const kept = this.#views.filter((view) => !needs(view));
-    if (kept.length < this.#views.length) {
-      this.open(this.recording, kept.length ? kept : null);
-    }
+    if (this.recording && !this.#isKnown(this.view)) this.#enter(whole(this.recording), true);
     this.dispatchEvent(new Event("jobs"));
   }
 
@@ -101,21 +123,5 @@ export class Session extends EventTarget {
     const job = this.jobs.get(source.job);
     if (!job) return STEM_NAMES[source.stem];
     return source.stem === "target" ? subject(job.request) : `without ${subject(job.request)}`;
-  }
-
-  #keep() {
-    const kept = JSON.stringify({ recording: this.recording.id, views: this.#views });
-    // This tab's own first, else the last of any tab.
-    sessionStorage.setItem(STORE, kept);
-    localStorage.setItem(STORE, kept);
-  }
-
-  /** The stored `{ recording, views }`, or null. */
-  static restore() {
-    try {
-      return JSON.parse(sessionStorage.getItem(STORE) ?? localStorage.getItem(STORE));
-    } catch {
-      return null;
-    }
   }
 }

@@ -4,13 +4,16 @@ const typing = (target) =>
   target.matches("input:not([type=range]):not([type=file]), textarea, select, [contenteditable=true]");
 const pressing = (target) => target.matches("button, a, summary, input[type=range]");
 
-/** `keys`: functions by the key's name, with `Shift+`, `Mod+` (Ctrl or Command) before it. */
-export function setUpShortcuts(keys) {
+/**
+ * `keys`: functions by the key's name, with `Shift+`, `Mod+` (Ctrl or Command) before it, for while
+ * `isActive(key)`.
+ */
+export function setUpShortcuts(keys, isActive) {
   addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
+    if (!isActive(event.key) || event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return;
     const mod = event.ctrlKey || event.metaKey;
     if (typing(event.target)) return;
-    const own = event.key === " " || event.key === "Enter" || event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End";
+    const own = event.key === " " || event.key === "Enter" || event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End" || event.key.startsWith("Page");
     if (pressing(event.target) && own) return;
     const digit = /^Digit(\d)$/.exec(event.code);
     const key = digit ? digit[1] : event.key.length === 1 ? event.key.toLowerCase() : event.key;

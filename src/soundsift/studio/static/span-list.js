@@ -1,13 +1,17 @@
 // The spans as an editable list of times.
 
 import { element } from "./dom.js";
+import { clock, parseClock } from "./spans.js";
 
-function seconds(label, value, onChange) {
+function timeInput(label, value, onChange) {
   const input = element("input", {
-    type: "number", step: "0.01", min: "0", value: value.toFixed(2), "aria-label": label,
+    type: "text", inputmode: "decimal", value: clock(value, 3), "aria-label": label,
+    title: "Minutes and seconds, or seconds",
   });
   input.addEventListener("change", () => {
-    if (Number.isFinite(input.valueAsNumber)) onChange(input.valueAsNumber);
+    const seconds = parseClock(input.value);
+    if (Number.isFinite(seconds)) onChange(seconds);
+    else input.value = clock(value, 3);
   });
   return input;
 }
@@ -38,10 +42,8 @@ export class SpanList {
       "aria-label": `Span ${number}: ${heard ? "heard" : "not heard"}; change the sign`,
     }, heard ? "+" : "−");
     flip.addEventListener("click", () => this.spans.change(id, { sign: heard ? "-" : "+" }));
-    const from = seconds(`Span ${number}: start in seconds`, start, (value) =>
-      this.spans.change(id, { start: value }));
-    const to = seconds(`Span ${number}: end in seconds`, end, (value) =>
-      this.spans.change(id, { end: value }));
+    const from = timeInput(`Span ${number}: start`, start, (value) => this.spans.change(id, { start: value }));
+    const to = timeInput(`Span ${number}: end`, end, (value) => this.spans.change(id, { end: value }));
     from.dataset.part = "from";
     to.dataset.part = "to";
     const remove = element("button", {
@@ -50,8 +52,7 @@ export class SpanList {
     }, "×");
     remove.addEventListener("click", () => this.spans.remove(id));
     const row = element("li", { class: heard ? "span heard" : "span not-heard", "data-span": id },
-      flip, from, element("span", { class: "dash", "aria-hidden": "true" }, "–"), to,
-      element("span", { class: "unit", "aria-hidden": "true" }, "s"), remove);
+      flip, from, element("span", { class: "dash", "aria-hidden": "true" }, "–"), to, remove);
     row.addEventListener("focusin", () => this.spans.select(id));
     return row;
   }

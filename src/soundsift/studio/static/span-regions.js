@@ -1,128 +1,185 @@
-// The spans as regions on a track: created and resized by dragging, moved by keys.
+// The spans on a track: drawn by dragging, moved, resized, and changed by keys.
 
-import { clock, SHORTEST } from "./spans.js";
-import { colour } from "./dom.js";
-import Regions from "./vendor/wavesurfer/regions.esm.js";
+import { CLICK_PIXELS } from "./track.js";
+import { clock } from "./spans.js";
+import { element } from "./dom.js";
 
-const NUDGE_SECONDS = 0.05;
+const NUDGE_PIXELS = 5;
+/** Edges snap to others that are so near; not while Alt is pressed. */
+const SNAP_PIXELS = 6;
+/** The view scrolls by this part of its width for each movement beyond its side. */
+const SCROLL_PART = 0.05;
 
 export class SpanRegions {
-  #spans;
-  #plugin;
-  #syncing = false;
-  #onChange = () => this.sync();
-  #onSelect = () => this.mark();
+  /** Edges of found occurrences, to snap to. */
+  found = [];
+  #boxes = new Map();
+  #drawn = null;
+  #listening = new AbortController();
 
-  constructor(spans) {
-    this.#spans = spans;
-    this.#plugin = Regions.create();
-    spans.addEventListener("change", this.#onChange);
-    spans.addEventListener("select", this.#onSelect);
-    // A new region starts five pixels wide, which would extend it beyond the pointer.
-    this.#plugin.on("region-initialized", (region) => {
-      if (!this.#syncing) region.setOptions({ end: region.start });
-    });
-    this.#plugin.on("region-created", (region) => this.#drawn(region));
-    this.#plugin.on("region-updated", (region) => {
-      if (!this.#syncing) spans.change(region.id, { start: region.start, end: region.end });
-    });
-    this.#plugin.on("region-clicked", (region, event) => {
-      event.stopPropagation();
-      this.#spans.select(region.id);
-      region.element.focus();
-    });
-  }
-
-  get plugin() {
-    return this.#plugin;
-  }
-
-  /** Called when the waveform is ready. */
-  start() {
-    // While dragging, a region has the colour of the selected sign.
-    const colourNow = () => this.#colour(this.#spans.sign);
-    this.#plugin.enableDragSelection({
-      minLength: SHORTEST,
-      get color() {
-        return colourNow();
-      },
-    });
+  constructor(view, spans, viewport, player) {
+    Object.assign(this, { view, spans, viewport, player });
+    this.layer = element("div", { class: "regions" });
+    view.append(this.layer);
+    const { signal } = this.#listening;
+    spans.addEventListener("change", () => this.sync(), { signal });
+    spans.addEventListener("select", () => this.#mark(), { signal });
+    viewport.addEventListener("change", () => this.#place(), { signal });
+    this.layer.addEventListener("pointerdown", (event) => this.#press(event));
     this.sync();
   }
 
-  #colour(sign) {
-    return colour(sign === "+" ? "heard-wash" : "not-heard-wash");
+  // Mouse
+
+  #timeOf({ clientX }) {
+    const { left, width } = this.layer.getBoundingClientRect();
+    return this.viewport.timeAt((clientX - left) / width);
   }
 
-  #drawn(region) {
-    if (this.#syncing || this.#spans.get(region.id)) return;
-    const { start, end } = region;
-    this.#syncing = true;
-    region.remove();
-    this.#syncing = false;
-    this.#spans.add(start, end);
+  /** A time, moved to a near edge. `own` is the id of the span whose edge it is. */
+  #snapped(event, time, own = null) {
+    if (event.altKey) return time;
+    const others = this.spans.all.filter(({ id }) => id !== own);
+    const edges = [...others, ...this.found].flatMap(({ start, end }) => [start, end]);
+    edges.push(this.player.currentTime, 0, this.viewport.duration);
+    const reach = (SNAP_PIXELS * this.viewport.seconds) / this.layer.clientWidth;
+    const nearest = edges.reduce((one, other) => (Math.abs(other - time) < Math.abs(one - time) ? other : one));
+    return Math.abs(nearest - time) <= reach ? nearest : time;
   }
 
-  /** Update the regions from the model. */
+  #press(event) {
+    if (event.button !== 0) return;
+    const box = event.target.closest("[data-span]");
+    const id = box?.dataset.span ?? null;
+    const edge = event.target.dataset.edge;
+    const pressed = this.#timeOf(event);
+    const span = id && { ...this.spans.get(id) };
+    event.preventDefault();
+    if (id) {
+      this.spans.select(id);
+      box.focus({ preventScroll: true });
+    } else document.activeElement?.blur?.();
+    let moved = false;
+    const move = (now) => {
+      moved ||= Math.abs(now.clientX - event.clientX) > CLICK_PIXELS;
+      if (!moved) return;
+      this.#scroll(now);
+      const time = this.#timeOf(now);
+      if (edge) this.#resize(now, span, edge, time);
+      else if (span) this.#shift(now, span, time - pressed);
+      else this.#draw(now, this.#snapped(event, pressed), this.#snapped(now, time));
+    };
+    const end = (last) => {
+      this.layer.onpointermove = this.layer.onpointerup = this.layer.onpointercancel = null;
+      const drawn = this.#drawn;
+      this.#erase();
+      if (last.type === "pointercancel") return;
+      if (drawn) this.spans.add(drawn.start, drawn.end);
+      else if (!moved) this.player.currentTime = pressed;
+    };
+    this.layer.setPointerCapture(event.pointerId);
+    this.layer.onpointermove = move;
+    this.layer.onpointerup = this.layer.onpointercancel = end;
+  }
+
+  #scroll({ clientX }) {
+    const { left, right } = this.layer.getBoundingClientRect();
+    const step = SCROLL_PART * this.viewport.seconds;
+    if (clientX < left) this.viewport.scroll(-step);
+    else if (clientX > right) this.viewport.scroll(step);
+  }
+
+  #resize(event, { id }, edge, time) {
+    this.spans.change(id, { [edge]: this.#snapped(event, time, id) });
+  }
+
+  #shift(event, { id, start, end }, by) {
+    const moved = this.#snapped(event, start + by, id);
+    const from = Math.min(Math.max(0, moved), this.viewport.duration - (end - start));
+    this.spans.change(id, { start: from, end: from + end - start });
+  }
+
+  #draw(event, one, other) {
+    this.#drawn ??= { box: element("div", { class: `region drawn ${this.#tone(this.spans.sign)}` }) };
+    Object.assign(this.#drawn, { start: Math.min(one, other), end: Math.max(one, other) });
+    this.layer.append(this.#drawn.box);
+    this.#put(this.#drawn.box, this.#drawn);
+  }
+
+  #erase() {
+    this.#drawn?.box.remove();
+    this.#drawn = null;
+  }
+
+  // Boxes
+
+  #tone(sign) {
+    return sign === "+" ? "heard" : "not-heard";
+  }
+
+  #put(box, { start, end }) {
+    const from = Math.max(0, this.viewport.partAt(start));
+    const to = Math.min(1, this.viewport.partAt(end));
+    box.hidden = to < 0 || from > 1;
+    box.style.left = `${100 * from}%`;
+    box.style.width = `${100 * Math.max(0, to - from)}%`;
+  }
+
+  #place() {
+    for (const [id, box] of this.#boxes) this.#put(box, this.spans.get(id));
+    if (this.#drawn) this.#put(this.#drawn.box, this.#drawn);
+  }
+
+  /** Make the boxes those of the spans; existing ones are kept, with their focus. */
   sync() {
-    this.#syncing = true;
-    const there = new Map(this.#plugin.getRegions().map((region) => [region.id, region]));
-    this.#spans.all.forEach((span, index) => {
-      const { id, start, end } = span;
-      const color = this.#colour(span.sign);
-      let region = there.get(id);
-      there.delete(id);
-      // Existing regions are kept, with their focus.
-      if (region) region.setOptions({ start, end, color });
-      else {
-        region = this.#plugin.addRegion({ id, start, end, color, minLength: SHORTEST });
-        this.#listen(region.element, id);
-      }
-      this.#label(region.element, span, index + 1);
+    const there = new Set();
+    this.spans.all.forEach((span, index) => {
+      there.add(span.id);
+      if (!this.#boxes.has(span.id)) this.#boxes.set(span.id, this.#box(span.id));
+      const box = this.#boxes.get(span.id);
+      box.className = `region ${this.#tone(span.sign)}`;
+      box.setAttribute(
+        "aria-label",
+        `Span ${index + 1}, ${span.sign === "+" ? "heard" : "not heard"}, ${clock(span.start)} to ` +
+          `${clock(span.end)}. Arrows move it, Shift with arrows moves its end, Delete removes it.`,
+      );
     });
-    for (const region of there.values()) region.remove();
-    this.#syncing = false;
-    this.mark();
+    for (const [id, box] of this.#boxes) {
+      if (there.has(id)) continue;
+      box.remove();
+      this.#boxes.delete(id);
+    }
+    this.#place();
+    this.#mark();
   }
 
-  #listen(box, id) {
-    box.tabIndex = 0;
-    box.dataset.span = id;
-    box.setAttribute("role", "group");
-    box.addEventListener("focus", () => this.#spans.select(id));
+  #box(id) {
+    const edge = (name) => element("div", { class: `region-edge ${name}`, "data-edge": name });
+    const box = element("div", { "data-span": id, role: "group", tabindex: "0" }, edge("start"), edge("end"));
+    box.addEventListener("focus", () => this.spans.select(id));
     box.addEventListener("keydown", (event) => this.#key(event, id));
-  }
-
-  #label(box, { start, end, sign }, number) {
-    const words = sign === "+" ? "heard" : "not heard";
-    box.setAttribute(
-      "aria-label",
-      `Span ${number}, ${words}, ${clock(start)} to ${clock(end)}. ` +
-        "Arrows move it, Shift with arrows moves its end, Delete removes it.",
-    );
-    box.setAttribute("part", `region ${sign === "+" ? "heard" : "not-heard"}`);
+    this.layer.append(box);
+    return box;
   }
 
   #key(event, id) {
-    const span = this.#spans.get(id);
-    const step = { ArrowLeft: -NUDGE_SECONDS, ArrowRight: NUDGE_SECONDS }[event.key];
-    if (event.key === "Delete" || event.key === "Backspace") this.#spans.remove(id);
-    else if (step && event.shiftKey) this.#spans.change(id, { end: span.end + step });
-    else if (step) this.#spans.change(id, { start: span.start + step, end: span.end + step });
+    const span = this.spans.get(id);
+    const nudge = (NUDGE_PIXELS * this.viewport.seconds) / this.layer.clientWidth;
+    const step = { ArrowLeft: -nudge, ArrowRight: nudge }[event.key];
+    if (event.key === "Delete" || event.key === "Backspace") this.spans.remove(id);
+    else if (step && event.shiftKey) this.spans.change(id, { end: span.end + step });
+    else if (step) this.spans.change(id, { start: span.start + step, end: span.end + step });
     else return;
     event.preventDefault();
     event.stopPropagation();
   }
 
-  mark() {
-    for (const region of this.#plugin.getRegions()) {
-      const parts = region.element?.part;
-      if (parts) parts.toggle("selected", region.id === this.#spans.selected);
-    }
+  #mark() {
+    for (const [id, box] of this.#boxes) box.classList.toggle("selected", id === this.spans.selected);
   }
 
   destroy() {
-    this.#spans.removeEventListener("change", this.#onChange);
-    this.#spans.removeEventListener("select", this.#onSelect);
+    this.#listening.abort();
+    this.layer.remove();
   }
 }

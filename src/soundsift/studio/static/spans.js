@@ -1,12 +1,22 @@
 // The spans of a prompt: where the sound is heard (+) and where it is not (−).
 
-/** Shorter spans are accidental. */
-export const SHORTEST = 0.02;
+/** Shortest span in seconds. */
+export const SHORTEST = 0.005;
 
-export const clock = (seconds) => {
-  const minutes = Math.floor(seconds / 60);
-  return `${minutes}:${(seconds - 60 * minutes).toFixed(2).padStart(5, "0")}`;
+/** Minutes and seconds: 61:02.50. */
+export const clock = (seconds, decimals = 2) => {
+  const rounded = Number(seconds.toFixed(decimals));
+  const minutes = Math.floor(rounded / 60 + 1e-9);
+  const rest = Math.max(0, rounded - 60 * minutes).toFixed(decimals);
+  return `${minutes}:${rest.padStart(decimals ? decimals + 3 : 2, "0")}`;
 };
+
+/** Seconds of "61:02.5", "1:01:02.5" or "3662.5"; NaN for anything else. */
+export function parseClock(words) {
+  const parts = words.trim().replace(",", ".").split(":");
+  if (parts.length > 3 || parts.some((part) => !/^\d+(\.\d*)?$/.test(part))) return Number.NaN;
+  return parts.reduce((total, part) => 60 * total + Number(part), 0);
+}
 
 const rounded = (seconds) => Math.round(seconds * 1000) / 1000;
 

@@ -1,90 +1,80 @@
 // A track: waveform and spectrogram of a sound, with solo, mute and gain.
 
-import { button, colour, element, rgb } from "./dom.js";
-import { linear } from "./player.js";
-import { peakOf } from "./sound.js";
-import Spectrogram from "./vendor/wavesurfer/spectrogram.esm.js";
-import Timeline from "./vendor/wavesurfer/timeline.esm.js";
-import WaveSurfer from "./vendor/wavesurfer/wavesurfer.esm.js";
+import { fitCanvas } from "./canvas.js";
+import { button, colour, element } from "./dom.js";
+import { drawRuler } from "./ruler.js";
+import { Spectrogram } from "./spectrogram.js";
+import { drawWaveform } from "./waveform.js";
 
-// In pixels.
-const WAVE_HEIGHT = 64;
-const SPECTROGRAM_HEIGHT = 96;
-const LABEL_WIDTH = 56;
-const TIME_STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
-const OUTLINE_POINTS = 4000;
 const GAIN_MIN = -30;
 const GAIN_MAX = 12;
-
-/** 256 colours of the spectrogram: background, the track's colour, ink. */
-function ramp(name) {
-  const stops = [rgb(colour("wave-background")), rgb(colour(name)), rgb(colour("spectrogram-peak"))];
-  return Array.from({ length: 256 }, (_, level) => {
-    // Quiet parts stay near the background.
-    const at = (level / 255) ** 1.6 * 2;
-    const [low, high] = at < 1 ? [stops[0], stops[1]] : [stops[1], stops[2]];
-    const part = at < 1 ? at : at - 1;
-    return [0, 1, 2].map((c) => low[c] + (high[c] - low[c]) * part).concat(1);
-  });
-}
-
-/** Data of the waveform: samples of a short sound, else peaks. */
-async function drawable(sound) {
-  if (!sound.samples) return [await sound.outline(OUTLINE_POINTS)];
-  // wavesurfer scales arrays that exceed 1 in place, and these are played: it gets copies.
-  return peakOf(sound.samples) > 1 ? sound.samples.map((samples) => samples.slice()) : sound.samples;
-}
+/** Mouse movements below this many CSS pixels are clicks. */
+export const CLICK_PIXELS = 3;
 
 export class Track {
   #player;
-  #wave = null;
+  #viewport;
   #spectrogram = null;
-  #peaks = null;
+  #peak = 1;
+  #due = false;
+  #listening = new AbortController();
 
   /**
    * `key` names the track in the player, `tone` the colour (`--track-TONE`), `title` and `about` are
-   * shown, `actions` are buttons for the track's foot, `ruled` tracks have a time line.
+   * shown, `actions` are buttons for the track's foot. A `ruled` track has the time line.
    */
-  constructor({ key, tone, title, about, sound, actions = [], ruled = false }, player, number) {
+  constructor({ key, tone, title, about, sound, actions = [], ruled = false }, player, viewport, number) {
     this.key = key;
     this.tone = tone;
     this.title = title;
     this.sound = sound;
-    this.ruled = ruled;
     this.#player = player;
-    this.view = element("div", { class: "track-view" });
+    this.#viewport = viewport;
     this.solo = button("Solo", () => this.#toggle("solo"), {
       class: "toggle", "aria-pressed": "false", title: `Solo this track (${number})`,
+      "aria-label": `${title}: solo`,
     });
     this.mute = button("Mute", () => this.#toggle("mute"), {
       class: "toggle", "aria-pressed": "false", title: `Mute this track (Shift ${number})`,
+      "aria-label": `${title}: mute`,
     });
     this.gain = element("input", {
       type: "range", min: GAIN_MIN, max: GAIN_MAX, step: 0.5, value: 0,
       "aria-label": `${title}: gain in decibels`, title: "Gain; double-click for 0 dB",
     });
-    this.gainText = element("output", { class: "gain-text" }, "0 dB");
+    this.gainText = element("output", { class: "gain-text", "aria-hidden": "true" }, "0 dB");
     this.gain.addEventListener("input", () => this.#setGain(this.gain.valueAsNumber));
     this.gain.addEventListener("dblclick", () => this.#setGain(0));
-    this.solo.setAttribute("aria-label", `${title}: solo`);
-    this.mute.setAttribute("aria-label", `${title}: mute`);
+    const canvas = (name) => element("canvas", { class: name, "aria-hidden": "true" });
+    this.ruler = ruled ? canvas("ruler") : null;
+    this.waveform = canvas("waveform");
+    this.spectrogram = canvas("spectrogram");
+    this.cursor = element("div", { class: "cursor" });
+    this.view = element("div", { class: "track-view" }, this.ruler, this.waveform, this.spectrogram, this.cursor);
     this.root = element("section", { class: `track track-${tone}`, "aria-label": title, "data-track": key },
       element("div", { class: "track-head" },
         element("div", { class: "track-name" },
-          element("h3", {}, title), about ? element("p", { class: "track-about" }, about) : null),
+          element("h2", {}, title), about ? element("p", { class: "track-about" }, about) : null),
         element("div", { class: "track-controls" },
-          this.solo, this.mute, element("span", { class: "gain" }, this.gain, this.gainText)),
+          this.solo, this.mute, element("label", { class: "gain" }, this.gain, this.gainText)),
         actions.length ? element("div", { class: "track-actions" }, ...actions) : null),
       this.view);
-    player.addEventListener("levels", this.showLevels);
+    this.#listen();
   }
 
-  get wave() {
-    return this.#wave;
+  #listen() {
+    const { signal } = this.#listening;
+    this.#player.addEventListener("levels", this.showLevels, { signal });
+    this.#player.addEventListener("timeupdate", () => this.#placeCursor(), { signal });
+    this.#player.addEventListener("loop", () => this.draw(), { signal });
+    this.#viewport.addEventListener("change", () => this.draw(), { signal });
+    this.view.addEventListener("pointerdown", (event) => this.#press(event));
+    this.resized = new ResizeObserver(() => this.draw());
+    this.resized.observe(this.view);
   }
 
   #state() {
-    return this.#player.levels().find((track) => track.key === this.key);
+    return this.#player.levels().find(({ key }) => key === this.key);
   }
   #toggle(what) {
     this.#player.set(this.key, { [what]: !this.#state()[what] });
@@ -111,84 +101,64 @@ export class Track {
     this.gain.setAttribute("aria-valuetext", this.gainText.value);
   };
 
-  /** The largest drawn magnitude. */
-  async peak() {
-    this.#peaks ??= await drawable(this.sound);
-    return peakOf(this.#peaks);
+  /** A press that marks no span seeks, and goes on to do so while the mouse moves. */
+  #press(event) {
+    if (event.button !== 0 || event.defaultPrevented) return;
+    event.preventDefault();
+    const { left, width } = this.view.getBoundingClientRect();
+    const seek = ({ clientX }) => (this.#player.currentTime = this.#viewport.timeAt((clientX - left) / width));
+    seek(event);
+    this.view.setPointerCapture(event.pointerId);
+    this.view.onpointermove = seek;
+    this.view.onpointerup = this.view.onpointercancel = () => (this.view.onpointermove = null);
   }
 
-  /** Draw the waveform scaled to `peak`, and optionally the spectrogram. */
-  async draw(peak, withSpectrogram, plugins = []) {
-    this.erase();
-    this.#peaks ??= await drawable(this.sound);
-    const interactive = plugins.length === 0;
-    this.#wave = WaveSurfer.create({
-      container: this.view,
-      media: this.#player,
-      peaks: this.#peaks,
-      duration: this.sound.seconds,
-      height: WAVE_HEIGHT,
-      // wavesurfer has brought louder ones down to 1.
-      barHeight: 0.95 / Math.min(1, Math.max(peak, linear(-60))),
-      waveColor: colour(`track-${this.tone}-soft`),
-      progressColor: colour(`track-${this.tone}`),
-      cursorColor: colour("ink"),
-      cursorWidth: 1,
-      dragToSeek: interactive,
-      hideScrollbar: true,
-      cspNonce: document.querySelector("meta[name=csp-nonce]").content,
-      plugins: this.ruled ? [this.#timeline(), ...plugins] : plugins,
-    });
-    await new Promise((resolve) => this.#wave.once("ready", resolve));
-    this.showSpectrogram(withSpectrogram);
+  /** Show the sound, with magnitudes up to `peak`, and optionally its spectrogram. */
+  show(peak, withSpectrogram) {
+    this.#peak = Math.max(peak, 1e-3);
+    this.spectrogram.hidden = !withSpectrogram;
+    // The colours may have changed.
+    this.#spectrogram = withSpectrogram ? new Spectrogram(this.sound, this.tone) : null;
     this.showLevels();
+    this.draw();
   }
 
-  #timeline() {
-    // The finest step whose labels fit.
-    const room = (this.sound.seconds * LABEL_WIDTH) / Math.max(1, this.view.clientWidth);
-    const step = TIME_STEPS.find((seconds) => seconds >= room) ?? 600;
-    return Timeline.create({
-      height: 16,
-      timeInterval: step,
-      primaryLabelInterval: step,
-      secondaryLabelInterval: 0,
-      insertPosition: "beforebegin",
-      style: { fontSize: "11px", color: colour("muted") },
+  /** Draw at the next frame. */
+  draw() {
+    if (this.#due) return;
+    this.#due = true;
+    requestAnimationFrame(() => {
+      this.#due = false;
+      this.#draw();
     });
   }
 
-  /** Show or hide the spectrogram; long sounds have none. */
-  showSpectrogram(wanted) {
-    if (this.#spectrogram) {
-      this.#wave.unregisterPlugin(this.#spectrogram);
-      this.#spectrogram = null;
+  #draw() {
+    if (!fitCanvas(this.waveform)) return;
+    const { start, end } = this.#viewport;
+    const part = { start, end, peak: this.#peak, colour: colour(`track-${this.tone}`) };
+    const again = this.#again;
+    let complete = drawWaveform(this.waveform, this.sound, part, again);
+    if (this.#spectrogram && fitCanvas(this.spectrogram)) {
+      complete = this.#spectrogram.draw(this.spectrogram, part, again) && complete;
     }
-    if (!wanted || !this.sound.samples || !this.#wave) return;
-    this.#spectrogram = this.#wave.registerPlugin(
-      Spectrogram.create({
-        height: SPECTROGRAM_HEIGHT,
-        fftSamples: 1024,
-        scale: "mel",
-        frequencyMax: Math.min(16000, this.sound.sampleRate / 2),
-        gainDB: 20,
-        rangeDB: 80,
-        labels: false,
-        colorMap: ramp(`track-${this.tone}`),
-      }),
-    );
+    if (this.ruler && fitCanvas(this.ruler)) drawRuler(this.ruler, { start, end, loop: this.#player.loop });
+    this.#placeCursor();
+    this.view.setAttribute("aria-busy", String(!complete));
   }
 
-  erase() {
-    this.#spectrogram = null;
-    this.#wave?.destroy();
-    this.#wave = null;
-    this.view.replaceChildren();
+  // One function, so that it is called once however often it is handed out.
+  #again = () => this.draw();
+
+  #placeCursor() {
+    const part = this.#viewport.partAt(this.#player.currentTime);
+    this.cursor.hidden = !(part >= 0 && part <= 1);
+    this.cursor.style.left = `${100 * part}%`;
   }
 
   destroy() {
-    this.#player.removeEventListener("levels", this.showLevels);
-    this.erase();
+    this.#listening.abort();
+    this.resized.disconnect();
     this.root.remove();
   }
 }

@@ -3,6 +3,7 @@
 import { upload } from "./api.js";
 import { byId } from "./dom.js";
 import { Microphone } from "./microphone.js";
+import { sizeWords } from "./recordings.js";
 
 export function setUpUpload({ onOpened, onError, onProgress }) {
   const input = byId("file");
@@ -12,8 +13,11 @@ export function setUpUpload({ onOpened, onError, onProgress }) {
     if (!file) return;
     onProgress(`Sending ${file.name}…`, 0);
     try {
+      const size = sizeWords(file.size);
       onOpened(await upload(file, (part) =>
-        onProgress(part < 1 ? `Sending ${file.name}…` : `Reading ${file.name}…`, part)));
+        onProgress(part < 1
+          ? `Sending ${file.name}: ${sizeWords(part * file.size)} of ${size}`
+          : `Sent. The server reads ${file.name} and draws its waveform…`, part)));
     } catch (error) {
       onError(error.message);
     } finally {
