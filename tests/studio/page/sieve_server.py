@@ -12,27 +12,31 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
-from soundsift.studio.engine import Result, Task
+from soundsift.studio.engine import ListenTask, Result, Task
 
 SPLIT_HZ = 1000
 #: A prompt that begins with this word takes so many seconds.
 SLOW, SLOW_SECONDS = "slow", 8.0
-#: Where it says to have found the sound of prompts that begin with these words, and its confidence.
+#: Where it says to have found the sound of prompts that begin with these words.
 FINDS = {
-    "found": (
-        [
-            {"start": 0.5, "end": 1.0, "probability": 0.95},
-            {"start": 1.25, "end": 1.5, "probability": 0.9},
-            {"start": 2.0, "end": 2.5, "probability": 0.4},
+    "found": {
+        "found": [
+            {"start": 0.5, "end": 1.0, "probability": 0.95, "sure": True},
+            {"start": 1.25, "end": 1.5, "probability": 0.9, "sure": True},
+            {"start": 2.0, "end": 2.5, "probability": 0.4, "sure": False},
         ],
-        0.97,
-    ),
-    "absent": ([], 0.03),
+        "confidence": 0.97,
+        "presence": "sure",
+    },
+    "absent": {"found": [], "confidence": 0.03, "presence": "absent"},
 }
+#: What it says to hear in every recording.
+HEARD = ("a low tone", "a high tone")
 
 
 def sieve(
@@ -98,11 +102,16 @@ class Sieve:
         power = [np.square(x, dtype=np.float64).sum() + 1e-9 for x in (target, samples)]
         level = 10 * float(np.log10(power[0] / power[1]))
         settings = {"engine": "sieve", "seed": asked["seed"], "target_level_db": level}
-        found, confidence = FINDS.get((asked["text"] or "").partition(" ")[0], ([], None))
-        settings |= {"found": found, "confidence": confidence}
+        settings |= FINDS.get((asked["text"] or "").partition(" ")[0], {})
         (task.folder / "stem.json").write_text(json.dumps(settings), encoding="utf-8")
         report(1.0)
         return Result(settings, level)
+
+    def listen(self, task: ListenTask, report: Callable[[float], None]) -> list[dict[str, Any]]:
+        report(1.0)
+        spans = [{"start": 0.0, "end": 1.0, "probability": 0.9, "sure": True}]
+        facts = {"kind": "sound", "confidence": 0.9, "presence": "sure", "spans": spans}
+        return [{"text": text} | facts for text in HEARD]
 
 
 def main() -> None:

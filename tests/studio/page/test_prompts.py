@@ -66,6 +66,16 @@ def test_found_occurrences_can_be_left_out(visit, server, clip, tmp_path) -> Non
     np.testing.assert_array_equal(visit.stem("target", tmp_path), expected)
 
 
+def test_heard_sounds_are_offered(visit, server, clip, tmp_path) -> None:
+    visit.open(clip.path)
+    page = visit.page
+    page.wait_for_selector("[aria-label='Heard in this recording']")
+    chips = page.locator(".examples .chip")
+    assert chips.all_inner_texts() == ["a low tone", "a high tone"]
+    chips.first.click()
+    assert page.input_value("#text") == "a low tone"
+
+
 def test_a_sound_that_is_probably_not_there(visit, clip) -> None:
     visit.open(clip.path)
     visit.turn("absent low")

@@ -45,6 +45,8 @@ async function call(method, path, body) {
 export const info = () => call("GET", "/info");
 /** All recordings, last used first. */
 export const recordings = async () => (await call("GET", "/recordings")).recordings;
+/** Sounds that are heard in a recording: `{ status, sounds }`; the first request begins to listen. */
+export const heard = (id) => call("GET", `/recordings/${encodeURIComponent(id)}/heard`);
 export const renameRecording = (id, name) => call("PATCH", `/recordings/${encodeURIComponent(id)}`, { name });
 /** Delete a recording with its results. */
 export const deleteRecording = (id) => call("DELETE", `/recordings/${encodeURIComponent(id)}?results=true`);

@@ -16,6 +16,7 @@ import { sameSource, Session, STEM_NAMES, subject } from "./session.js";
 import { setUpShortcuts } from "./shortcuts.js";
 import { SpanList } from "./span-list.js";
 import { clock, fromRequest, Spans } from "./spans.js";
+import { Suggestions } from "./suggestions.js";
 import { Tracks } from "./tracks.js";
 import { Transport } from "./transport.js";
 import { setUpUpload } from "./upload.js";
@@ -35,6 +36,7 @@ const tracks = new Tracks(byId("tracks"), { player, spans, viewport, overview })
 const transport = new Transport({ player, viewport, tracks, spans });
 const video = new Video(byId("video-panel"), byId("video"), player);
 const prompt = new Prompt(byId("prompt"), spans, start);
+const suggestions = new Suggestions(prompt);
 const progress = new Progress(byId("progress"), cancel);
 const downloads = new Downloads(byId("downloads"), notice, attempt);
 const history = new History(byId("history"), session, { show, redo, compare, remove });
@@ -211,6 +213,7 @@ async function drawView() {
     element("strong", {}, recording.name), element("span", {}, facts.join(" · ")));
   document.title = `${recording.name} – Soundsift studio`;
   video.show(recording.has_video ? api.videoUrl(recording.id) : null);
+  suggestions.show(recording.id);
   drawPath();
   drawComparison();
   drawJobs();
@@ -262,6 +265,7 @@ async function fetchJobs() {
 async function showHome() {
   leave();
   session.close();
+  suggestions.show(null);
   document.title = "soundsift studio";
   byId("recording").replaceChildren();
   byId("studio").hidden = byId("open-other").hidden = byId("home").hidden = true;

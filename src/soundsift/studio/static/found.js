@@ -3,20 +3,23 @@
 import { button, element } from "./dom.js";
 import { clock } from "./spans.js";
 
-/** From this probability on, an occurrence is sure, and a target is in the recording. */
-const SURE = 0.8;
-export const PRESENT = 0.5;
 /** Most times in the sentence; the list has them all. */
 const MOST_TIMES = 12;
 
-const time = ({ start }) => clock(Math.floor(start), 0);
+/** From this length in seconds on, an occurrence is told with its end. */
+const LONG = 2;
+
+/** An occurrence in words: 0:41, 2:10–2:14. */
+function time({ start, end }) {
+  const first = clock(Math.floor(start), 0);
+  return end - start >= LONG ? `${first}–${clock(Math.floor(end), 0)}` : first;
+}
 
 /** The occurrences in a sentence: "Found at 0:41, 2:10 (sure), 3:02 (unsure)". */
 export function foundWords(found) {
-  if (found.length === 0) return "Not found anywhere.";
   const shown = found.slice(0, MOST_TIMES);
-  const sure = shown.filter(({ probability }) => probability >= SURE).map(time);
-  const unsure = shown.filter(({ probability }) => probability < SURE).map(time);
+  const sure = [...new Set(shown.filter((one) => one.sure).map(time))];
+  const unsure = [...new Set(shown.filter((one) => !one.sure).map(time))];
   const parts = [[sure, "sure"], [unsure, "unsure"]]
     .filter(([times]) => times.length)
     .map(([times, word]) => `${times.join(", ")} (${word})`);
@@ -46,8 +49,7 @@ export class Found {
     this.#job = job;
     this.#unticked.clear();
     const found = job?.found ?? [];
-    const confidence = job?.confidence ?? null;
-    const unlikely = confidence !== null && confidence < PRESENT;
+    const unlikely = job?.presence === "absent";
     this.section.hidden = job === null || (found.length === 0 && !unlikely);
     if (this.section.hidden) return;
     this.section.classList.toggle("unlikely", unlikely);
@@ -64,7 +66,7 @@ export class Found {
       else this.#unticked.add(at);
       this.#drawAgain();
     });
-    const sure = one.probability >= SURE;
+    const { sure } = one;
     const percent = Math.round(100 * one.probability);
     return element("li", { class: sure ? "sure" : "unsure" }, tick,
       button(time(one), () => this.actions.go(one), {

@@ -2,7 +2,6 @@
 
 import { clock, fromRequest } from "./spans.js";
 import { button, element } from "./dom.js";
-import { PRESENT } from "./found.js";
 import { subject } from "./session.js";
 
 const STATUS = { queued: "waiting", running: "running", failed: "failed", cancelled: "cancelled" };
@@ -65,7 +64,7 @@ export class History {
     const facts = [
       STATUS[status],
       from && `from ${from}`,
-      done && job.confidence !== null && job.confidence < PRESENT ? "probably not in this recording" : null,
+      done && job.presence === "absent" ? "probably not in this recording" : null,
       done && job.found?.length ? `found ${job.found.length} ${job.found.length === 1 ? "time" : "times"}` : null,
       done && Number.isFinite(level) ? `${level.toFixed(1).replace("-", "−")} dB relative to the whole` : null,
       status === "failed" ? job.error : null,

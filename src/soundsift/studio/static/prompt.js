@@ -10,14 +10,7 @@ export class Prompt {
     this.form = form;
     this.spans = spans;
     this.text = form.elements.text;
-    form.querySelector(".examples").append(
-      ...EXAMPLES.map((words) =>
-        button(words, () => {
-          this.text.value = words;
-          this.text.focus();
-          this.check();
-        }, { class: "chip" })),
-    );
+    this.suggest([]);
     this.others = new PromptList(byId("prompt-list"), () => this.check());
     this.add = byId("add-prompt");
     this.add.addEventListener("click", () => this.#addAnother());
@@ -31,6 +24,20 @@ export class Prompt {
     this.text.addEventListener("input", () => this.check());
     spans.addEventListener("change", () => this.check());
     this.check();
+  }
+
+  /** Offer the sounds that were heard in the recording, or examples if there are none. */
+  suggest(heard) {
+    const group = this.form.querySelector(".examples");
+    group.setAttribute("aria-label", heard.length ? "Heard in this recording" : "Examples");
+    group.classList.toggle("heard-sounds", heard.length > 0);
+    group.replaceChildren(
+      ...(heard.length ? heard : EXAMPLES).map((words) =>
+        button(words, () => {
+          this.text.value = words;
+          this.text.focus();
+          this.check();
+        }, { class: "chip" })));
   }
 
   /** Fill in the server's models and presets. */
