@@ -12,12 +12,18 @@ import numpy as np
 from soundsift.mcp_server.edits import Edits
 from soundsift.mcp_server.folders import Folders
 from soundsift.mcp_server.server import make_server
+from soundsift.separation.occurrences import Finding
 
 RATE, SPLIT_HZ = 16_000, 1000
 
 
 class Sieve:
     """ "dog" is above 1 kHz, "voice" below; "slow" takes ten seconds."""
+
+    def hear(self, source, phrases, *, sample_rate):
+        present = np.abs(source).max() > 0 and sample_rate == RATE
+        sure = Finding((), 0.9, "sure") if present else Finding((), 0.1, "absent")
+        return [None if phrase == "cow" else sure for phrase in phrases]
 
     def separate_many(self, source, prompts, *, progress, **_):
         (prompt,) = prompts

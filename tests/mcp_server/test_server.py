@@ -123,6 +123,8 @@ def test_what_is_heard_and_when(recording) -> None:
             assert said["seconds"] == 2.0
             assert dog["heard"] == [[pytest.approx(1.0, abs=0.05), pytest.approx(2.0, abs=0.05)]]
             assert voice["heard"][0][1] - voice["heard"][0][0] > 1.9
+            assert (dog["confidence"], dog["presence"]) == (0.9, "sure")
+            assert (cow["confidence"], cow["presence"]) == (None, None)
             # Powers of 0.005 and 0.01 in 0.015.
             assert voice["level_db"] == pytest.approx(-4.8, abs=0.1)
             assert dog["level_db"] == pytest.approx(-1.8, abs=0.1)

@@ -67,6 +67,13 @@ def test_results_say_where_the_sound_was_found(tmp_path: Path) -> None:
     assert rest.confidence is None
 
 
+def test_hearing_alone_says_what_a_result_would_say(tmp_path: Path) -> None:
+    loaded = separator(tmp_path)
+    asked = {"sample_rate": RATE}
+    (heard,) = loaded.hear(noise(12.0), ["dog barking"], **asked)
+    assert heard == loaded.separate(noise(12.0), text="dog barking", **asked).finding
+
+
 def test_files_say_the_same(tmp_path: Path) -> None:
     loaded = separator(tmp_path / "model", 4.0)
     soundsift.Separation(noise(3.0), noise(3.0), noise(3.0), RATE, settings={"seed": 0}).save(
@@ -100,5 +107,6 @@ def test_models_that_cannot_hear_say_so(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("soundsift.checkpoints.load.default_folder", lambda: tmp_path / "none")
     loaded = soundsift.load(write_tiny_model(tmp_path / "model"), device="cpu")
     assert loaded.separate(noise(1.0), sample_rate=RATE, text="dog").confidence is None
+    assert loaded.hear(noise(1.0), ["dog"], sample_rate=RATE) == [None]
     with pytest.raises(soundsift.SoundsiftError, match="no span predictor"):
         loaded.separate(noise(1.0), sample_rate=RATE, text="dog", predict_spans=True)

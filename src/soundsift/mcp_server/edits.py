@@ -22,6 +22,7 @@ from soundsift.editing.session import (
 from soundsift.errors import SoundsiftError
 from soundsift.mcp_server.folders import Folders
 from soundsift.presets import PresetName
+from soundsift.separation.occurrences import described
 from soundsift.separation.result import Separation
 from soundsift.separation.separator import Separator
 from soundsift.separation.span_iou import STEPS_PER_SECOND, heard_steps
@@ -81,15 +82,21 @@ class Edits:
         with self._lock:
             _, session, folder, path = self._open(source)
             present = self._renderer.render(session, folder)
+            separator = self._load(self._model)
+            findings = separator.hear(present.target, sounds, sample_rate=present.sample_rate)
             found = []
-            for number, sound in enumerate(sounds):
+            for number, (sound, finding) in enumerate(zip(sounds, findings, strict=True)):
 
                 def tell(fraction: float, number: int = number) -> None:
                     progress((number + fraction) / len(sounds))
 
                 turn = make_turn("isolate", sound)
                 result = self._renderer.render(session.added(turn), folder, None, tell)
-                found.append({"sound": sound} | _heard(present, result))
+                sure = described(finding)
+                found.append(
+                    {"sound": sound, "confidence": sure["confidence"], "presence": sure["presence"]}
+                    | _heard(present, result)
+                )
             progress(1.0)
         seconds = present.mixture.shape[1] / present.sample_rate
         return {"source": str(path), "seconds": round(seconds, 3), "sounds": found}

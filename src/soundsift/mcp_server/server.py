@@ -28,7 +28,8 @@ INSTRUCTIONS = """Lift sounds out of recordings, or change them, step by step.
 Name sounds by short noun or verb phrases: "dog barking", "man speaking". Begin with the path of a
 recording. Every edit returns a `session`: pass it as `source` to go on from the result. The
 recording itself is never changed, and `undo` takes a step back. `listen` says how loud named sounds
-are and when they are heard; a level below about -15 dB means that a sound is probably not there."""
+are, when they are heard, and how surely they are there: `presence` is sure, unsure or absent. Where
+it is null, a level below about -15 dB means that a sound is probably not there."""
 
 Source = Annotated[
     str,

@@ -25,9 +25,11 @@ from soundsift.models.codec import frame_rate
 from soundsift.models.components import ModelComponents
 from soundsift.presets import find_preset
 from soundsift.prompts import Prompt, make_prompt
+from soundsift.separation.codec_input import codec_waves
 from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.file_names import default_name
 from soundsift.separation.finishing import Finishing
+from soundsift.separation.listener import make_listener
 from soundsift.separation.occurrences import Finding, Occurrence
 from soundsift.separation.options import OptionWords, make_options
 from soundsift.separation.pipeline import separate_blocks, separate_recording
@@ -376,6 +378,36 @@ class Separator:
             )
             for (destination, settings), one in zip(outputs, files, strict=True)
         ]
+
+    @torch_defaults()
+    def hear(
+        self,
+        source: Source,
+        phrases: Sequence[str],
+        *,
+        sample_rate: int | None = None,
+    ) -> list[Finding | None]:
+        """When sounds are heard in a recording, and how surely, without separating them.
+
+        Args:
+            source: as for `separate`.
+            phrases: the sounds.
+            sample_rate: in Hz, of samples given as an array.
+
+        Returns:
+            For each phrase, what the result of its separation would say; None if the model cannot
+            hear.
+
+        Raises:
+            SoundsiftError: an invalid recording or phrase, or no phrase.
+        """
+        check_process(self._process, self.model.device)
+        prompts = _prompts(phrases)
+        listener, _ = make_listener(self.model, prompts, None)
+        if listener is None:
+            return [None] * len(prompts)
+        listener.listen(codec_waves(self.model, as_recording(source, sample_rate)))
+        return listener.findings()
 
     def stream(
         self,
