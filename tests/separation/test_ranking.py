@@ -74,7 +74,7 @@ def test_four_candidates_are_four_runs_ranked_by_hand(
     scores = [one["score"] for one in by_hand]
     assert max(scores) - min(scores) > 0.01, "the runs are too alike to be ranked"
     best = int(np.argmax(scores))
-    assert chosen.settings["chosen_seed"] == seeds[best]
+    assert chosen.settings["chosen_seeds"] == [seeds[best]]
     np.testing.assert_allclose(chosen.target, runs[best].target, atol=1e-4)
     np.testing.assert_allclose(chosen.residual, runs[best].residual, atol=1e-4)
     assert not any(np.allclose(runs[0].target, run.target, atol=1e-3) for run in runs[1:])
@@ -107,7 +107,7 @@ def test_stretches_and_several_sounds(
     results = separator.separate_many(mixture, ["w7", "w19"], candidates=3, **request)
     for phrase, result in zip(("w7", "w19"), results, strict=True):
         best = max(result.candidates, key=lambda one: one["score"])
-        assert result.settings["chosen_seed"] == best["seed"]
+        assert result.settings["chosen_seeds"] == [best["seed"]]
         run = separator.separate(mixture, text=phrase, seed=best["seed"], **request)
         np.testing.assert_allclose(result.target, run.target, atol=1e-4)
 
@@ -119,6 +119,16 @@ def test_exclusive_candidates_add_up(separator: Separator) -> None:
     )
     np.testing.assert_allclose(sum(r.target for r in results), mixture, atol=1e-6)
     assert [len(r.candidates) for r in results] == [2, 2, 0]
+
+
+def test_each_phrase_of_a_prompt_has_its_best(separator: Separator) -> None:
+    request: dict[str, Any] = {"sample_rate": RATE, "preset": "draft", "candidates": 3}
+    both, alone = (
+        separator.separate(noise(1, 20_000), text=text, consistent=True, **request)
+        for text in ("w7, w19", "w19")
+    )
+    assert [one["text"] for one in both.candidates] == ["w7"] * 3 + ["w19"] * 3
+    assert both.settings["chosen_seeds"][1:] == alone.settings["chosen_seeds"]
 
 
 def test_rankers_are_loaded_when_needed_and_put_away(separator: Separator) -> None:

@@ -18,6 +18,7 @@ from soundsift.cli import (
     edit,
     example,
     info,
+    judge,
     listen,
     listening_test,
     mcp,
@@ -81,6 +82,7 @@ app.command("studio", cls=Command, epilog=studio.STUDIO_EXAMPLES)(studio.studio)
 app.command("serve", cls=Command, epilog=studio.SERVE_EXAMPLES)(studio.serve)
 app.command("example", cls=Command, epilog=example.EXAMPLES)(example.example)
 app.command("mcp", cls=Command, epilog=mcp.EXAMPLES)(mcp.mcp)
+app.command("judge", cls=SpanCommand, epilog=judge.EXAMPLES)(judge.judge)
 app.command("info", cls=Command, epilog=info.EXAMPLES)(info.info)
 app.add_typer(_edit, name="edit")
 _edit.command("start", cls=Command, epilog=edit.START_EXAMPLES)(edit.start)

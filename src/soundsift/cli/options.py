@@ -276,6 +276,14 @@ Candidates = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+NoJudge = Annotated[
+    bool,
+    typer.Option(
+        "--no-judge",
+        help="Don't rate the results.",
+        rich_help_panel=RESULTS,
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundsift.cli.findings import found_in_words
 from soundsift.separation.occurrences import described
+from soundsift.separation.verdicts import POOR
 
 if TYPE_CHECKING:
     from soundsift.batch.runner import Outcome
@@ -39,6 +40,8 @@ def as_json(outcome: Outcome) -> str:
             "written_sample_rate": outcome.written_rate,
             "seconds": round(outcome.seconds, 3),
         }
+        if "judge" in outcome.settings:
+            facts["judge"] = outcome.settings["judge"]
     return json.dumps(facts | {"settings": outcome.settings})
 
 
@@ -92,14 +95,18 @@ def _sound(prompt: Prompt) -> str:
 
 
 def _answer(outcome: Outcome) -> str:
-    """When the sound was heard, and its level."""
+    """When the sound was heard, its level, and how the result is rated."""
     finding, prompt = outcome.finding, outcome.job.prompt
-    level = _level(outcome.target_level_db)
+    sentences = [_level(outcome.target_level_db)]
     marked = prompt is not None and any(span.positive for span in prompt.spans)
     # Who marks a sound hears it.
-    if finding is None or (marked and finding.presence == "absent"):
-        return level
-    return f"{found_in_words(finding)} {level}"
+    if finding is not None and not (marked and finding.presence == "absent"):
+        sentences.insert(0, found_in_words(finding))
+    judge = outcome.settings.get("judge")
+    if judge is not None and outcome.target_level_db >= NEARLY_SILENT_DB:
+        sentences.append(f"Rated {judge['overall']:.1f} of 5.")
+        sentences += [POOR] if judge["poor"] else []
+    return " ".join(sentences)
 
 
 def _level(level_db: float) -> str:

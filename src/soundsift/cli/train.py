@@ -17,6 +17,7 @@ soundsift train configs/default.yaml
 soundsift train configs/default.yaml --until 500
 soundsift train configs/gpu.yaml --minutes 9
 soundsift train configs/hearing.yaml
+soundsift train configs/judge.yaml
 torchrun --nproc-per-node 2 -m soundsift.cli train configs/default.yaml
 """
 
@@ -61,6 +62,12 @@ def train(
         from soundsift.training.hearing.trainer import train_hearing
 
         train_hearing(validated(config, values, HearingTrainingConfig), until, minutes)
+        return
+    if isinstance(values, dict) and values.get("network") == "judge":
+        from soundsift.training.judge.config import JudgeTrainingConfig
+        from soundsift.training.judge.trainer import train_judge
+
+        train_judge(validated(config, values, JudgeTrainingConfig))
         return
     run = validated(config, values, TrainingConfig)
 

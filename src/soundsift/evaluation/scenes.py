@@ -156,14 +156,14 @@ class Benchmark:
 
     Args:
         folder: the sound bank.
-        suite: key of `SUITES`.
+        suite: key of `SUITES`, or a suite of one's own.
 
     Raises:
         SoundsiftError: if the bank is not there, or lacks clips for the suite.
     """
 
-    def __init__(self, folder: Path, suite: str = "strangers") -> None:
-        self.suite = SUITES[suite]
+    def __init__(self, folder: Path, suite: str | Suite = "strangers") -> None:
+        self.suite = SUITES[suite] if isinstance(suite, str) else suite
         self._bank = Bank(folder, (self.suite.split,))
         if self.suite.trained:
             # Of the first bank, so that the familiar scenes stay the same whatever is added.

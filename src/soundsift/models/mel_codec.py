@@ -249,7 +249,7 @@ class MelCodec(nn.Module):
         cells = united(self.cell_mask(latents), self._sizes)
         if self._exclusive:
             cells = cells / cells.sum(dim=0, keepdim=True).clamp(min=1.0)
-        return self._masked(cells, mixture.expand(cells.shape[0], -1, -1))[:, None]
+        return self.apply_mask(cells, mixture.expand(cells.shape[0], -1, -1))[:, None]
 
     def targets(self, latents: Tensor, mixture: Tensor) -> Tensor:
         """Targets `(P, C, N)`, as `stems`."""
@@ -265,10 +265,10 @@ class MelCodec(nn.Module):
         Returns:
             `(B, C, N)`; the residual is the mixture minus this.
         """
-        return self._masked(self.cell_mask(latents), mixture)
+        return self.apply_mask(self.cell_mask(latents), mixture)
 
-    def _masked(self, cells: Tensor, mixture: Tensor) -> Tensor:
-        """A mixture `(B, C, N)` filtered by masks of cells `(B, bands, S)`."""
+    def apply_mask(self, cells: Tensor, mixture: Tensor) -> Tensor:
+        """A mixture `(B, C, N)` filtered by masks of cells `(B, bands, S)`, 0 to 1."""
         batch, channels, samples = mixture.shape
         size, hop = self.config.window, self.hop // 2
         # Columns twice as dense as the cells: the window needs the overlap to modulate smoothly.

@@ -25,6 +25,7 @@ class OptionWords(TypedDict, total=False):
     overlap: float | None
     predict_spans: bool | None
     candidates: int
+    judge: bool
     start: float | None
     end: float | None
     by: float | None
@@ -52,6 +53,8 @@ class Options:
         candidates: noises to draw for each prompt: the result that the rankers score best is
             returned (`soundsift.separation.ranking`), with the scores of all in its settings.
             Released models only; not with "chunks".
+        judge: let the default model's judge rate each result (`soundsift.separation.judging`); its
+            ratings go into the settings. Other models have none that is fast enough.
         start: separate only the part of the recording from here on, in seconds; outside of it the
             target is silent and the residual is the recording, bit for bit.
         end: and only up to here.
@@ -67,6 +70,7 @@ class Options:
     overlap: float | None = None
     predict_spans: bool | None = None
     candidates: int = 1
+    judge: bool = True
     start: float | None = None
     end: float | None = None
     by: float | None = None

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from soundsift.models.components import ModelComponents
+from soundsift.models.waveform_codec import ConsistentCodec
 from soundsift.sampling.buffers import SlidingBuffer
 from soundsift.separation.codec_input import AnyRecording, codec_waves, latent_frames
 from soundsift.separation.pipeline import sample_latents
@@ -83,7 +84,8 @@ def choose_candidates(
 
     Returns:
         The request with the latents of the chosen candidates. Each prompt's settings list the
-        `candidates` with their scores, and have the chosen one's seed as `chosen_seed`.
+        `candidates` with their scores, and the seeds of those chosen, one per phrase, as
+        `chosen_seeds`.
 
     Raises:
         SoundsiftError: a ranker is not on this machine, or damaged.
@@ -94,17 +96,20 @@ def choose_candidates(
     assert model.rankers is not None
     model.rankers.check()
     latents = _sample(recording, request, report)  # (prompts, candidates, rows, frames, channels)
-    chosen, settings = [], list(request.settings)
-    for index, inputs in enumerate(request.prompts):
-        spans = () if settings[index]["spans_predicted"] else inputs.prompt.spans
+    seeds = [candidate_seed(request.plan.seed, number) for number in range(count)]
+    # The settings of the prompt that each phrase belongs to.
+    owners = [index for index, size in enumerate(request.sizes) for _ in range(size)]
+    chosen, settings = [], [dict(own) for own in request.settings]
+    for index, (inputs, owner) in enumerate(zip(request.prompts, owners, strict=True)):
+        own = settings[owner]
+        spans = () if own["spans_predicted"] else inputs.prompt.spans
         scores = _rank(model, recording, latents[index], inputs.prompt.text, spans)
         best = max(range(count), key=lambda number: scores[number].score)
         chosen.append(latents[index, best])
-        seeds = [candidate_seed(request.plan.seed, number) for number in range(count)]
-        settings[index] = settings[index] | {
-            "candidates": [one.described(seed) for one, seed in zip(scores, seeds, strict=True)],
-            "chosen_seed": seeds[best],
-        }
+        phrase = {} if request.sizes[owner] == 1 else {"text": inputs.prompt.text}
+        described = [phrase | one.described(seed) for one, seed in zip(scores, seeds, strict=True)]
+        own["candidates"] = [*own.get("candidates", ()), *described]
+        own["chosen_seeds"] = [*own.get("chosen_seeds", ()), seeds[best]]
         done = (index + 1) / len(request.prompts)
         report(_SAMPLED + done * (_RANKED - _SAMPLED))
     return replace(request, settings=settings, latents=torch.cat(chosen))
@@ -182,6 +187,8 @@ def _stretches(
         The mixture `(samples,)` and the targets `(candidates, samples)`, mono.
     """
     codec, frames = model.codec, latents.shape[2]
+    if isinstance(codec, ConsistentCodec):
+        codec = codec.uniting(())  # a phrase at a time
     size, margin = codec.samples_per_frame, codec.stems_margin
     mixture = SlidingBuffer(waves, dim=-1)
     parts = -(-frames // _STRETCH)

@@ -61,6 +61,7 @@ class SeparationRequest:
     Attributes:
         model: the model, with the codec that the options ask for.
         prompts: the inputs of every phrase of every prompt; the codec unites those of a prompt.
+        sizes: the number of phrases of each prompt.
         inverted: for each prompt, whether its target is everything but what it names.
         plan: the sampling plan.
         settings: for each result, everything needed to make it again; of exclusive prompts, those
@@ -72,10 +73,13 @@ class SeparationRequest:
         part: the part of the recording that is separated; None: all of it.
         kept: share of the target's amplitude that stays in the residual.
         listener: listens for the prompts' sounds in the mixture; None if the model cannot hear.
+        asked: the prompts as they were given.
+        judge: whether results are rated.
     """
 
     model: ModelComponents
     prompts: list[PromptInputs]
+    sizes: tuple[int, ...]
     inverted: tuple[bool, ...]
     plan: SamplingPlan
     settings: list[dict[str, Any]]
@@ -91,6 +95,9 @@ class SeparationRequest:
         offset = 0.0 if self.part is None else self.part.start / self.part.sample_rate
         found = [] if self.listener is None else self.listener.findings(offset)
         return found + [None] * (len(self.settings) - len(found))
+
+    asked: tuple[Prompt, ...] = ()
+    judge: bool = False
 
 
 def make_request(
@@ -131,7 +138,8 @@ def make_request(
         )
     own_prompts = list(prompts) if part is None else [part.own(prompt) for prompt in prompts]
     phrases = [phrase for prompt in own_prompts for phrase in prompt.parts()]
-    model = model.uniting([len(prompt.parts()) for prompt in prompts])
+    sizes = tuple(len(prompt.parts()) for prompt in prompts)
+    model = model.uniting(sizes)
     if exclusive:
         model = model.exclusive()
     elif options.consistent:
@@ -178,6 +186,7 @@ def make_request(
     return SeparationRequest(
         model,
         inputs,
+        sizes,
         inverted,
         plan,
         settings,
@@ -186,6 +195,8 @@ def make_request(
         part=part,
         kept=kept_share(options.by),
         listener=listener,
+        asked=tuple(prompts),
+        judge=options.judge,
     )
 
 
@@ -278,11 +289,6 @@ def _check_candidates(
         raise SoundsiftError(
             f"candidates {count} does not apply to chunks, which are separated one by one. Use "
             "multi-diffusion or one-shot."
-        )
-    if several := next((prompt for prompt in prompts if len(prompt.parts()) > 1), None):
-        raise SoundsiftError(
-            f"candidates {count} can't be ranked for several sounds in one prompt, "
-            f"{several.text!r}. Give each its own prompt."
         )
     if any(not prompt.text and not any(s.positive for s in prompt.spans) for prompt in prompts):
         raise SoundsiftError(

@@ -29,6 +29,8 @@ from soundsift.separation.codec_input import codec_waves
 from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.file_names import default_name
 from soundsift.separation.finishing import Finishing
+from soundsift.separation.judges import judge_of
+from soundsift.separation.judging import ResultJudge, judged
 from soundsift.separation.listener import make_listener
 from soundsift.separation.occurrences import Finding, Occurrence
 from soundsift.separation.options import OptionWords, make_options
@@ -110,6 +112,8 @@ class Separator:
     ) -> None:
         self.config, self.model, self.origin = config, model, origin
         self._process = os.getpid()
+        #: Loaded with the first result; the judge in it is None if there is none.
+        self._judge: tuple[ResultJudge | None] | None = None
 
     def __reduce__(self) -> tuple[Callable[..., Separator], tuple[Any, ...]]:
         """Pickle the arguments of `soundsift.load`: the copy loads the model anew.
@@ -153,7 +157,7 @@ class Separator:
             progress: called with the fraction done, 0 to 1; an exception that it raises stops the
                 work. True shows a progress bar, in a terminal or a notebook.
             options: any of `Options`: preset, seed, consistent, windowing, window, overlap,
-                predict_spans, candidates, start, end, by.
+                predict_spans, candidates, judge, start, end, by.
 
         Returns:
             Target and residual at the input's rate, channels and exact length.
@@ -211,7 +215,8 @@ class Separator:
         request = choose_candidates(request.part or recording, request, report)
         stems = np.empty((len(request.settings), 2, *recording.samples.shape), np.float32)
         start = 0
-        for _, block in separate_recording(recording, request, report):
+        results = separate_recording(recording, request, report)
+        for _, block in self._judged(results, request, recording.sample_rate):
             stems[..., start : start + block.shape[-1]] = block
             start += block.shape[-1]
         tags = {} if recording.path is None else read_tags(recording.path)
@@ -364,6 +369,7 @@ class Separator:
         written = destinations[0].output.sample_format(form)
         form = written if coarser(written, form) else form
         results = separate_recording(recording, request, report, form)
+        results = self._judged(results, request, recording.sample_rate)
         outputs = list(zip(destinations, request.settings, strict=False))
         consistent = request.model.codec.mixture_consistent
         with stem_files(outputs, facts, form, mixture_consistent=consistent) as files:
@@ -491,6 +497,22 @@ class Separator:
         """Free the memory of the models that ranked candidates; the next candidates load them."""
         if self.model.rankers is not None:
             self.model.rankers.unload()
+
+    def _judged(
+        self,
+        results: Iterator[tuple[np.ndarray, np.ndarray]],
+        request: SeparationRequest,
+        sample_rate: int,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The same results, rated at the end if the model has a judge."""
+        if not request.judge:
+            return results
+        if self._judge is None:
+            self._judge = (judge_of(self.model),)
+        (judge,) = self._judge
+        if judge is None:
+            return results
+        return judged(results, judge, request.asked, request.settings, sample_rate)
 
     def _stream_plan(self, preset: str, seed: int, config: StreamConfig | None) -> SamplingPlan:
         chosen = find_preset(preset, self.config.prediction)

@@ -1,0 +1,159 @@
+"""Judges by name: the default model's own, or SAM Audio Judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from soundsift.audio.resampling import resample
+from soundsift.checkpoints import default_judge
+from soundsift.checkpoints.hearing import default_folder as hearing_folder
+from soundsift.checkpoints.hearing import load_hearing
+from soundsift.checkpoints.judge import JUDGE, ReleasedJudge, load_judge
+from soundsift.checkpoints.minilm import TextEncoder
+from soundsift.checkpoints.store import CONFIG, DEFAULT
+from soundsift.config import SAMPLE_RATE, DefaultJudgeConfig, MelCodecConfig
+from soundsift.errors import SoundsiftError
+from soundsift.models.components import ModelComponents
+from soundsift.models.hearing import HearingNetwork
+from soundsift.models.mel_codec import MelCodec
+from soundsift.prompts import Prompt
+from soundsift.separation.judging import Judgement, ResultJudge
+
+#: Seconds that SAM Audio Judge rates at a time; longer recordings have several, of equal length.
+_STRETCH_SECONDS = 30
+#: Lengths may differ by so many seconds: lossy files are padded by their encoders.
+_SLACK_SECONDS = 0.1
+
+
+def judge_of(model: ModelComponents) -> ResultJudge | None:
+    """The judge that rates a model's results as they are made; None without one."""
+    if not isinstance(model.codec, MelCodec) or not default_judge.is_there():
+        return None
+    folder = default_judge.default_folder()
+    network, references = default_judge.load_default_judge(folder, model.device)
+    hearing = _hearing(network.config, model.device)
+    return ResultJudge(model.codec, network, hearing, model.text, references)
+
+
+def _hearing(config: DefaultJudgeConfig, device: torch.device | str) -> HearingNetwork | None:
+    return load_hearing(hearing_folder(), device) if config.hears else None
+
+
+class Judge(Protocol):
+    """Rates separations without a reference."""
+
+    def score(
+        self, mixture: np.ndarray, target: np.ndarray, sample_rate: int, prompt: Prompt
+    ) -> Judgement:
+        """Rate a target separated from a mixture, both float32 `(channels, samples)`."""
+        ...
+
+
+class SamAudioJudge:
+    """SAM Audio Judge as a `Judge`: by text, on the mean of the channels.
+
+    Args:
+        judge: the judge with its codec.
+    """
+
+    def __init__(self, judge: ReleasedJudge) -> None:
+        self._judge = judge
+
+    def score(
+        self, mixture: np.ndarray, target: np.ndarray, sample_rate: int, prompt: Prompt
+    ) -> Judgement:
+        """See `Judge`.
+
+        Raises:
+            SoundsiftError: the prompt has no text.
+        """
+        if not prompt.text:
+            raise SoundsiftError(
+                "SAM Audio Judge rates by text. Name the sound, or use the default judge."
+            )
+        pair = [
+            torch.from_numpy(resample(wave.mean(axis=0)[None], sample_rate, SAMPLE_RATE)[0])
+            for wave in (mixture, target)
+        ]
+        parts = -(-len(pair[0]) // (_STRETCH_SECONDS * SAMPLE_RATE))
+        scores = [
+            (len(one), self._judge.score_waves(one, other[None], prompt.text))
+            for one, other in zip(*(wave.tensor_split(parts) for wave in pair), strict=True)
+        ]
+        names = ("overall", "recall", "precision", "faithfulness")
+        means = {
+            name: sum(length * float(getattr(one, name)[0]) for length, one in scores)
+            / len(pair[0])
+            for name in names
+        }
+        return Judgement(**means, present=None, poor=False, absent=False)
+
+
+def open_judge(model: str | Path = DEFAULT, device: torch.device | str = "cpu") -> Judge:
+    """Load a judge.
+
+    Args:
+        model: `default`, which comes with the package; the folder of a judge of ours or of a SAM
+            Audio Judge; or a name in the Hub's cache, such as `facebook/sam-audio-judge`.
+        device: where it computes.
+
+    Raises:
+        SoundsiftError: there is no such judge, or it is damaged.
+    """
+    folder = default_judge.default_folder() if str(model) == DEFAULT else Path(model).expanduser()
+    if str(model) == DEFAULT and not default_judge.is_there():
+        raise SoundsiftError(
+            f"This installation has no judge of its own. Use another one, such as {JUDGE}."
+        )
+    if str(model) == DEFAULT or (folder / CONFIG).is_file():
+        network, references = default_judge.load_default_judge(folder, device)
+        hearing = _hearing(network.config, device)
+        codec = MelCodec(MelCodecConfig()).to(device)
+        return ResultJudge(codec, network, hearing, TextEncoder(device), references)
+    if not folder.is_dir() and str(model).count("/") != 1:
+        raise SoundsiftError(
+            f"judge {str(model)!r} is neither {DEFAULT!r} nor a folder nor a name on the Hub. Use "
+            f"one of the three, such as {JUDGE}."
+        )
+    return SamAudioJudge(load_judge(model, device, with_codec=True))
+
+
+def judge_pair(
+    judge: Judge,
+    mixture: np.ndarray,
+    target: np.ndarray,
+    sample_rates: tuple[int, int],
+    prompt: Prompt,
+) -> Judgement:
+    """Rate a target that was separated from a mixture, after checking that they fit together.
+
+    Args:
+        judge: the judge.
+        mixture: float32 `(channels, samples)`.
+        target: float32 `(channels, samples)`; with other channels, the means of both are compared.
+        sample_rates: of mixture and target, in Hz.
+        prompt: what was asked for.
+
+    Raises:
+        SoundsiftError: rates or lengths differ, or the prompt is empty.
+    """
+    rate, other = sample_rates
+    if rate != other:
+        raise SoundsiftError(
+            f"The target is at {other} Hz and the mixture at {rate} Hz. Use one sample rate."
+        )
+    lengths = mixture.shape[-1], target.shape[-1]
+    if abs(lengths[0] - lengths[1]) > _SLACK_SECONDS * rate:
+        raise SoundsiftError(
+            f"The target is {lengths[1] / rate:.2f} s long and the mixture {lengths[0] / rate:.2f} "
+            "s. Use the whole sound that was separated from this recording."
+        )
+    prompt.check(lengths[0] / rate)
+    if mixture.shape[0] != target.shape[0]:
+        mixture, target = (wave.mean(axis=0, keepdims=True) for wave in (mixture, target))
+    both = min(lengths)
+    return judge.score(mixture[:, :both], target[:, :both], rate, prompt)

@@ -1,0 +1,119 @@
+"""How well a judge does: correlation, preference, warnings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from soundsift.config import DefaultJudgeConfig
+from soundsift.models.default_judge import EVIDENCE, STATISTICS
+from soundsift.training.judge.examples import Example
+
+#: Ways in which outputs were asked for that count as real.
+_REAL = frozenset({"text", "paraphrase", "span", "both"})
+_CLEAR_DB = 1.0
+_SIMILARITY = len(STATISTICS) + EVIDENCE.index("target_mean")
+
+
+def figures(
+    listing: Sequence[Example],
+    ratings: Tensor,
+    present: Tensor,
+    config: DefaultJudgeConfig,
+    inputs: Tensor,
+) -> dict[str, Any]:
+    """Figures of a judge on examples.
+
+    Args:
+        listing: what the examples are.
+        ratings: `(examples, 4)`, the judge's.
+        present: `(examples,)`, its probability that the sound is in the mixture.
+        config: its thresholds.
+        inputs: `(examples, inputs)`; the text-audio similarity is one of them.
+
+    Returns:
+        For each group and all: Spearman correlation of overall rating, and of text-audio similarity
+        (of outputs asked for by text), with SI-SDR improvement; share of pairs of outputs for one
+        mixture, at least 1 dB apart, in which the better is preferred; balanced accuracy for absent
+        sounds; recall and precision of results below 0 dB.
+    """
+    overall, similarity = ratings[:, 0].numpy(), inputs[:, _SIMILARITY].numpy()
+    probability = present.numpy()
+    groups = sorted({one.group for one in listing})
+    return {
+        name: _of(
+            [n for n, one in enumerate(listing) if name in (one.group, "all")],
+            listing, overall, similarity, probability, config,
+        )
+        for name in (*groups, "all")
+    }  # fmt: skip
+
+
+def _of(
+    numbers: list[int],
+    listing: Sequence[Example],
+    overall: NDArray[np.float32],
+    similarity: NDArray[np.float32],
+    probability: NDArray[np.float32],
+    config: DefaultJudgeConfig,
+) -> dict[str, Any]:
+    real = [n for n in numbers if listing[n].asked in _REAL]
+    named = [n for n in real if listing[n].text]
+    absent = [n for n in numbers if listing[n].asked == "absent"]
+    gain = np.array([one.ratings.improvement for one in listing])
+    poor = gain[named] < 0
+    flagged = overall[named] < config.poor
+    hits = int((poor & flagged).sum())
+    missed = [float((probability[named] >= config.present).mean())]
+    missed.append(float((probability[absent] < config.present).mean()))
+    return {
+        "outputs": len(real),
+        "correlation": _round(spearman(overall[real], gain[real])),
+        "correlation_by_text": _round(spearman(overall[named], gain[named])),
+        "similarity_by_text": _round(spearman(similarity[named], gain[named])),
+        "preferred": _round(preferred(real, listing, overall)),
+        "preferred_by_similarity": _round(preferred(named, listing, similarity)),
+        "absent_accuracy": _round(sum(missed) / 2),
+        "poor": int(poor.sum()),
+        "poor_recall": _round(hits / max(1, int(poor.sum()))),
+        "poor_precision": _round(hits / max(1, int(flagged.sum()))),
+    }
+
+
+def spearman(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Correlation of ranks; ties have their mean rank."""
+    return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1])
+
+
+def preferred(
+    numbers: Sequence[int], listing: Sequence[Example], scores: NDArray[np.float32]
+) -> float:
+    """The share of pairs of outputs for one mixture in which the better has the higher score."""
+    scenes: dict[int, list[int]] = defaultdict(list)
+    for number in numbers:
+        scenes[listing[number].scene].append(number)
+    right = pairs = 0
+    for own in scenes.values():
+        for first, second in combinations(own, 2):
+            ahead = listing[first].ratings.improvement - listing[second].ratings.improvement
+            if abs(ahead) >= _CLEAR_DB:
+                pairs += 1
+                right += (scores[first] > scores[second]) == (ahead > 0)
+    return right / pairs if pairs else float("nan")
+
+
+def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    means: NDArray[np.float64] = (last - (counts - 1) / 2)[inverse]
+    return means
+
+
+def _round(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 3)
