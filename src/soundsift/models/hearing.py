@@ -53,6 +53,8 @@ class HearingNetwork(nn.Module):
         # Mean and maximum over frequency of every block.
         self.joins = nn.ModuleList(nn.Linear(2 * width, config.dim) for width in config.widths)
         self.fine = nn.Linear(config.subframes * config.bands, config.dim)
+        sizes = (config.subframes * config.bands, *(2 * width for width in config.widths))
+        self.scales = nn.ModuleList(Standardised(size) for size in sizes)
         self.over_time = nn.ModuleList(
             TimeBlock(config.dim, dilation) for dilation in config.dilations
         )
@@ -122,7 +124,7 @@ class HearingNetwork(nn.Module):
 
     def embed_pyramid(self, levels: list[Tensor]) -> Tensor:
         """Embed every frame `(B, T, D)` from what `pyramid` gives."""
-        fine, *coarse = levels
+        fine, *coarse = [scale(level) for scale, level in zip(self.scales, levels, strict=True)]
         x = self.fine(fine)
         for level, join in zip(coarse, self.joins, strict=True):
             x = x + _stretched(join(level), fine.shape[1])
@@ -151,6 +153,37 @@ class HearingNetwork(nn.Module):
         product = frames.float() @ phrases.float().T
         y: Tensor = product * (self.scale.float() / width) + self.bias.float()
         return y
+
+
+class Standardised(nn.Module):
+    """Channels with their mean taken out and unit variance, both measured once.
+
+    Outputs of convolutions differ in size a hundredfold: without this, what is rarely active is
+    learnt last.
+
+    Args:
+        channels: number of channels.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("deviation", torch.ones(channels))
+
+    def measure(self, x: Tensor) -> None:
+        """Take mean and deviation from examples `(..., channels)`."""
+        rows = x.float().flatten(0, -2)
+        self.mean.copy_(rows.mean(dim=0))
+        deviation = rows.std(dim=0)
+        # What is all but never active must not be blown up.
+        least = max(float(deviation.median()) / 10, 1e-4)
+        self.deviation.copy_(deviation.clamp(min=least))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `(..., channels)` to the same shape."""
+        return (x.float() - self.mean) / self.deviation
 
 
 class TimeBlock(nn.Module):

@@ -9,10 +9,11 @@ import torch
 from soundsift.config import MelCodecConfig
 from soundsift.data.bank import Bank
 from soundsift.data.scenes import SceneConfig, SceneGenerator
+from soundsift.models.hearing import Standardised
 from soundsift.models.mel_codec import MelCodec
 from soundsift.training.hearing.batches import HearingBatches, answers
 from soundsift.training.hearing.config import MixingConfig
-from soundsift.training.hearing.phrases import DIFFERENT, SAME, UNCLEAR, all_phrases
+from soundsift.training.hearing.phrases import DIFFERENT, SAME, UNCLEAR, all_phrases, prior_offsets
 from soundsift.training.hearing.sources import RenderedSources, render_sources
 
 LAW = SceneConfig(kind_weights={"speech": 1.0, "effect": 1.0, "music": 1.0})
@@ -92,3 +93,23 @@ def test_phrases_relate_to_concepts_by_name_and_group(bank_folder: Path) -> None
         for group in clip.groups:
             row = phrases.names.index(group, len(phrases.concepts))
             assert phrases.relation[row, column] == SAME
+
+
+def test_frequent_sounds_and_their_groups_have_the_larger_offsets(bank_folder: Path) -> None:
+    phrases = all_phrases(Bank(bank_folder))
+    dog, cat = phrases.concepts["dog barking"], phrases.concepts["cat meowing"]
+    offsets = prior_offsets(phrases, np.array([dog] * 8 + [cat] * 2 + [-1]), 1.0)
+    animal = phrases.names.index("animal", len(phrases.concepts))
+    assert offsets[dog] - offsets[cat] == pytest.approx(np.log(4), abs=1e-5)
+    assert offsets[animal] - offsets[dog] == pytest.approx(np.log(10 / 8), abs=1e-5)
+    assert prior_offsets(phrases, np.array([dog]), 0.0).abs().max() == 0
+
+
+def test_standardised_channels_have_no_mean_and_unit_variance() -> None:
+    x = torch.randn(4, 50, 3) * torch.tensor([100.0, 1.0, 0.01]) + 5
+    scale = Standardised(3)
+    scale.measure(x)
+    y = scale(x).flatten(0, 1)
+    assert torch.allclose(y.mean(0), torch.zeros(3), atol=1e-3)
+    assert torch.allclose(y.std(0)[:2], torch.ones(2), atol=1e-3)
+    assert y.std(0)[2] < 1  # nearly constant: not blown up

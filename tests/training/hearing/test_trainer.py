@@ -8,8 +8,9 @@ import torch
 
 from soundsift.checkpoints.hearing import load_hearing
 from soundsift.config import HearingConfig
+from soundsift.models.hearing import Standardised
 from soundsift.training.config import OptimiserConfig
-from soundsift.training.hearing.config import HearingTrainingConfig
+from soundsift.training.hearing.config import HeadsConfig, HearingTrainingConfig
 from soundsift.training.hearing.trainer import HearingTrainer, hearing_loss, train_hearing
 
 Make = Callable[[Path], HearingTrainingConfig]
@@ -61,3 +62,22 @@ def test_unclear_frames_do_not_count() -> None:
     heard = torch.tensor([[[1.0, 1.0]]])
     counted = torch.tensor([[[True, False]]])
     assert hearing_loss(logits, heard, counted) < 0.2
+
+
+def test_heads_are_trained_first_and_once(make: Make, tmp_path: Path) -> None:
+    """The convolutions stay; features are standardised; a second start takes what is there."""
+    config = make(tmp_path).model_copy(
+        update={"heads": HeadsConfig(batches=3, steps=4, together=2), "negatives": None}
+    )
+    trainer = HearingTrainer(config)
+    fresh = HearingTrainer(make(tmp_path / "fresh")).network
+    for own, other in zip(
+        trainer.network.blocks.parameters(), fresh.blocks.parameters(), strict=True
+    ):
+        assert torch.equal(own, other)
+    assert not torch.equal(trainer.network.fine.weight, fresh.fine.weight)
+    scale = trainer.network.scales[0]
+    assert isinstance(scale, Standardised)
+    assert not torch.equal(scale.mean, torch.zeros_like(scale.mean))
+    again = HearingTrainer(config).network
+    assert torch.equal(again.fine.weight, trainer.network.fine.weight)

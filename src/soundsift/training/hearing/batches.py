@@ -70,6 +70,9 @@ class HearingBatches:
         negatives: phrases drawn at random; None for one of every concept and group.
         subframes: moments of a latent frame.
         seed: decides a batch together with its number.
+
+    Attributes:
+        concepts: of all sources `(N,)`, -1 for what no phrase names.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class HearingBatches:
         self.sources, self.phrases, self.law = sources, phrases, law
         self.scenes, self.negatives, self.subframes, self.seed = scenes, negatives, subframes, seed
         clips = sources.clips
-        self._concepts = np.array(
+        self.concepts = np.array(
             [-1 if clip is None else phrases.concepts[clip.concept] for clip in clips]
         )
         self._beds = np.flatnonzero(
@@ -154,7 +157,7 @@ class HearingBatches:
             cut = int(rng.uniform(0.45, 0.9) * bands)
             tilt[cut:] -= 4.0
         coloured = mixture * (10.0**tilt).astype(np.float32)
-        return coloured.astype(np.float32), np.stack(parts), self._concepts[chosen]
+        return coloured.astype(np.float32), np.stack(parts), self.concepts[chosen]
 
     def _part(self, number: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """A part of a source `(S, bands)` in which it is heard, and energies of its frames."""

@@ -76,6 +76,7 @@ class HearingTrainingConfig(_Strict):
         scenes: scenes in a batch.
         negatives: phrases of a batch that none of its scenes need hold, drawn at random; None for
             one phrase of every concept and group.
+        prior: how much of a sound's frequency in training is kept out of the network, 0 to 1.
         seed: of everything that is drawn.
         threads: processor threads; 0 leaves it to PyTorch.
         frozen_blocks: blocks of convolutions that stay as they are at first.
@@ -96,6 +97,7 @@ class HearingTrainingConfig(_Strict):
     steps: int = Field(gt=0)
     scenes: int = Field(default=12, gt=0)
     negatives: int | None = Field(default=256, gt=0)
+    prior: float = Field(default=0.5, ge=0, le=1)
     seed: int = 0
     threads: int = Field(default=0, ge=0)
     frozen_blocks: int = Field(default=2, ge=0)

@@ -109,3 +109,22 @@ def _may_hold(kind: str, group: str) -> bool:
 def phrase_states(texts: Sequence[str], text: TextEncoder) -> Tensor:
     """Mean of each phrase's token states `(P, 1, W)`, as one token for the network."""
     return torch.stack([text.encode(phrase).mean(dim=0) for phrase in texts])[:, None]
+
+
+def prior_offsets(phrases: Phrases, concepts: NDArray[np.int64], strength: float) -> Tensor:
+    """What is added to the logits while training, per meaning.
+
+    A sound that is frequent in training is found likely everywhere. The frequency goes into this
+    offset instead, and without the offset rare sounds are as likely as frequent ones (Menon et
+    al., Long-tail learning via logit adjustment, ICLR 2021).
+
+    Args:
+        phrases: all phrases.
+        concepts: of all sources that scenes are mixed from, -1 for what no phrase names.
+        strength: 0 for none, 1 for all of it.
+    """
+    counts = np.bincount(concepts[concepts >= 0], minlength=len(phrases.concepts))
+    frequency = (phrases.relation == SAME) @ counts / max(1, len(concepts))
+    logarithms = np.log(np.maximum(frequency, 1 / max(1, len(concepts))))
+    offsets = strength * (logarithms - logarithms.mean())
+    return torch.from_numpy(offsets.astype(np.float32))

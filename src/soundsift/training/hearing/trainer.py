@@ -18,14 +18,14 @@ from soundsift.checkpoints.hearing import load_hearing, save_hearing
 from soundsift.checkpoints.minilm import TextEncoder
 from soundsift.config import HearingConfig, MelCodecConfig
 from soundsift.data.bank import Bank
-from soundsift.models.hearing import HearingNetwork
+from soundsift.models.hearing import HearingNetwork, Standardised
 from soundsift.models.mel_codec import MelCodec
 from soundsift.training.checkpoint import RunningAverage, load_checkpoint, save_checkpoint
 from soundsift.training.hearing.aisfx import load_convolutions
 from soundsift.training.hearing.batches import HearingBatch, HearingBatches
 from soundsift.training.hearing.config import HearingTrainingConfig
 from soundsift.training.hearing.heads import KeptScenes
-from soundsift.training.hearing.phrases import all_phrases, phrase_states
+from soundsift.training.hearing.phrases import all_phrases, phrase_states, prior_offsets
 from soundsift.training.hearing.sources import RenderedSources, render_sources
 from soundsift.training.hearing.validation import HearingValidation
 from soundsift.training.trainer import learning_rate
@@ -33,6 +33,8 @@ from soundsift.training.trainer import learning_rate
 _LOG_EVERY = 20
 #: Weight of a frame that holds a phrase's sound: far fewer do than don't.
 _POSITIVE_WEIGHT = 2.0
+#: Kept batches that means and deviations are measured on.
+_EXAMPLES = 20
 
 
 def train_hearing(
@@ -86,6 +88,8 @@ class HearingTrainer:
             config.model.subframes,
             config.seed,
         )
+        self.offsets = prior_offsets(self.phrases, self.batches.concepts, config.prior)
+        self.meanings = torch.from_numpy(self.phrases.meanings)
         self.network = HearingNetwork(config.model)
         if config.start_from is not None and config.start_from.is_dir():
             self.network = load_hearing(config.start_from)
@@ -148,17 +152,23 @@ class HearingTrainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
         features = self.network.features(self.codec.detail_context(batch.energies))
-        states = self.states[batch.phrases]
         with torch.autocast("cpu", torch.bfloat16):
             frames = self.network.embed_features(features)
-            phrases = self.network.embed_phrases(states, torch.ones(states.shape[:2]).bool())
-        loss = hearing_loss(self.network.logits(frames, phrases), batch.heard, batch.counted)
+        loss = self._loss(frames, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.optimiser.clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.average.update(self.network)
         return float(loss.detach()), float(norm)
+
+    def _loss(self, frames: Tensor, batch: HearingBatch) -> Tensor:
+        states = self.states[batch.phrases]
+        with torch.autocast("cpu", torch.bfloat16):
+            phrases = self.network.embed_phrases(states, torch.ones(states.shape[:2]).bool())
+        offsets = self.offsets[self.meanings[batch.phrases]]
+        logits = self.network.logits(frames, phrases) + offsets
+        return hearing_loss(logits, batch.heard, batch.counted)
 
     def _validate(self, average: RunningAverage) -> None:
         if self.validation is not None:
@@ -209,6 +219,10 @@ class HearingTrainer:
         )
         kept = KeptScenes(config.run / "kept", self.network, self.codec, batches)
         kept.keep(range(heads.batches))
+        examples, _ = kept.read(range(min(_EXAMPLES, heads.batches)))
+        for scale, level in zip(self.network.scales, examples, strict=True):
+            assert isinstance(scale, Standardised)
+            scale.measure(level)
         own = {id(p) for block in self.network.blocks for p in block.parameters()}
         weights = [p for p in self.network.parameters() if id(p) not in own]
         optimiser = torch.optim.AdamW(
@@ -223,11 +237,9 @@ class HearingTrainer:
             batch = batches.asked(mixed, rng)
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, heads.steps, heads.optimiser)
-            states = self.states[batch.phrases]
             with torch.autocast("cpu", torch.bfloat16):
                 frames = self.network.embed_pyramid(levels)
-                phrases = self.network.embed_phrases(states, torch.ones(states.shape[:2]).bool())
-            loss = hearing_loss(self.network.logits(frames, phrases), batch.heard, batch.counted)
+            loss = self._loss(frames, batch)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(weights, heads.optimiser.clip)
             optimiser.step()
