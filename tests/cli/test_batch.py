@@ -66,10 +66,10 @@ def test_a_damaged_file_is_reported_and_the_others_go_on(run, takes, model, tmp_
 
 
 def test_a_bug_fails_one_recording_of_many(run, takes, model, tmp_path, monkeypatch):
-    def examine(path: Path) -> object:
+    def examine(path: Path, **more: object) -> object:
         if path.name == "take1.wav":
             raise IndexError("list index out of range")
-        return soundsift.audio.examine(path)
+        return soundsift.audio.examine(path, **more)
 
     monkeypatch.setattr("soundsift.batch.runner.examine", examine)
     result = run(*command(takes, model, tmp_path / "out"))
