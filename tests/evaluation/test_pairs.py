@@ -1,16 +1,14 @@
 """Pairs of classes at 0 dB, from any folder of classes."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
 from soundsift.errors import SoundsiftError
-from soundsift.evaluation import pairs
-from soundsift.evaluation.baselines import Query
-from soundsift.evaluation.pairs import draw_pair, find_classes, run_pairs
+from soundsift.evaluation.pairs import draw_pair, find_classes
+from soundsift.evaluation.suites.pairs import open_suite
 
 RATE = 44_100
 
@@ -46,34 +44,19 @@ def test_pairs_are_of_different_classes_at_equal_energy_and_repeatable(folder: P
         assert np.array_equal(waves, same)
 
 
-def test_figures_of_the_mixture_and_of_the_right_answer(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_figures_of_the_mixture_and_of_the_right_answer(folder: Path) -> None:
     """The mixture improves by 0 dB and is 3 dB too loud; the target itself improves by far."""
-    waves: dict[str, np.ndarray] = {}
-    drawn = draw_pair
-
-    def remember(classes: dict[str, list[Path]], number: int) -> Any:
-        pair, names = drawn(classes, number)
-        waves.update(zip(names, pair, strict=True))
-        return pair, names
-
-    def unchanged(mixture: np.ndarray, query: Query) -> np.ndarray:
-        return mixture
-
-    def perfect(mixture: np.ndarray, query: Query) -> np.ndarray:
-        return waves[str(query.text)][None]
-
-    monkeypatch.setattr(pairs, "draw_pair", remember)
-    results = []
-    for separate in (unchanged, perfect):
-        monkeypatch.setattr(pairs, "open_model", lambda *_, own=separate: (own, None))
-        results.append(run_pairs(folder, pairs=4))
-    assert results[0]["si_sdr"]["mean"] == pytest.approx(0.0, abs=1e-6)
-    assert results[0]["near"]["mean"] == 0.0
-    assert results[1]["sdr"]["mean"] > 50
-    assert results[1]["near"]["mean"] == 1.0
-    assert results[1]["si_sdr"]["count"] == 8
+    suite = open_suite(folder)
+    first, second = (suite.load(name) for name in suite.ids[:2])
+    assert first.asks[0].text == second.extra["other_text"] != second.asks[0].text
+    assert np.array_equal(first.references["target"], second.references["other"])
+    scores = suite.score(first, {"target": first.mixture})
+    assert scores["si_sdr_i"] == pytest.approx(0.0, abs=1e-6)
+    assert scores["level_db"] == pytest.approx(3.0, abs=0.1)
+    assert scores["near"] == 0.0
+    scores = suite.score(first, {"target": first.references["target"]})
+    assert scores["sdr_i"] > 50
+    assert (scores["near"], scores["span_iou"]) == (1.0, 1.0)
 
 
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:

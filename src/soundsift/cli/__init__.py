@@ -23,9 +23,11 @@ from soundsift.cli import (
     listening_test,
     mcp,
     models,
+    results,
     separate,
     stream,
     studio,
+    systems,
     train,
 )
 from soundsift.cli.console import prepare_streams, say
@@ -47,6 +49,8 @@ app = typer.Typer(
 _data = typer.Typer(cls=Group, help=data.HELP, rich_markup_mode=None)
 _models = typer.Typer(cls=Group, help=models.HELP, rich_markup_mode=None)
 _edit = typer.Typer(cls=Group, help=edit.HELP, rich_markup_mode=None)
+_systems = typer.Typer(cls=Group, help=systems.HELP, rich_markup_mode=None)
+_results = typer.Typer(cls=Group, help=results.HELP, rich_markup_mode=None)
 _listening = typer.Typer(cls=Group, help=listening_test.HELP, rich_markup_mode=None)
 
 
@@ -105,6 +109,13 @@ _data.command("pack", cls=Command, epilog=data.PACK_EXAMPLES)(data.pack)
 _data.command("preview", cls=Command, epilog=data.PREVIEW_EXAMPLES)(data.preview)
 app.command("train", cls=Command, epilog=train.EXAMPLES)(train.train)
 app.command("bench", cls=Command, epilog=bench.EXAMPLES)(bench.bench)
+app.add_typer(_systems, name="systems")
+_systems.command("list", cls=Command, epilog=systems.LIST_EXAMPLES)(systems.list_systems)
+_systems.command("install", cls=Command, epilog=systems.INSTALL_EXAMPLES)(systems.install)
+app.add_typer(_results, name="results")
+_results.command("table", cls=Command, epilog=results.TABLE_EXAMPLES)(results.table)
+_results.command("compare", cls=Command, epilog=results.COMPARE_EXAMPLES)(results.compare)
+_results.command("add", cls=Command, epilog=results.ADD_EXAMPLES)(results.add)
 app.add_typer(_listening, name="listening-test")
 _listening.command("make", cls=Command, epilog=listening_test.MAKE_EXAMPLES)(listening_test.make)
 _listening.command("serve", cls=Command, epilog=listening_test.SERVE_EXAMPLES)(listening_test.serve)

