@@ -23,7 +23,11 @@ import anyio
 from mcp import Client, StdioServerParameters
 from tests.mcp_server import conversation
 
+from soundsift.listening import HeardSound
+from soundsift.mcp_server.edits import Edits
+from soundsift.mcp_server.folders import Folders
 from soundsift.mcp_server.server import make_server
+from soundsift.separation.occurrences import Occurrence
 
 RATE = conversation.RATE
 
@@ -135,6 +139,25 @@ def test_what_is_heard_and_when(recording) -> None:
     run(work)
 
 
+def test_the_hearing_network_names_sounds(recording) -> None:
+    class Detector:
+        def listen(self, source, *, progress):
+            assert source.samples.shape == (1, 2 * RATE)
+            progress(1.0)
+            return [HeardSound("rain", 0.875, "sure", (Occurrence(0.5, 1.25, 0.9, True),))]
+
+    folders = Folders([recording.parent], recording.parent / "out")
+    edits = Edits(folders, lambda _: conversation.Sieve(), detector=Detector)
+
+    async def work() -> None:
+        async with talking(make_server(edits)) as call:
+            said = await call("listen", source="street.wav")
+            facts = {"confidence": 0.875, "presence": "sure", "heard": [[0.5, 1.25]]}
+            assert said["sounds"] == [{"sound": "rain"} | facts]
+
+    run(work)
+
+
 def test_pictures_are_images(recording) -> None:
     async def work() -> None:
         async with talking(make_server(conversation.edits(recording.parent))) as call:
@@ -216,6 +239,7 @@ def test_mistakes_are_said_in_a_sentence(recording) -> None:
                 ("louder", {"source": "street.wav", "sound": "dog", "db": 99.0}, "40"),
                 ("undo", {"session": "street.wav"}, "nothing to undo"),
                 ("listen", {"source": "street.wav", "sounds": []}, "No sound"),
+                ("listen", {"source": "street.wav"}, "no hearing network"),
             ):
                 said = await call(tool, **arguments)
                 assert isinstance(said, str) and words in said, (tool, said)

@@ -75,8 +75,16 @@ def mcp(
     folders = Folders(allowed, out.expanduser() if out else allowed[0] / "soundsift")
 
     from soundsift import load
+    from soundsift.checkpoints.hearing import default_folder
+    from soundsift.checkpoints.store import WEIGHTS
+    from soundsift.listening import SoundDetector
 
-    edits = Edits(folders, cache(partial(load, device=device, precision=precision)), model, preset)
+    detector = None
+    if (default_folder() / WEIGHTS).is_file():
+        detector = cache(partial(SoundDetector.load, device))
+    edits = Edits(
+        folders, cache(partial(load, device=device, precision=precision)), model, preset, detector
+    )
     server = make_server(edits)
     if not http:
         server.run("stdio")

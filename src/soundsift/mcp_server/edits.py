@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from soundsift.audio import Recording
 from soundsift.editing.rendering import Renderer
 from soundsift.editing.session import (
     EditSession,
@@ -27,9 +28,14 @@ from soundsift.separation.result import Separation
 from soundsift.separation.separator import Separator
 from soundsift.separation.span_iou import STEPS_PER_SECOND, heard_steps
 
+if TYPE_CHECKING:
+    from soundsift.listening import SoundDetector
+
 #: File of a session, in a folder of its own with its results.
 SESSION = "session.edit.json"
 _SUFFIX = ".edit.json"
+#: A sound that lies further below the whole is probably not there.
+ABSENT_DB = -15.0
 
 Progress = Callable[[float], None]
 Load = Callable[[str], Separator]
@@ -56,50 +62,81 @@ class Edits:
         load: loads a model by name or folder.
         model: the model of all edits.
         preset: amount of work.
+        detector: loads the network that names sounds; None if there is none.
     """
 
     def __init__(
-        self, folders: Folders, load: Load, model: str = "default", preset: PresetName = "standard"
+        self,
+        folders: Folders,
+        load: Load,
+        model: str = "default",
+        preset: PresetName = "standard",
+        detector: Callable[[], SoundDetector] | None = None,
     ) -> None:
+        self._detector = detector
         self._folders, self._load = folders, load
         self._model, self._preset = model, preset
         self._renderer = Renderer(load)
         self._lock = threading.Lock()
 
-    def listen(self, source: str, sounds: Sequence[str], progress: Progress) -> dict[str, Any]:
-        """Say how loud sounds are in a recording or in the present state of an edit, and when.
+    def listen(
+        self, source: str, sounds: Sequence[str] | None, progress: Progress
+    ) -> dict[str, Any]:
+        """Say which sounds are in a recording or in the present state of an edit, and when.
 
         Args:
             source: a recording or a session.
-            sounds: phrases.
+            sounds: phrases; None for all sounds that the hearing network knows by name.
             progress: called with the fraction done.
 
         Raises:
-            SoundsiftError: the source is not allowed or can't be used, or there are no sounds.
+            SoundsiftError: the source is not allowed or can't be used, or there is neither a phrase
+                nor a hearing network.
         """
-        if not sounds:
+        if sounds is None and self._detector is None:
+            raise SoundsiftError(
+                "This installation has no hearing network and can't name sounds by itself. Name "
+                "sounds that may be heard: 'dog barking'."
+            )
+        if sounds is not None and not sounds:
             raise SoundsiftError("No sound is named. Name sounds that may be heard: 'dog barking'.")
         with self._lock:
             _, session, folder, path = self._open(source)
             present = self._renderer.render(session, folder)
-            separator = self._load(self._model)
-            findings = separator.hear(present.target, sounds, sample_rate=present.sample_rate)
-            found = []
-            for number, (sound, finding) in enumerate(zip(sounds, findings, strict=True)):
-
-                def tell(fraction: float, number: int = number) -> None:
-                    progress((number + fraction) / len(sounds))
-
-                turn = make_turn("isolate", sound)
-                result = self._renderer.render(session.added(turn), folder, None, tell)
-                sure = described(finding)
-                found.append(
-                    {"sound": sound, "confidence": sure["confidence"], "presence": sure["presence"]}
-                    | _heard(present, result)
-                )
-            progress(1.0)
+            if sounds is None:
+                assert self._detector is not None
+                found = _named(self._detector(), present, progress)
+            else:
+                found = self._asked(present, session, folder, sounds, progress)
         seconds = present.mixture.shape[1] / present.sample_rate
         return {"source": str(path), "seconds": round(seconds, 3), "sounds": found}
+
+    def _asked(
+        self,
+        present: Separation,
+        session: EditSession,
+        folder: Path,
+        sounds: Sequence[str],
+        progress: Progress,
+    ) -> list[dict[str, Any]]:
+        """How surely each sound is there, how loud it is, and when it is heard."""
+        separator = self._load(self._model)
+        findings = separator.hear(present.target, sounds, sample_rate=present.sample_rate)
+        found = []
+        for number, (sound, finding) in enumerate(zip(sounds, findings, strict=True)):
+
+            def tell(fraction: float, number: int = number) -> None:
+                progress((number + fraction) / len(sounds))
+
+            turn = make_turn("isolate", sound)
+            result = self._renderer.render(session.added(turn), folder, None, tell)
+            sure = described(finding)
+            found.append(
+                {"sound": sound, "confidence": sure["confidence"], "presence": sure["presence"]}
+                | _heard(present, result)
+            )
+        progress(1.0)
+        return found
 
     def turn(self, source: str, turn: Turn, picture: bool, progress: Progress) -> Edited:
         """Add a turn, and write the sound after it.
@@ -187,6 +224,22 @@ class Edits:
         return path, session, path.parent, recording
 
 
+def _named(
+    detector: SoundDetector, present: Separation, progress: Progress
+) -> list[dict[str, Any]]:
+    """The sounds that the hearing network knows by name and finds."""
+    recording = Recording(present.target, present.sample_rate, layout=present.layout)
+    return [
+        {
+            "sound": heard.text,
+            "confidence": round(heard.confidence, 3),
+            "presence": heard.presence,
+            "heard": [[round(span.start, 2), round(span.end, 2)] for span in heard.spans],
+        }
+        for heard in detector.listen(recording, progress=progress)
+    ]
+
+
 def _heard(present: Separation, result: Separation) -> dict[str, Any]:
     """Level of a sound relative to what it was taken from, and when it is heard."""
     rate, target = result.sample_rate, result.target
@@ -196,8 +249,11 @@ def _heard(present: Separation, result: Separation) -> dict[str, Any]:
     energies = np.add.reduceat(np.square(target, dtype=np.float64).sum(0), edges)
     heard = np.diff(np.concatenate([[0], heard_steps(energies).astype(int), [0]]))
     spans = zip(np.flatnonzero(heard == 1), np.flatnonzero(heard == -1), strict=True)
+    level = _level_db(target) - _level_db(present.target)
+    if level < ABSENT_DB:
+        return {"level_db": round(level, 1), "heard": []}
     return {
-        "level_db": round(_level_db(target) - _level_db(present.target), 1),
+        "level_db": round(level, 1),
         "heard": [[int(a) / STEPS_PER_SECOND, int(b) / STEPS_PER_SECOND] for a, b in spans],
     }
 

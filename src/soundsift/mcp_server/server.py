@@ -96,11 +96,15 @@ def make_server(edits: Edits) -> MCPServer[Any]:
         ctx: Context[Any, Any],
         source: Source,
         sounds: Annotated[
-            list[Annotated[str, Field(max_length=200)]],
-            Field(description="Sounds that may be heard, as short phrases.", max_length=16),
-        ],
+            list[Annotated[str, Field(max_length=200)]] | None,
+            Field(
+                description="Sounds that may be heard, as short phrases; without, all sounds that "
+                "are known by name.",
+                max_length=16,
+            ),
+        ] = None,
     ) -> CallToolResult:
-        """Say how loud named sounds are in a recording or an edit, and when they are heard."""
+        """Say which sounds are in a recording or an edit, and when they are heard."""
         return _reply(
             await _in_thread(ctx, lambda progress: edits.listen(source, sounds, progress))
         )
