@@ -45,6 +45,8 @@ _OFF_SECONDS = 0.25
 _SAME = 2e-3
 #: Listeners' browsers hold three such sounds in memory.
 _LIMITS = RecordingLimits(channels=2, seconds=600.0)
+#: Codecs of WebM, by FFmpeg's names; others are copied into MP4.
+_WEBM = {"vp8", "vp9", "av1", "libdav1d", "libvpx", "libvpx-vp9"}
 #: Gold items that are made if none are given.
 _MADE_GOLD = 8
 
@@ -238,20 +240,21 @@ def _same_sound(one: Path, other: Path, samples: np.ndarray) -> bool:
 
 
 def _copy_picture(source: Path, folder: Path) -> str:
-    suffix = ".webm" if source.suffix.lower() in (".webm", ".mkv") else ".mp4"
-    name = f"{secrets.token_hex(8)}{suffix}"
     try:
-        with open_media(source) as old, av.open(str(folder / name), "w") as new:
+        with open_media(source) as old:
             picture = moving_pictures(old)[0]
-            copy = new.add_stream_from_template(picture, opaque=True)
-            for packet in old.demux(picture):
-                if packet.size:
-                    packet.stream = copy
-                    new.mux(packet)
+            suffix = ".webm" if picture.codec_context.name in _WEBM else ".mp4"
+            name = f"{secrets.token_hex(8)}{suffix}"
+            with av.open(str(folder / name), "w") as new:
+                copy = new.add_stream_from_template(picture, opaque=True)
+                for packet in old.demux(picture):
+                    if packet.size:
+                        packet.stream = copy
+                        new.mux(packet)
     except (av.FFmpegError, ValueError, IndexError) as error:
         raise SoundsiftError(
-            f"The picture of {source} can't be copied into a {suffix} file ({one_line(error)}). "
-            "Convert it to MP4 with H.264, or to WebM."
+            f"The picture of {source} can't be copied ({one_line(error)}). Convert it to MP4 with "
+            "H.264, or to WebM."
         ) from error
     return name
 
