@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.hostile import subjects
+
 # The tests' models are tiny: more threads cost more than they bring, and with one thread sums are
 # added up in the same order everywhere.
 torch.set_num_threads(1)
@@ -72,3 +74,17 @@ def bank_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 offset += len(data)
     (folder / "manifest.jsonl").write_text("".join(lines))
     return folder
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before pytest selects by markers."""
+    subjects.mark(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures of docs/hostile.md."""
+    if "hostile" in terminalreporter.config.option.markexpr:
+        terminalreporter.section("attacks")
+        for line in subjects.summary(terminalreporter.stats):
+            terminalreporter.line(line)

@@ -7,6 +7,7 @@ import resource
 import shutil
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_mutated_folders(
-    folders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folders: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
 ) -> None:
     monkeypatch.setattr(pe_vision, "CONFIGS", {"PE-Core-L14-336": TINY_VISION})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -66,6 +70,7 @@ def test_mutated_folders(
         assert time.monotonic() - begin < SECONDS, damaged
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         assert peak < MEGABYTES, damaged
+    record_property("tried", COUNT)
     print(f"{COUNT} model folders: {dict(outcomes)}; {peak} MB at most")
     assert min(outcomes["loaded"], outcomes["refused"]) > 0
 

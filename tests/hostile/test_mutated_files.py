@@ -4,15 +4,13 @@ Uploads have theirs in tests/studio/test_damage.py. No file may crash or hang th
 gigabyte, or end in anything but a result or one sentence.
 """
 
-import json
-import selectors
-import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.hostile.opening import MOST_MEGABYTES, Worker
 from tests.tiny_model import write_tiny_model
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "studio"))
@@ -20,50 +18,14 @@ from damage import damaged, media
 
 pytestmark = [pytest.mark.slow, pytest.mark.hostile]
 
-WORKER = Path(__file__).parent / "worker.py"
-#: Seconds for one file, and megabytes of a process, at most.
-MOST_SECONDS, MOST_MEGABYTES = 60.0, 1000
 
-
-class Worker:
-    """A process that opens files; started again after a crash or a hang."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.arguments = arguments
-        self.process: subprocess.Popen[str] | None = None
-
-    def open(self, path: Path) -> dict[str, Any]:
-        if self.process is None or self.process.poll() is not None:
-            self.process = subprocess.Popen(
-                [sys.executable, str(WORKER), *self.arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
-        process = self.process
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(f"{path}\n")
-        process.stdin.flush()
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
-            # The first answer comes after the imports.
-            if not selector.select(MOST_SECONDS):
-                self.close()
-                return {"result": "hung"}
-        line = process.stdout.readline()
-        if not line:
-            return {"result": "crashed", "words": f"signal {-process.wait()}"}
-        found: dict[str, Any] = json.loads(line)
-        return found
-
-    def close(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-
-def open_many(worker: Worker, folder: Path, seed: int, count: int) -> None:
+def open_many(
+    worker: Worker,
+    folder: Path,
+    seed: int,
+    count: int,
+    record: Callable[[str, object], None],
+) -> None:
     whole = media(folder)
     results: Counter[str] = Counter()
     wrong, peak = [], 0
@@ -82,6 +44,7 @@ def open_many(worker: Worker, folder: Path, seed: int, count: int) -> None:
             results[found["result"]] += 1
     finally:
         worker.close()
+    record("tried", count)
     print(f"{count} files: {dict(results)}; {peak} MB")
     assert not wrong
     assert peak < MOST_MEGABYTES
@@ -90,12 +53,14 @@ def open_many(worker: Worker, folder: Path, seed: int, count: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_reading(tmp_path: Path, seed: int) -> None:
-    open_many(Worker(), tmp_path, 100 + seed, 500)
+def test_reading(tmp_path: Path, seed: int, record_property: Callable[[str, object], None]) -> None:
+    open_many(Worker(), tmp_path, 100 + seed, 500, record_property)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_command_line(tmp_path: Path, seed: int) -> None:
+def test_the_command_line(
+    tmp_path: Path, seed: int, record_property: Callable[[str, object], None]
+) -> None:
     model, out = write_tiny_model(tmp_path / "model"), tmp_path / "out"
     (tmp_path / "files").mkdir()
-    open_many(Worker(str(model), str(out)), tmp_path / "files", 200 + seed, 500)
+    open_many(Worker(str(model), str(out)), tmp_path / "files", 200 + seed, 500, record_property)

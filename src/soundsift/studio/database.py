@@ -246,6 +246,13 @@ class Database:
 
     def begin_next(self) -> JobRow | None:
         """Start the job that has waited longest; None without waiting jobs."""
+        try:
+            return self._begin_next()
+        except sqlite3.OperationalError as error:
+            self._make_room(error)
+            return self._begin_next()
+
+    def _begin_next(self) -> JobRow | None:
         with self._transaction():
             for row in self._select("SELECT id FROM jobs WHERE status = 'queued' ORDER BY number"):
                 if self.job(row["id"]) is None:
@@ -341,11 +348,15 @@ class Database:
         try:
             return self._run(sql, *values)
         except sqlite3.OperationalError as error:
-            if not disk_is_full(error):
-                raise
-            with suppress(OSError):
-                self._spare.unlink()
+            self._make_room(error)
             return self._run(sql, *values)
+
+    def _make_room(self, error: sqlite3.OperationalError) -> None:
+        """Give a full disk the space that is kept for this; other errors are raised."""
+        if not disk_is_full(error):
+            raise error
+        with suppress(OSError):
+            self._spare.unlink()
 
     def _keep_spare(self) -> None:
         """Have a file whose space can be freed for vital writes."""

@@ -35,6 +35,7 @@ _LOST = (
 _INTERRUPTED = "The server ended twice during this job."
 _DAMAGED = "The job's record is damaged."
 _NO_ROOM = "The server's disk is full. Delete recordings or jobs, then try again."
+_NOT_BEGUN = "The job could not be started: the server's log says more. Try again."
 _NOT_SAVED = "The result could not be saved: the server's disk has an error."
 
 _log = logging.getLogger(__name__)
@@ -191,7 +192,11 @@ class JobQueue:
         except Exception as error:
             if not disk_is_full(error) and not isinstance(error, RequestError):
                 _log.exception("job %s can't be started", row.id)
-            reason = _NO_ROOM if disk_is_full(error) else str(error)
+            if disk_is_full(error):
+                reason = _NO_ROOM
+            else:
+                # The words of other errors name files of the server.
+                reason = error.sentence if isinstance(error, RequestError) else _NOT_BEGUN
             self.ended(row.id, Ending("failed", reason))
             return None
 
