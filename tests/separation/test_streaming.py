@@ -81,6 +81,9 @@ def test_what_cannot_be_streamed(separator: Separator) -> None:
         list(separator.stream([block, noise(2, 10)], sample_rate=8000, text="hiss"))
     with pytest.raises(SoundsiftError, match="NaN"):
         list(separator.stream([block * np.nan], sample_rate=8000, text="hiss"))
+    for loud in (1e30, -1e12):
+        with pytest.raises(SoundsiftError, match="where full scale is 1"):
+            list(separator.stream([np.full((1, 9), loud)], sample_rate=8000, text="hiss"))
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])

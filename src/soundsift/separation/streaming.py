@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from soundsift.audio.blocks import resampled
+from soundsift.audio.normalisation import LOUDEST
 from soundsift.audio.pcm import as_floats
 from soundsift.errors import SoundsiftError
 from soundsift.models.codec import Codec
@@ -69,7 +70,8 @@ def check_blocks(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """Blocks of a stream as float32 `(channels, samples)`, without empty ones.
 
     Raises:
-        SoundsiftError: another shape, NaN or infinity, or a changing number of channels.
+        SoundsiftError: another shape, NaN, infinity or absurdly large values, or a changing number
+            of channels.
     """
     channels = None
     for given in blocks:
@@ -79,6 +81,11 @@ def check_blocks(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             raise SoundsiftError(f"Invalid block of shape {np.shape(given)}: expected {expected}.")
         if not np.isfinite(block).all():
             raise SoundsiftError("A block has NaN or infinite samples. Use finite numbers.")
+        peak = float(np.abs(block).max(initial=0))
+        if peak > LOUDEST:  # the network's arithmetic would overflow
+            raise SoundsiftError(
+                f"A block reaches {peak:.0e}, where full scale is 1. Scale it to -1..1."
+            )
         channels = block.shape[0]
         if block.shape[1]:
             yield block
