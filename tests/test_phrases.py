@@ -53,6 +53,7 @@ def test_one_sound_however_it_is_asked_for(text):
         ("drum & bass", ("drum and bass",)),
         ("a/c noise", ("a/c noise",)),
         ("hi-hat", ("hi-hat",)),
+        ("a man, woman", ("the man", "the woman")),
         ("a ship's horn", ("ship's horn",)),
         ("all animals", ("all animals",)),
         ("someone talking", ("someone talking",)),
@@ -118,7 +119,9 @@ def test_other_negations_are_refused(text):
         read_phrases(text)
 
 
-@pytest.mark.parametrize("text", ["dog barking", "dog, drums", "everything but voice, music"])
+@pytest.mark.parametrize(
+    "text", ["dog barking", "dog, drums", "everything but voice, music", "the man"]
+)
 def test_a_result_is_its_own_reading(text):
     read = read_phrases(text)
     assert str(read) == text and read_phrases(str(read)) == read

@@ -81,6 +81,9 @@ _ONE_SOUND = re.compile(
     r"|lightning and thunder|fish and chips|bed and breakfast|salt and pepper|stop and go)\b"
 )
 
+#: A voice when it has an article; without one the model takes it for no sound in particular.
+_WITH_ARTICLE = {"man": "the man", "woman": "the woman"}
+
 # --- negations ------------------------------------------------------------------------------------
 
 _BUT = r"(?:but|except(?: for)?|excepting|besides|other than|apart from|aside from|excluding|minus)"
@@ -179,7 +182,7 @@ def _read_one(part: str, text: str) -> Phrases:
     parts = [part] if _ONE_SOUND.search(part) else _AND.split(part)
     if inverted:
         parts = [re.sub(r"^(?:no|not|without) ", "", one) for one in parts]
-    sounds = tuple(_stripped(one)[0] for one in parts)
+    sounds = tuple(_WITH_ARTICLE.get(one, one) for one in (_stripped(one)[0] for one in parts))
     if any(_NEGATIVE.search(sound) for sound in sounds):
         raise _refused(text)
     return Phrases(sounds, inverted, meant)
