@@ -24,6 +24,8 @@ PAGE = "ledger.md"
 _MEASURED = "<!-- measured: written by soundsift results add -->"
 _CLAIMED = "<!-- claimed: written by soundsift results add -->"
 _END = "<!-- end -->"
+#: Endings of files that the page does not list; `run.json` has their hashes too.
+_CONFIG = (".json", ".yaml")
 
 
 class Claim(BaseModel):
@@ -179,6 +181,8 @@ def _file_line(docs: Path, results: Results) -> str:
     version = results.run["system"]["version"]
     words = [f"adapter `{version['adapter'][:12]}`"] if version.get("adapter") else []
     words += [f"{name} {value}" for name, value in (version.get("settings") or {}).items()]
+    weights = {k: v for k, v in (version.get("weights") or {}).items() if not k.endswith(_CONFIG)}
+    words += [f"{name} `{value[:12]}`" for name, value in weights.items()]
     words += [f"packages `{version['packages'][:12]}`"] if version.get("packages") else []
     words.append(f"soundsift {results.run['soundsift']}")
     link = f"[{ROWS}]({path})"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from soundsift.checkpoints.store import find_model
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.systems.environment import find_environment, make_environment
 from soundsift.fingerprint import file_digest
@@ -37,6 +38,8 @@ ADAPTERS = {
 Choice = Literal["prompt", "nearest", "sum"]
 #: Adapters that don't run without files from elsewhere, which their packages don't fetch.
 _NEED_WEIGHTS = frozenset({"audiosep", "flowsep", "soloaudio", "clapsep"})
+#: Endings of what identifies a model.
+_WEIGHTS = frozenset({".bin", ".ckpt", ".json", ".pt", ".pth", ".safetensors", ".th", ".yaml"})
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ def open_adapter(
         raise SoundsiftError(f"{module.TITLE} needs weights: {module.WEIGHTS}.")
     if weights is not None and not weights.exists():
         raise SoundsiftError(f"{weights}: no such file or folder. {name} needs {module.WEIGHTS}.")
-    given: dict[str, Any] = dict(settings) if module.REQUIREMENTS is None else {}
+    given: dict[str, Any] = dict(settings) if name in _OUR_MODELS else {}
     packages: tuple[str, ...] = ()
     if weights is not None:
         given["weights"] = str(weights.resolve())
@@ -159,7 +162,7 @@ def open_adapter(
         "packages": hashlib.sha256("\n".join(packages).encode()).hexdigest() if packages else None,
         "pins": list(module.REQUIREMENTS or ()),
         "repository": module.REPOSITORY or None,
-        "weights": _weights_digest(weights),
+        "weights": _weights_digest(weights or _OUR_MODELS.get(name, _no_model)(settings)),
     }
     return System(
         name=name,
@@ -214,8 +217,29 @@ def _adapter(name: str) -> Any:
 
 
 def _weights_digest(weights: Path | None) -> dict[str, str] | None:
-    """SHA-256 of every file of the weights."""
+    """SHA-256 of the configuration and of every file of weights."""
     if weights is None:
         return None
     files = [weights] if weights.is_file() else sorted(p for p in weights.rglob("*") if p.is_file())
-    return {path.name: file_digest(path) for path in files}
+    return {path.name: file_digest(path) for path in files if path.suffix in _WEIGHTS}
+
+
+def _given_model(settings: Mapping[str, Any]) -> Path | None:
+    return find_model(settings.get("model", "default"))
+
+
+def _released_model(settings: Mapping[str, Any]) -> Path | None:
+    del settings
+    return find_model("facebook/sam-audio-small")
+
+
+def _no_model(settings: Mapping[str, Any]) -> Path | None:
+    del settings
+    return None
+
+
+#: Adapters of our own code, which take a model and its settings, and where the model is.
+_OUR_MODELS: dict[str, Callable[[Mapping[str, Any]], Path | None]] = {
+    "soundsift": _given_model,
+    "sam-audio": _released_model,
+}
