@@ -76,6 +76,11 @@ def test_duplicates(detector: SoundDetector) -> None:
     assert names((dog, finding(0, 2, 0.8)), (animals, finding(0, 2, 0.9))) == ["dog barking"]
     assert names((dog, finding(0, 2, 0.6)), (animals, finding(0, 2, 0.9))) == ["animals"]
     assert names() == []
+    # Whole pieces of music are one, and an unsure group goes where a sound of a like group is.
+    jingle, song = (KnownSound(name=n, kind="music", groups=("music",)) for n in ("jingle", "song"))
+    keys = KnownSound(name="keyboard", kind="group", like=("music",))
+    heard = [(song, finding(0, 9, 0.9)), (jingle, finding(0, 9, 0.8)), (keys, finding(1, 3, 0.6))]
+    assert names(*heard) == ["song"]
 
 
 def test_no_sound_that_counts_is_skipped() -> None:

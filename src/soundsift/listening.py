@@ -254,8 +254,18 @@ def _least_probability(calibration: HearingCalibration) -> float:
 
 
 def _related(one: KnownSound, other: KnownSound) -> bool:
-    """Whether two names may mean one event: a sound and its group, or sounds that sound alike."""
-    return one.name in (*other.groups, *other.like) or other.name in (*one.groups, *one.like)
+    """Whether two names may mean one event.
+
+    So do a sound and its group, sounds that sound alike, whole pieces of music, and a group and the
+    sounds of groups that share some with it.
+    """
+    if one.kind == other.kind == "music":
+        return True
+    return any(
+        first.name in (*second.groups, *second.like)
+        or (first.kind == "group" and not {*first.like}.isdisjoint(second.groups))
+        for first, second in ((one, other), (other, one))
+    )
 
 
 def _together(one: Finding, other: Finding) -> bool:

@@ -33,7 +33,7 @@ class KnownSound(BaseModel):
         name: its name, a phrase.
         kind: speech, singing, music, instrument, effect, ambience, or group.
         groups: names of the groups that it belongs to.
-        like: names of sounds that sound alike.
+        like: names of sounds that sound alike; of a group, those that share sounds with it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

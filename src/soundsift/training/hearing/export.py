@@ -47,7 +47,11 @@ def release_hearing(
 def known_sounds(clips: list[Clip]) -> list[KnownSound]:
     """The concepts of clips and their groups, by name."""
     concepts = {clip.concept: clip for clip in clips}
-    groups = {group for clip in concepts.values() for group in clip.groups}
+    # Each group, with those that share a sound with it.
+    groups: dict[str, set[str]] = {}
+    for clip in concepts.values():
+        for group in clip.groups:
+            groups.setdefault(group, set()).update(other for other in clip.groups if other != group)
     sounds = [
         KnownSound(
             name=name,
@@ -58,8 +62,10 @@ def known_sounds(clips: list[Clip]) -> list[KnownSound]:
         for name, clip in concepts.items()
     ]
     sounds += [
-        KnownSound(name=GROUPS[group][0], kind="group")
-        for group in groups
+        KnownSound(
+            name=GROUPS[group][0], kind="group", like=tuple(GROUPS[o][0] for o in sorted(others))
+        )
+        for group, others in groups.items()
         if GROUPS[group][0] not in concepts
     ]
     return sorted(sounds, key=lambda sound: sound.name)
