@@ -61,7 +61,7 @@ class Hearing:
     def __init__(
         self, network: HearingNetwork, text: TextEncoder, dtype: torch.dtype = torch.float32
     ) -> None:
-        self.network, self.text, self.dtype = network, text, dtype
+        self.network, self.text = network, text
         for part in network.of_mixture():
             part.to(dtype)
         self._phrases: dict[str, Tensor] = {}
@@ -92,8 +92,7 @@ class Hearing:
     @torch.no_grad()
     def frame_probabilities(self, context: Tensor, phrases: list[str]) -> Tensor:
         """See `soundsift.models.components.SpanPredictor`."""
-        features = self.network.features(context).to(self.dtype)
-        frames = self.network.embed_features(features)
+        frames = self.network.embed_frames(context)
         logits = self.network.logits(frames, self.phrases(phrases))
         return logits[0].T.sigmoid()
 

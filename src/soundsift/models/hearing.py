@@ -69,7 +69,7 @@ class HearingNetwork(nn.Module):
         self.bias = nn.Parameter(torch.tensor(-6.0))
 
     def of_mixture(self) -> tuple[nn.Module, ...]:
-        """The parts that read the mixture, which may compute in another type."""
+        """The parts that may compute in another type; what is measured stays in float32."""
         return self.blocks, self.joins, self.fine, self.over_time, self.norm, self.to_frame
 
     def features(self, context: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ class HearingNetwork(nn.Module):
         levels = [features.reshape(features.shape[0], -1, self.fine.in_features)]
         # Frequency, which is pooled, is the last axis; channels lie innermost in memory.
         cells = functional.pad(features, (0, 0, 0, -features.shape[1] % _COARSEST))[:, None]
-        cells = cells.contiguous(memory_format=torch.channels_last)
+        cells = cells.to(self.fine.weight.dtype, memory_format=torch.channels_last)
         for number, block in enumerate(self.blocks):
             assert isinstance(block, nn.ModuleList)
             for convolution in block:
@@ -124,7 +124,10 @@ class HearingNetwork(nn.Module):
 
     def embed_pyramid(self, levels: list[Tensor]) -> Tensor:
         """Embed every frame `(B, T, D)` from what `pyramid` gives."""
-        fine, *coarse = [scale(level) for scale, level in zip(self.scales, levels, strict=True)]
+        dtype = self.fine.weight.dtype
+        fine, *coarse = [
+            scale(level).to(dtype) for scale, level in zip(self.scales, levels, strict=True)
+        ]
         x = self.fine(fine)
         for level, join in zip(coarse, self.joins, strict=True):
             x = x + _stretched(join(level), fine.shape[1])
