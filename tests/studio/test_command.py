@@ -49,5 +49,10 @@ def test_a_later_turn_takes_the_stem_of_the_one_before(
     assert shlex.split(command_line(last, "a.wav", before))[2] == source
 
 
+def test_candidates_are_named_where_there_are_several() -> None:
+    assert "--candidates 4" in command_line(request(candidates=4), "a.wav")
+    assert "--candidates" not in command_line(request(candidates=1), "a.wav")
+
+
 def test_names_are_not_parsed_as_options() -> None:
     assert shlex.split(command_line(request(), "-x.wav"))[2] == "./-x.wav"
