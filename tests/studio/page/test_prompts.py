@@ -57,6 +57,9 @@ def test_found_occurrences_can_be_left_out(visit, server, clip, tmp_path) -> Non
     page.uncheck("[aria-label='Keep 0:02']")
     page.uncheck("[aria-label='Keep 0:00']")
     assert page.inner_text("#found-again") == "Isolate again without these 2"
+    # Keys work after a tick, too.
+    page.keyboard.press("n")
+    assert page.inner_text("#time").startswith("0:02.00")
     page.click("#found-again")
     visit.result(2)
     visit.until("document.querySelector('.turn').classList.contains('shown')")

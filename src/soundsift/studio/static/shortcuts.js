@@ -1,8 +1,8 @@
 // Keyboard shortcuts, except while text is typed.
 
 const typing = (target) =>
-  target.matches("input:not([type=range]):not([type=file]), textarea, select, [contenteditable=true]");
-const pressing = (target) => target.matches("button, a, summary, input[type=range]");
+  target.matches("input:not([type=range], [type=file], [type=checkbox], [type=radio]), textarea, select");
+const pressing = (target) => target.matches("button, a, summary, input");
 
 /**
  * `keys`: functions by the key's name, with `Shift+`, `Mod+` (Ctrl or Command) before it, for while
