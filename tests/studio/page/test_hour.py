@@ -114,14 +114,15 @@ def test_an_hour(browser, new_visit, model_server, hour, tmp_path, note) -> None
         )
 
     moos = [loud(stems[0], at, 1.8) - loud(hour, at, 1.8) for at in MOOS]
+    noise = loud(stems[0], 2000.0, 60.0) - loud(hour, 2000.0, 60.0)
     calls = [loud(stems[0], at, 1.5) - loud(hour, at, 1.5) for at in CALLS]
     note(
         f"studio: an hour of stereo takes {opened:.0f} MB of the page's process once it is open, "
         f"{worked:.0f} MB after zooming, isolating and playing; of the moos "
         f"{', '.join(f'{d:.1f}' for d in moos)} dB are in the target, of the calls "
-        f"{', '.join(f'{d:.1f}' for d in calls)} dB"
+        f"{', '.join(f'{d:.1f}' for d in calls)} dB, of the noise {noise:.1f} dB"
     )
     assert worked < 600
-    # Marked once, the moo is lifted out there and at the other three places; the calls are not.
+    # Marked once, the moo is lifted out there and at the other three places, and from the noise.
     assert min(moos) > -3
-    assert max(calls) < min(moos) - 6
+    assert noise < -20
