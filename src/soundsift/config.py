@@ -201,6 +201,10 @@ class HearingCalibration(_Strict):
     Attributes:
         overlap_seconds: Overlap of the windows in which a recording is heard.
         span_threshold: A frame is part of a span above this probability.
+        span_range: In place of the threshold: a frame is part of a span where its logit, averaged
+            over `span_frames`, is within this of the highest. Sounds differ in how sure the network
+            ever gets of them.
+        span_frames: Frames that logits are averaged over for this.
         join_seconds: Spans closer than this become one occurrence.
         run_frames: Frames that a confidence is taken from.
         presence_scale: Factor of a logit.
@@ -208,10 +212,13 @@ class HearingCalibration(_Strict):
         absent_below: Below this confidence the sound is probably not in the recording.
         sure_from: From this confidence on it surely is; between the two it is unsure.
         predict_spans: Whether separations by text use predicted spans unless told otherwise.
+        predict_from: The confidence from which they do.
     """
 
     overlap_seconds: float = Field(default=2.0, ge=0, le=10)
     span_threshold: float = Field(default=0.5, ge=0, le=1)
+    span_range: float | None = Field(default=None, gt=0)
+    span_frames: Rate = 5
     join_seconds: float = Field(default=0.2, ge=0, le=10)
     run_frames: Rate = 10
     presence_scale: float = Field(default=1.0, gt=0)
@@ -219,6 +226,7 @@ class HearingCalibration(_Strict):
     absent_below: float = Field(default=0.5, ge=0, le=1)
     sure_from: float = Field(default=0.8, ge=0, le=1)
     predict_spans: bool = False
+    predict_from: float = Field(default=0.5, ge=0, le=1)
 
 
 class HearingConfig(_Strict):

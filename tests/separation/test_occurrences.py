@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from soundsift.config import HearingCalibration
-from soundsift.separation.occurrences import any_of, described, find_occurrences
+from soundsift.separation.occurrences import any_of, described, find_occurrences, heard_frames
 
 PLAIN = HearingCalibration(
     span_threshold=0.5, join_seconds=0.2, run_frames=10, absent_below=0.3, sure_from=0.7
@@ -83,3 +83,19 @@ def test_rows_of_numbers_only() -> None:
         find_occurrences(np.zeros((2, 5)), PLAIN)
     with pytest.raises(ValueError, match="finite"):
         find_occurrences([0.1, float("nan")], PLAIN)
+
+
+@pytest.mark.parametrize("height", [0.9, 0.02])
+def test_with_a_range_the_frames_near_the_highest_count(height: float) -> None:
+    """However sure the network ever gets of the sound."""
+    row = np.full(60, height / 100)
+    row[20:40] = height
+    calibration = HearingCalibration(span_range=2.0, span_frames=5)
+    heard = heard_frames(row, calibration)
+    assert heard[22:38].all()
+    assert not heard[:18].any()
+    assert not heard[42:].any()
+
+
+def test_a_range_fits_a_recording_shorter_than_its_average() -> None:
+    assert heard_frames(np.array([0.5, 0.4]), HearingCalibration(span_range=1.0)).shape == (2,)

@@ -16,7 +16,7 @@ from soundsift.models.components import ModelComponents, SpanPredictor
 from soundsift.prompts import Prompt
 from soundsift.sampling.buffers import bounded_tee
 from soundsift.sampling.windows import Window
-from soundsift.separation.occurrences import Finding, any_of, find_occurrences
+from soundsift.separation.occurrences import Finding, any_of, find_occurrences, heard_frames
 from soundsift.separation.span_prediction import joined, predict_spans, window_probabilities
 from soundsift.spans import Span
 
@@ -105,11 +105,12 @@ class Listener:
         return dict(zip(self._phrases, joined(self._heard).numpy(), strict=True))
 
     def spans(self, phrase: str) -> tuple[Span, ...]:
-        """When the sound of a phrase is heard, as marks; none if it is probably absent."""
-        row, calibration = self.probabilities()[phrase], self._predictor.calibration
-        if find_occurrences(row, calibration).presence == "absent":
+        """When the sound of a phrase is heard, as marks; none if it is not surely there."""
+        row = self.probabilities()[phrase].astype(np.float64)
+        calibration = self._predictor.calibration
+        if find_occurrences(row, calibration).confidence < calibration.predict_from:
             return ()
-        return predict_spans(row, threshold=calibration.span_threshold)
+        return predict_spans(heard_frames(row, calibration), threshold=0.5)
 
     def marked(self, prompts: Sequence[Prompt]) -> list[Prompt]:
         """The prompts, those by text alone with spans where the sound was heard."""

@@ -104,13 +104,30 @@ def any_of(rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return highest
 
 
+def heard_frames(row: NDArray[np.float64], calibration: HearingCalibration) -> NDArray[np.bool_]:
+    """Which frames are parts of spans, `(frames,)`, where the sound is in the recording at all."""
+    if calibration.span_range is None:
+        return row > calibration.span_threshold
+    size = calibration.span_frames
+    counts = np.convolve(np.ones(len(row)), np.ones(size), mode="same")
+    means = np.convolve(_logits(row), np.ones(size), mode="same") / counts
+    # Convolution gives at least `size` values.
+    means = means[: len(row)]
+    heard: NDArray[np.bool_] = means > means.max() - calibration.span_range
+    return heard
+
+
+def _logits(row: NDArray[np.float64]) -> NDArray[np.float64]:
+    clipped = row.clip(1e-7, 1 - 1e-7)
+    logits: NDArray[np.float64] = np.log(clipped / (1 - clipped))
+    return logits
+
+
 def _confidences(
     row: NDArray[np.float64], run: int, calibration: HearingCalibration
 ) -> NDArray[np.float64]:
     """The calibrated confidence of every run, `(frames - run + 1,)`."""
-    clipped = row.clip(1e-7, 1 - 1e-7)
-    logits = np.log(clipped / (1 - clipped))
-    sums = np.concatenate(([0.0], np.cumsum(logits)))
+    sums = np.concatenate(([0.0], np.cumsum(_logits(row))))
     means = (sums[run:] - sums[:-run]) / run
     scaled = calibration.presence_scale * means + calibration.presence_offset
     confidences: NDArray[np.float64] = 1 / (1 + np.exp(-scaled))
@@ -120,7 +137,7 @@ def _confidences(
 def _stretches(row: NDArray[np.float64], calibration: HearingCalibration) -> list[tuple[int, int]]:
     """Runs of frames above the threshold, as (first, stop), with short gaps closed."""
     heard = np.zeros(len(row) + 2, dtype=np.int8)
-    heard[1:-1] = row > calibration.span_threshold
+    heard[1:-1] = heard_frames(row, calibration)
     joined: list[tuple[int, int]] = []
     for first, stop in np.flatnonzero(np.diff(heard)).reshape(-1, 2).tolist():
         if joined and first - joined[-1][1] < calibration.join_seconds * FRAME_RATE:
