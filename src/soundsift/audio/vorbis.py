@@ -35,6 +35,8 @@ _BLOCK = 2**14
 _HEADER, _SERIAL, _SUM = 27, 14, 22
 _SERIAL_NUMBER = 1
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+# libsndfile's code of an error that the system reported.
+_SYSTEM_ERROR = 2
 
 
 class VorbisTrack:
@@ -96,11 +98,24 @@ def vorbis_file(path: Path, facts: SoundFacts, output: Output) -> Iterator[Vorbi
             yield track
             track.finish()
     except soundfile.SoundFileError as error:
+        if getattr(error, "code", None) == _SYSTEM_ERROR:
+            _write_on(path)
         raise SoundsiftError(
             f"Ogg Vorbis can't be written ({facts.channels} channels at {rate} Hz: {error}). Use "
             "another format, such as wav."
         ) from error
     _number_stream(path)
+
+
+def _write_on(path: Path) -> None:
+    """Meet the disk's error again, which libsndfile does not tell.
+
+    Raises:
+        OSError: the disk is full or fails, or the file has reached a limit.
+    """
+    with path.open("ab", buffering=0) as file:
+        for _ in range(4):
+            file.write(bytes(1 << 14))
 
 
 def _number_stream(path: Path) -> None:
