@@ -211,6 +211,8 @@ class HearingCalibration(_Strict):
         presence_offset: Added to it.
         absent_below: Below this confidence the sound is probably not in the recording.
         sure_from: From this confidence on it surely is; between the two it is unsure.
+        listing_shift: Taken from the logits where no phrase is given: of hundreds of names, some are
+            near by chance.
         predict_spans: Whether separations by text use predicted spans unless told otherwise.
         predict_from: The confidence from which they do.
     """
@@ -225,8 +227,14 @@ class HearingCalibration(_Strict):
     presence_offset: float = 0.0
     absent_below: float = Field(default=0.5, ge=0, le=1)
     sure_from: float = Field(default=0.8, ge=0, le=1)
+    listing_shift: float = Field(default=0.0, ge=0)
     predict_spans: bool = False
     predict_from: float = Field(default=0.5, ge=0, le=1)
+
+    def for_listing(self) -> "HearingCalibration":
+        """The calibration for names that nobody asked for."""
+        offset = self.presence_offset - self.presence_scale * self.listing_shift
+        return self.model_copy(update={"presence_offset": offset})
 
 
 class HearingConfig(_Strict):

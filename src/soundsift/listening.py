@@ -135,7 +135,8 @@ class SoundDetector:
         known = load_vocabulary(self.folder, self.hearing)
         names = [sound.name for sound in known]
         # Most sounds are absent from most windows: only what may count is kept.
-        floor = _least_probability(self.hearing.calibration)
+        calibration = self.hearing.calibration.for_listing()
+        floor = _least_probability(calibration)
         kept: dict[int, list[tuple[Window, Tensor]]] = defaultdict(list)
         frames = 0
         for window, probabilities in window_probabilities(self.hearing, self.codec, waves, names):
@@ -145,7 +146,7 @@ class SoundDetector:
         heard = []
         for number, windows in kept.items():
             row = joined(windows, frames)[0].numpy()
-            finding = find_occurrences(row, self.hearing.calibration)
+            finding = find_occurrences(row, calibration)
             if finding.presence != "absent":
                 heard.append((known[number], finding))
         return self._without_duplicates(heard)[:limit]
