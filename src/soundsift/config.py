@@ -211,8 +211,8 @@ class HearingCalibration(_Strict):
         presence_offset: Added to it.
         absent_below: Below this confidence the sound is probably not in the recording.
         sure_from: From this confidence on it surely is; between the two it is unsure.
-        listing_shift: Taken from the logits where no phrase is given: of hundreds of names, some are
-            near by chance.
+        listing_shift: Taken from the logits where no phrase is given: of hundreds of names, some
+            are near by chance.
         predict_spans: Whether separations by text use predicted spans unless told otherwise.
         predict_from: The confidence from which they do.
     """
