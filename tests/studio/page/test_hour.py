@@ -91,8 +91,10 @@ def test_an_hour(browser, new_visit, model_server, hour, tmp_path, note) -> None
         assert visit.jobs()[0]["request"]["spans"] == [[start, end]]
         page.click("#zoom-whole")
         page.wait_for_selector(f"{TRACK}[aria-busy=false]")
+        page.fill("#go-to", "41:00")
+        page.keyboard.press("Enter")
         page.click("#play")
-        visit.until("document.getElementById('time').value > '41:0'")
+        visit.until("document.getElementById('time').value > '41:00.50'")
         page.click("#play")
         worked = renderer_megabytes(browser)
         stems = [
