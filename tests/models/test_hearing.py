@@ -24,7 +24,7 @@ def network() -> HearingNetwork:
     return HearingNetwork(TINY).eval()
 
 
-@pytest.mark.parametrize("frames", [1, 2, 7, 8, 33, 150])
+@pytest.mark.parametrize("frames", [*range(1, 18), 33, 150])
 def test_there_is_an_embedding_for_every_frame(network: HearingNetwork, frames: int) -> None:
     context = torch.randn(2, frames, MelCodecConfig().context_channels)
     assert network.embed_frames(context).shape == (2, frames, 8)

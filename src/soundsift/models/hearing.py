@@ -129,8 +129,10 @@ class HearingNetwork(nn.Module):
             scale(level).to(dtype) for scale, level in zip(self.scales, levels, strict=True)
         ]
         x = self.fine(fine)
-        for level, join in zip(coarse, self.joins, strict=True):
-            x = x + _stretched(join(level), fine.shape[1])
+        for number, (level, join) in enumerate(zip(coarse, self.joins, strict=True), 1):
+            # The last block is not pooled.
+            ratio = max(1, 2 ** min(number, len(coarse) - 1) // self.config.subframes)
+            x = x + _stretched(join(level), ratio, fine.shape[1])
         for block in self.over_time:
             x = block(x)
         y: Tensor = self.to_frame(self.norm(x))
@@ -216,9 +218,8 @@ class TimeBlock(nn.Module):
 _COARSEST = 8
 
 
-def _stretched(x: Tensor, frames: int) -> Tensor:
-    """`(B, T', dim)` interpolated or averaged to the latent's frames `(B, T, dim)`."""
-    ratio = max(1, round(frames / x.shape[1]))
+def _stretched(x: Tensor, ratio: int, frames: int) -> Tensor:
+    """`(B, T', dim)` interpolated to `ratio` times as many frames, of which the first so many."""
     y = x.transpose(1, 2)
     if ratio > 1:
         y = functional.interpolate(y, scale_factor=ratio, mode="linear")
