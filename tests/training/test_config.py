@@ -5,9 +5,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from soundsift.errors import SoundsiftError
-from soundsift.training.config import TrainingConfig, load_training_config
+from soundsift.training.config import (
+    TrainingConfig,
+    load_training_config,
+    read_yaml,
+    validated,
+)
+from soundsift.training.hearing.config import HearingTrainingConfig
+from soundsift.training.judge.config import JudgeTrainingConfig
 
 RECIPES = Path(__file__).parents[2] / "configs"
 
@@ -102,4 +110,11 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_recipes_of_the_repository_are_valid(recipe: Path) -> None:
-    assert load_training_config(recipe).steps > 0
+    values = read_yaml(recipe)
+    kinds: dict[str | None, type[BaseModel]] = {
+        None: TrainingConfig,
+        "hearing": HearingTrainingConfig,
+        "judge": JudgeTrainingConfig,
+    }
+    config = validated(recipe, values, kinds[values.get("network")])
+    assert config.model_dump()["bank"] == Path("bank")
