@@ -7,15 +7,12 @@ from importlib import resources
 from pathlib import Path
 
 import torch
-import yaml
-from safetensors.torch import save_file
 from torch import Tensor
 
-from soundsift.checkpoints.hub import read_text
 from soundsift.checkpoints.state_dict import build, finite, read_safetensors
-from soundsift.checkpoints.store import CONFIG, WEIGHTS, complete_file
+from soundsift.checkpoints.store import WEIGHTS, read_config, save_network
 from soundsift.config import DefaultJudgeConfig
-from soundsift.errors import SoundsiftError, one_line
+from soundsift.errors import SoundsiftError
 from soundsift.models.default_judge import DefaultJudge
 
 #: Sounds that a phrase is compared with.
@@ -47,12 +44,8 @@ def save_default_judge(folder: Path, network: DefaultJudge, references: Tensor) 
         network: its network.
         references: `(R, dim)`, the hearing network's embeddings of `REFERENCES`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {name: weight.contiguous() for name, weight in network.state_dict().items()}
-    with complete_file(folder / WEIGHTS) as part:
-        save_file(weights | {_EMBEDDED: references.contiguous()}, part)
-    with complete_file(folder / CONFIG) as part:
-        part.write_text(yaml.safe_dump(network.config.model_dump(mode="json"), sort_keys=False))
+    save_network(folder, network.config, weights | {_EMBEDDED: references.contiguous()})
 
 
 def load_default_judge(
@@ -63,17 +56,7 @@ def load_default_judge(
     Raises:
         SoundsiftError: if a file is missing or damaged, or the two disagree.
     """
-    file = folder / CONFIG
-    if not file.is_file() or not (folder / WEIGHTS).is_file():
-        raise SoundsiftError(
-            f"{folder}: not a folder of a judge; expected {CONFIG} and {WEIGHTS} in it."
-        )
-    try:
-        config = DefaultJudgeConfig.model_validate(yaml.safe_load(read_text(file)))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SoundsiftError(
-            f"{file}: not the configuration of a judge: {one_line(error)}."
-        ) from error
+    config = read_config(folder, DefaultJudgeConfig, "a judge")
     weights = dict(finite(read_safetensors(folder / WEIGHTS), folder))
     if _EMBEDDED not in weights:
         raise SoundsiftError(f"{folder / WEIGHTS} has no {_EMBEDDED}. Fetch the file again.")

@@ -9,7 +9,6 @@ from importlib import resources
 from pathlib import Path
 
 import torch
-import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from safetensors.torch import save_file
 from torch import Tensor
@@ -17,7 +16,14 @@ from torch import Tensor
 from soundsift.checkpoints.hub import read_text
 from soundsift.checkpoints.int8 import from_int8
 from soundsift.checkpoints.state_dict import build, finite, read_safetensors
-from soundsift.checkpoints.store import CONFIG, WEIGHTS, Stored, complete_file, encode
+from soundsift.checkpoints.store import (
+    WEIGHTS,
+    Stored,
+    complete_file,
+    encode,
+    read_config,
+    save_network,
+)
 from soundsift.config import HearingCalibration, HearingConfig
 from soundsift.errors import SoundsiftError, one_line
 from soundsift.models.components import TextEncoder
@@ -146,11 +152,7 @@ def load_vocabulary(folder: Path, hearing: Hearing) -> tuple[KnownSound, ...]:
 
 def save_hearing(folder: Path, network: HearingNetwork, stored: Stored = "float32") -> None:
     """Write a network, each file atomically; the folder is made if missing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with complete_file(folder / WEIGHTS) as part:
-        save_file(encode(network.state_dict(), stored), part)
-    with complete_file(folder / CONFIG) as part:
-        part.write_text(yaml.safe_dump(network.config.model_dump(mode="json"), sort_keys=False))
+    save_network(folder, network.config, encode(network.state_dict(), stored))
 
 
 def load_hearing(folder: Path, device: torch.device | str = "cpu") -> HearingNetwork:
@@ -159,17 +161,7 @@ def load_hearing(folder: Path, device: torch.device | str = "cpu") -> HearingNet
     Raises:
         SoundsiftError: if a file is missing or damaged, or the two disagree.
     """
-    file = folder / CONFIG
-    if not file.is_file() or not (folder / WEIGHTS).is_file():
-        raise SoundsiftError(
-            f"{folder}: not a folder of a hearing network; expected {CONFIG} and {WEIGHTS} in it."
-        )
-    try:
-        config = HearingConfig.model_validate(yaml.safe_load(read_text(file)))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SoundsiftError(
-            f"{file}: not the configuration of a hearing network: {one_line(error)}."
-        ) from error
+    config = read_config(folder, HearingConfig, "a hearing network")
     weights = finite(from_int8(read_safetensors(folder / WEIGHTS), folder), folder)
     return build(
         partial(HearingNetwork, config), weights, folder, torch.device(device), torch.float32

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 import yaml
+from pydantic import BaseModel
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -23,6 +24,8 @@ from soundsift.errors import SoundsiftError, one_line
 
 DEFAULT = "default"
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
+
+_Config = TypeVar("_Config", bound=BaseModel)
 
 Stored = Literal["float32", "bfloat16", "int8"]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.bfloat16}
@@ -64,11 +67,7 @@ def save_model(
         weights: weights of its velocity field.
         stored: see `encode`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with complete_file(folder / WEIGHTS) as part:
-        save_file(encode(weights, stored), part)
-    with complete_file(folder / CONFIG) as part:
-        part.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    save_network(folder, config, encode(weights, stored))
 
 
 def encode(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
@@ -100,6 +99,45 @@ def complete_file(path: Path) -> Iterator[Path]:
         replace_durably(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def read_config(folder: Path, kind: type[_Config], network: str) -> _Config:
+    """Read and check the configuration of a network that has a folder of its own.
+
+    Args:
+        folder: the network's folder.
+        kind: its configuration.
+        network: what it is, for messages: "a judge".
+
+    Raises:
+        SoundsiftError: if a file is missing, or the configuration is wrong.
+    """
+    file = folder / CONFIG
+    if not file.is_file() or not (folder / WEIGHTS).is_file():
+        raise SoundsiftError(
+            f"{folder}: not a folder of {network}; expected {CONFIG} and {WEIGHTS} in it."
+        )
+    try:
+        return kind.model_validate(yaml.safe_load(read_text(file)))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SoundsiftError(
+            f"{file}: not the configuration of {network}: {one_line(error)}."
+        ) from error
+
+
+def save_network(folder: Path, config: BaseModel, weights: Mapping[str, Tensor]) -> None:
+    """Write a configuration and weights as they are, each file atomically.
+
+    Args:
+        folder: made if missing.
+        config: the configuration.
+        weights: contiguous tensors.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with complete_file(folder / WEIGHTS) as part:
+        save_file(dict(weights), part)
+    with complete_file(folder / CONFIG) as part:
+        part.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
 
 
 def load_config(folder: Path) -> SeparatorConfig:

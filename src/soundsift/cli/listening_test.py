@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from soundsift.cli.console import say, warn
-from soundsift.cli.options import Json, Overwrite
+from soundsift.cli.options import HostNames, Json, Overwrite, Proxies
 from soundsift.cli.outputs import check_folder
 from soundsift.cli.progress import progress_bar
 from soundsift.cli.requirements import need
@@ -136,17 +136,8 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
     ] = 8500,
-    name: Annotated[
-        list[str] | None,
-        typer.Option(metavar="HOST", help="Host name that browsers use; repeatable."),
-    ] = None,
-    proxy: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Address or network of a proxy whose X-Forwarded headers are trusted; repeatable.",
-        ),
-    ] = None,
+    name: HostNames = None,
+    proxy: Proxies = None,
     public: Annotated[
         bool, typer.Option("--public", help="Let everyone who reaches the server take part.")
     ] = False,

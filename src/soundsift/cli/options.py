@@ -339,3 +339,14 @@ Json = Annotated[
 BankFolder = Annotated[
     Path, typer.Option("--bank", metavar="DIR", help="Folder of the sound bank.")
 ]
+HostNames = Annotated[
+    list[str] | None,
+    typer.Option(metavar="HOST", help="Host name that browsers use; repeatable."),
+]
+Proxies = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Address or network of a proxy whose X-Forwarded headers are trusted; repeatable.",
+    ),
+]

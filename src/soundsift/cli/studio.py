@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from soundsift.cli.options import HostNames, Proxies
 from soundsift.cli.requirements import need
 from soundsift.errors import SoundsiftError
 
@@ -123,17 +124,8 @@ def serve(
     data: Data = None,
     token: Token = None,
     no_token: NoToken = False,
-    name: Annotated[
-        list[str] | None,
-        typer.Option(metavar="HOST", help="Host name that browsers use; repeatable."),
-    ] = None,
-    proxy: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Address or network of a proxy whose X-Forwarded headers are trusted; repeatable.",
-        ),
-    ] = None,
+    name: HostNames = None,
+    proxy: Proxies = None,
     model: Models = None,
     device: Devices = None,
     precision: Precision = "auto",

@@ -57,13 +57,14 @@ def train(
 
     values = read_yaml(config)
     # OpenMP reads the environment when PyTorch loads it, so nothing above may import PyTorch.
-    if isinstance(values, dict) and values.get("network") == "hearing":
+    network = values.get("network") if isinstance(values, dict) else None
+    if network == "hearing":
         from soundsift.training.hearing.config import HearingTrainingConfig
         from soundsift.training.hearing.trainer import train_hearing
 
         train_hearing(validated(config, values, HearingTrainingConfig), until, minutes)
         return
-    if isinstance(values, dict) and values.get("network") == "judge":
+    if network == "judge":
         from soundsift.training.judge.config import JudgeTrainingConfig
         from soundsift.training.judge.trainer import train_judge
 

@@ -12,7 +12,6 @@ Shapes: B batch, T latent frames (25 Hz), P phrases, D embedding width.
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from itertools import pairwise
 
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from soundsift.config import HearingConfig, MelCodecConfig
-from soundsift.models.mel_codec import mel_filters
+from soundsift.models.mel_codec import mel, mel_filters
 
 #: Context features to log10 of energy relative to the window's mean cell: one unit is two decades.
 _DECADES, _CENTRE_DECADES = 2.0, 2.0
@@ -234,15 +233,11 @@ def _pooling(config: HearingConfig) -> Tensor:
     mean over its bins.
     """
     codec = MelCodecConfig()
-    lowest, highest = _mel(codec.lowest_hertz), _mel(codec.sample_rate / 2)
+    lowest, highest = mel(codec.lowest_hertz), mel(codec.sample_rate / 2)
     bins = codec.detail_window // 2 + 1
     filters = mel_filters(config.context_bands, bins, codec.sample_rate, codec.lowest_hertz)
-    centres = torch.linspace(0, _mel(_HIGHEST_HERTZ), config.bands + 2)[1:-1]
+    centres = torch.linspace(0, mel(_HIGHEST_HERTZ), config.bands + 2)[1:-1]
     position = (centres - lowest) / (highest - lowest) * (config.context_bands - 1)
     position = position.clamp(0, config.context_bands - 1)
     shares = (1.0 - (torch.arange(config.context_bands)[:, None] - position).abs()).clamp(min=0.0)
     return shares / filters.sum(dim=1)[:, None]
-
-
-def _mel(hertz: float) -> float:
-    return 2595.0 * math.log10(1.0 + hertz / 700.0)

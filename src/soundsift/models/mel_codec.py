@@ -29,6 +29,11 @@ _CONTEXT_CENTRE_DB, _CONTEXT_SCALE_DB = -20.0, 20.0
 _SILENCE = 1e-10
 
 
+def mel(hertz: float) -> float:
+    """A frequency on the mel scale."""
+    return 2595.0 * math.log10(1.0 + hertz / 700.0)
+
+
 def mel_filters(bands: int, bins: int, sample_rate: int, lowest: float) -> Tensor:
     """Triangular filters, equally spaced on the mel scale, that add up to 1 in every bin.
 
@@ -39,10 +44,6 @@ def mel_filters(bands: int, bins: int, sample_rate: int, lowest: float) -> Tenso
     Returns:
         `(bands, bins)`, each column summing to 1.
     """
-
-    def mel(hertz: float) -> float:
-        return 2595.0 * math.log10(1.0 + hertz / 700.0)
-
     frequencies = torch.linspace(0, sample_rate / 2, bins)
     mels = 2595.0 * torch.log10(1.0 + frequencies / 700.0)
     centres = torch.linspace(mel(lowest), mel(sample_rate / 2), bands)

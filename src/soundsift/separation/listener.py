@@ -104,9 +104,8 @@ class Listener:
         self._heard.extend(self._windows)
         return dict(zip(self._phrases, joined(self._heard).numpy(), strict=True))
 
-    def spans(self, phrase: str) -> tuple[Span, ...]:
-        """When the sound of a phrase is heard, as marks; none if it is not surely there."""
-        row = self.probabilities()[phrase].astype(np.float64)
+    def _spans(self, row: NDArray[np.float64]) -> tuple[Span, ...]:
+        """When a sound is heard, as marks; none if it is not surely there."""
         calibration = self._predictor.calibration
         if find_occurrences(row, calibration).confidence < calibration.predict_from:
             return ()
@@ -114,8 +113,11 @@ class Listener:
 
     def marked(self, prompts: Sequence[Prompt]) -> list[Prompt]:
         """The prompts, those by text alone with spans where the sound was heard."""
+        rows = self.probabilities()
         return [
-            replace(p, spans=self.spans(p.text)) if p.text is not None and not p.spans else p
+            replace(p, spans=self._spans(rows[p.text].astype(np.float64)))
+            if p.text is not None and not p.spans
+            else p
             for p in prompts
         ]
 

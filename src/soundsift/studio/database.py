@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from soundsift.studio.disk import disk_is_full
 from soundsift.studio.migrations import open_database
 from soundsift.studio.records import JobRow, RecordingRow, Status
+from soundsift.studio.transaction import transaction
 
 _SPARE_BYTES = 1 << 20
 _DAY_SECONDS = 24 * 3600.0
@@ -367,17 +368,8 @@ class Database:
                     # Random: some file systems store zeros in no space at all.
                     file.write(os.urandom(_SPARE_BYTES))
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            finally:
-                # Some errors have rolled back already.
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+    def _transaction(self) -> AbstractContextManager[None]:
+        return transaction(self._db, self._lock)
 
     def _select(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         with self._lock:

@@ -12,14 +12,15 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.listening_test.design import AXES, Axis, Cell, Trial
+from soundsift.studio.transaction import transaction
 
 _RATINGS = [f"{side}_{axis}" for side in ("a", "b") for axis in AXES]
 _VERSION = 1
@@ -282,16 +283,8 @@ class Answers:
         with self._lock:
             return self._db.execute(sql, values).fetchall()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+    def _transaction(self) -> AbstractContextManager[None]:
+        return transaction(self._db, self._lock)
 
 
 def _listener(row: sqlite3.Row) -> Listener:

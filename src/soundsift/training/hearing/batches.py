@@ -161,16 +161,16 @@ class HearingBatches:
 
     def _part(self, number: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """A part of a source `(S, bands)` in which it is heard, and energies of its frames."""
-        whole = self.sources.energies[number]
+        whole: Floats = 10.0 ** self.sources.energies[number].astype(np.float32)
         length = min(round(self.law.seconds * FRAME_RATE), len(whole) // self.subframes)
-        every = audible_frames(10.0 ** whole.astype(np.float32), self.subframes)
+        every = audible_frames(whole, self.subframes)
         starts = len(every) - length + 1
         for _ in range(_ATTEMPTS):
             start = int(rng.integers(starts))
             if every[start : start + length].any():
                 break
         moments = slice(start * self.subframes, (start + length) * self.subframes)
-        return 10.0 ** whole[moments].astype(np.float32), every[start : start + length]
+        return whole[moments], every[start : start + length]
 
     def _meanings(self, concepts: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """What the batch's phrases mean: what is there, its groups, and others at random."""

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from soundsift.allocator import keep_memory
 from soundsift.checkpoints.hearing import load_hearing, save_hearing
 from soundsift.checkpoints.minilm import TextEncoder
+from soundsift.checkpoints.store import complete_file
 from soundsift.config import HearingConfig, MelCodecConfig
 from soundsift.data.bank import Bank
 from soundsift.models.hearing import HearingNetwork, Standardised
@@ -23,7 +24,7 @@ from soundsift.models.mel_codec import MelCodec
 from soundsift.training.checkpoint import RunningAverage, load_checkpoint, save_checkpoint
 from soundsift.training.hearing.aisfx import load_convolutions
 from soundsift.training.hearing.batches import HearingBatch, HearingBatches
-from soundsift.training.hearing.config import HearingTrainingConfig
+from soundsift.training.hearing.config import HearingTrainingConfig, MixingConfig
 from soundsift.training.hearing.heads import KeptScenes
 from soundsift.training.hearing.phrases import all_phrases, phrase_states, prior_offsets
 from soundsift.training.hearing.sources import RenderedSources, render_sources
@@ -55,6 +56,9 @@ class HearingTrainer:
 
     Args:
         config: the run.
+
+    Attributes:
+        behind: the weights behind the convolutions.
     """
 
     def __init__(self, config: HearingTrainingConfig) -> None:
@@ -79,15 +83,7 @@ class HearingTrainer:
             config.seed,
         )
         self.codec = MelCodec(MelCodecConfig())
-        self.batches = HearingBatches(
-            sources,
-            self.phrases,
-            config.mixing,
-            config.scenes,
-            config.negatives,
-            config.model.subframes,
-            config.seed,
-        )
+        self.batches = self._batches(sources, config.mixing, config.negatives, config.seed)
         self.offsets = prior_offsets(self.phrases, self.batches.concepts, config.prior)
         self.meanings = torch.from_numpy(self.phrases.meanings)
         self.network = HearingNetwork(config.model)
@@ -98,7 +94,7 @@ class HearingTrainer:
         self.network.train()
         convolutions = [p for block in self.network.blocks for p in block.parameters()]
         own = {id(p) for p in convolutions}
-        rest = [p for p in self.network.parameters() if id(p) not in own]
+        rest = self.behind = [p for p in self.network.parameters() if id(p) not in own]
         self.optimiser = torch.optim.AdamW(
             [
                 {"params": [p for p in rest if p.ndim >= 2], "share": 1.0},
@@ -118,6 +114,13 @@ class HearingTrainer:
         self.step, self.seconds = 0, 0.0
         if not self._resume() and config.heads.batches:
             self._train_heads(sources)
+
+    def _batches(
+        self, sources: RenderedSources, law: MixingConfig, negatives: int | None, seed: int
+    ) -> HearingBatches:
+        config = self.config
+        subframes = config.model.subframes
+        return HearingBatches(sources, self.phrases, law, config.scenes, negatives, subframes, seed)
 
     def run(self, until: int, minutes: float | None = None) -> None:
         """Take steps up to number `until`, or for so many minutes, then save."""
@@ -208,25 +211,15 @@ class HearingTrainer:
             self.network.load_state_dict(load_hearing(trained).state_dict())
             self.average = RunningAverage(self.network, config.optimiser.ema)
             return
-        batches = HearingBatches(
-            sources,
-            self.phrases,
-            heads.mixing,
-            config.scenes,
-            None,
-            config.model.subframes,
-            config.seed + 1,
-        )
+        batches = self._batches(sources, heads.mixing, None, config.seed + 1)
         kept = KeptScenes(config.run / "kept", self.network, self.codec, batches)
         kept.keep(range(heads.batches))
         examples, _ = kept.read(range(min(_EXAMPLES, heads.batches)))
         for scale, level in zip(self.network.scales, examples, strict=True):
             assert isinstance(scale, Standardised)
             scale.measure(level)
-        own = {id(p) for block in self.network.blocks for p in block.parameters()}
-        weights = [p for p in self.network.parameters() if id(p) not in own]
         optimiser = torch.optim.AdamW(
-            weights, betas=heads.optimiser.betas, weight_decay=heads.optimiser.weight_decay
+            self.behind, betas=heads.optimiser.betas, weight_decay=heads.optimiser.weight_decay
         )
         average = RunningAverage(self.network, heads.optimiser.ema)
         progress = tqdm(range(heads.steps), desc="heads", unit="step")
@@ -241,7 +234,7 @@ class HearingTrainer:
                 frames = self.network.embed_pyramid(levels)
             loss = self._loss(frames, batch)
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(weights, heads.optimiser.clip)
+            nn.utils.clip_grad_norm_(self.behind, heads.optimiser.clip)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
             average.update(self.network)
@@ -289,5 +282,6 @@ def _cached(path: Path, make: Any) -> Tensor:
         stored: Tensor = torch.load(path, weights_only=True)
         return stored
     made: Tensor = make()
-    torch.save(made, path)
+    with complete_file(path) as part:
+        torch.save(made, part)
     return made

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from torch import Tensor
 
 from soundsift.checkpoints.minilm import TextEncoder
@@ -134,9 +135,7 @@ def surest(logits: NDArray[np.float32]) -> float:
 
 def auroc(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
     """The probability that a score where it is true exceeds one where it is not."""
-    order = np.argsort(scores, kind="stable")
-    ranks = np.empty(len(scores))
-    ranks[order] = np.arange(1, len(scores) + 1)
+    ranks = rankdata(scores, method="ordinal")
     positive = int(truth.sum())
     negative = len(truth) - positive
     return float((ranks[truth].sum() - positive * (positive + 1) / 2) / max(1, positive * negative))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from torch import Tensor
 
 from soundsift.config import DefaultJudgeConfig
@@ -88,7 +89,7 @@ def _of(
 
 def spearman(first: NDArray[Any], second: NDArray[Any]) -> float:
     """Correlation of ranks; ties have their mean rank."""
-    return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1])
+    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
 
 
 def preferred(
@@ -106,13 +107,6 @@ def preferred(
                 pairs += 1
                 right += (scores[first] > scores[second]) == (ahead > 0)
     return right / pairs if pairs else float("nan")
-
-
-def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    means: NDArray[np.float64] = (last - (counts - 1) / 2)[inverse]
-    return means
 
 
 def _round(value: float) -> float | None:
