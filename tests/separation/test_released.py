@@ -21,12 +21,14 @@ from soundsift.models.waveform_codec import WaveformCodec
 from soundsift.prompts import Prompt
 from soundsift.sampling.solvers import schedule
 from soundsift.sampling.windows import WindowLayout
+from soundsift.segmentation import follow_object
+from soundsift.segmentation.files import write_track
 from soundsift.separation import pipeline
 from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.request import SamplingPlan
 from soundsift.separation.separator import Separator
 from soundsift.spans import Span
-from soundsift.video import Box, VisualPrompt
+from soundsift.video import Box, Point, VisualPrompt
 
 pytest.importorskip("transformers", reason="the released models need the extra `released`")
 
@@ -242,13 +244,20 @@ def test_a_predictor_that_is_missing_is_named(separator: Separator) -> None:
         separator.separate(noise(1, 9600), sample_rate=RATE, text="w83", predict_spans=True)
 
 
-def test_models_without_a_video_branch_say_so(tmp_path: Path) -> None:
+def test_a_click_is_as_good_as_the_masks_it_gives(folder: Path, tmp_path: Path) -> None:
+    separator = soundsift.load(folder, device="cpu", precision="float32")
     video = tmp_path / "square.mp4"
     _write_video(video)
-    with pytest.raises(soundsift.SoundsiftError, match="does not support visual prompts"):
-        soundsift.load(device="cpu").separate(
-            video, visual=VisualPrompt(boxes=(Box(0, 0, 0.5, 0.5),))
-        )
+    request: dict[str, Any] = {"text": "w83", "preset": "draft"}
+    point = Point(0.2, 10, 20)
+    clicked = separator.separate(video, visual=VisualPrompt(points=(point,)), **request)
+    track = follow_object(video, [point])
+    masks = write_track(track, video, tmp_path, "square", overlay=False)["masks"]
+    by_file = separator.separate(video, visual=VisualPrompt(masks=masks), **request)
+    np.testing.assert_array_equal(clicked.target, by_file.target)
+    assert 0.4 < np.mean([mask.mean() for mask in track.masks()]) < 0.6  # the bright half
+    other = separator.separate(video, visual=VisualPrompt(points=(Point(0.2, 50, 20),)), **request)
+    assert not np.allclose(clicked.target, other.target, atol=1e-4)
 
 
 def _write_video(path: Path) -> None:

@@ -21,6 +21,7 @@ from soundsift.cli import (
     judge,
     listen,
     listening_test,
+    mask,
     mcp,
     models,
     results,
@@ -82,6 +83,7 @@ app.command("remove", cls=SpanCommand, help=separate.REMOVE_HELP, epilog=separat
 )
 app.command("stream", cls=SpanCommand, epilog=stream.EXAMPLES)(stream.stream)
 app.command("listen", cls=Command, epilog=listen.EXAMPLES)(listen.listen)
+app.command("mask", cls=Command, epilog=mask.EXAMPLES)(mask.mask)
 app.command("studio", cls=Command, epilog=studio.STUDIO_EXAMPLES)(studio.studio)
 app.command("serve", cls=Command, epilog=studio.SERVE_EXAMPLES)(studio.serve)
 app.command("example", cls=Command, epilog=example.EXAMPLES)(example.example)

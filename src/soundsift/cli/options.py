@@ -52,12 +52,31 @@ NotSpans = Annotated[
         rich_help_panel=PROMPT,
     ),
 ]
+Points = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SECOND,X,Y[,+|-]",
+        help="A click on the object in the video, in pixels or fractions: 3.0,320,180; with ,- "
+        "where it is not; may be repeated. The object is followed through the video.",
+        rich_help_panel=PROMPT,
+    ),
+]
+Segmenter = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Who finds the clicked object: opencv, or sam2 or sam3 where their weights are "
+        "(sam2:FOLDER_OR_NAME).",
+        rich_help_panel=PROMPT,
+    ),
+]
 Boxes = Annotated[
     list[str] | None,
     typer.Option(
         metavar="X,Y,W,H",
         help="Position of the object in the video, in pixels or fractions, optionally with a time: "
-        "0.1,0.2,0.3,0.5@2-8; may be repeated. Needs a model with a vision encoder.",
+        "0.1,0.2,0.3,0.5@2-8; may be repeated. With a single second, 120,40,200,180@3, the object "
+        "is followed from there.",
         rich_help_panel=PROMPT,
     ),
 ]

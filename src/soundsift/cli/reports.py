@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from soundsift.cli.findings import found_in_words
+from soundsift.cli.findings import found_in_words, seen_in_words
 from soundsift.separation.occurrences import described
 from soundsift.separation.verdicts import POOR
 
@@ -40,8 +40,9 @@ def as_json(outcome: Outcome) -> str:
             "written_sample_rate": outcome.written_rate,
             "seconds": round(outcome.seconds, 3),
         }
-        if "judge" in outcome.settings:
-            facts["judge"] = outcome.settings["judge"]
+        for key in ("judge", "seen"):
+            if key in outcome.settings:
+                facts[key] = outcome.settings[key]
     return json.dumps(facts | {"settings": outcome.settings})
 
 
@@ -102,6 +103,8 @@ def _answer(outcome: Outcome) -> str:
     # Who marks a sound hears it.
     if finding is not None and not (marked and finding.presence == "absent"):
         sentences.insert(0, found_in_words(finding))
+    if (seen := outcome.settings.get("seen")) is not None:
+        sentences = [*seen_in_words(seen), *sentences]
     judge = outcome.settings.get("judge")
     if judge is not None and outcome.target_level_db >= NEARLY_SILENT_DB:
         sentences.append(f"Rated {judge['overall']:.1f} of 5.")

@@ -40,8 +40,10 @@ class Request:
     model: str
     device: str | None
     precision: str
+    points: tuple[str, ...]
     boxes: tuple[str, ...]
     masks: Path | None
+    segmenter: str
     stems: tuple[str, ...]
     picture: bool
     overwrite: bool
@@ -159,12 +161,17 @@ def make_prompt(
 
 
 def _visual(request: Request) -> VisualPrompt | None:
-    if not request.boxes and request.masks is None:
+    if not request.points and not request.boxes and request.masks is None:
         return None
     # Imported here: it imports PyTorch.
-    from soundsift.video import Box, VisualPrompt
+    from soundsift.video import Box, Point, VisualPrompt
 
-    return VisualPrompt(tuple(Box.parse(box) for box in request.boxes), request.masks)
+    return VisualPrompt(
+        boxes=tuple(map(Box.parse, request.boxes)),
+        masks=request.masks,
+        points=tuple(map(Point.parse, request.points)),
+        segmenter=request.segmenter,
+    )
 
 
 def _refuse_empty(prompt: Prompt) -> None:

@@ -32,6 +32,7 @@ soundsift separate film.mp4 --text speech --span 1:02-1:10 --out stems --picture
 soundsift separate street.wav --text "dog barking" --text "man speaking" --rest --out stems
 soundsift separate takes 'more/*.mp3' --text piano --format flac --jobs 2 --out stems
 soundsift separate --jobs-file jobs.jsonl --name "{stem}_{text}" --out stems
+soundsift separate film.mp4 --point 3.0,320,180 --format video --out stems
 soundsift separate film.mp4 --track 2 --text speech --only target --out stems
 soundsift separate song.mp3 --stems vocals,drums,bass,other --out stems
 soundsift separate talk.wav --recipe voice --out clean
@@ -80,8 +81,10 @@ def separate(
     to: options.To = None,
     by: options.By = None,
     track: options.Track = None,
+    point: options.Points = None,
     box: options.Boxes = None,
     masks: options.Masks = None,
+    segmenter: options.Segmenter = "opencv",
     predict_spans: options.PredictSpans = None,
     exclusive: options.Exclusive = False,
     rest: options.Rest = False,
@@ -160,8 +163,10 @@ def separate(
         model=model,
         device=device,
         precision=precision,
+        points=tuple(point or ()),
         boxes=tuple(box or ()),
         masks=masks,
+        segmenter=segmenter,
         stems=_STEMS[command] if only is None else (only,),
         picture=picture,
         overwrite=overwrite,

@@ -27,6 +27,7 @@ from soundsift.separation.listener import Listener, make_listener
 from soundsift.separation.occurrences import Finding
 from soundsift.separation.options import MOST_CANDIDATES, Options, Windowing
 from soundsift.separation.part import RecordingPart, find_part
+from soundsift.separation.sight import compare_all, named, see
 from soundsift.spans import Span
 from soundsift.version import __version__
 
@@ -136,8 +137,12 @@ def make_request(
             f"{wrong.text!r} can't share the recording with other sounds. Name the sounds "
             "themselves; the rest is what they leave."
         )
+    sights = see(model, part or recording, prompts)
+    prompts = [
+        prompt if sight is None else named(prompt, sight)
+        for prompt, sight in zip(prompts, sights, strict=True)
+    ]
     own_prompts = list(prompts) if part is None else [part.own(prompt) for prompt in prompts]
-    phrases = [phrase for prompt in own_prompts for phrase in prompt.parts()]
     sizes = tuple(len(prompt.parts()) for prompt in prompts)
     model = model.uniting(sizes)
     if exclusive:
@@ -148,13 +153,21 @@ def make_request(
     layout = window_layout(options.windowing, options.window, options.overlap, config, rate)
     plan = make_plan(preset, seed, layout, crossfade=options.windowing == "chunks")
     listener, predict = make_listener(model, prompts, options.predict_spans)
-    if listener is not None and predict:
+    seeing = any(sight is not None for sight in sights)
+    if listener is not None and (predict or seeing):
         listener.listen(codec_waves(model, part or recording))
+    seen = compare_all(sights, own_prompts, listener, part or recording)
+    phrases = [
+        replace(phrase, spans=one.spans) if one is not None and not phrase.spans else phrase
+        for prompt, one in zip(own_prompts, seen, strict=True)
+        for phrase in prompt.parts()
+    ]
+    if listener is not None and predict:
         phrases = listener.marked(phrases)
     inputs = [
         PromptInputs(
             prompt,
-            None if prompt.visual is None else _video(config, model, part or recording, prompt),
+            _video(model, part or recording, prompt),
             find_example(model, part or recording, prompt, layout),
         )
         for prompt in phrases
@@ -176,10 +189,12 @@ def make_request(
         "sharing": [prompt.described() for prompt in prompts] if exclusive else [],
     }
     settings, inputs_left = [], inputs
-    for prompt in prompts:
+    offset = 0.0 if part is None else part.start / part.sample_rate
+    for prompt, one in zip(prompts, seen, strict=True):
         own, inputs_left = inputs_left[: len(prompt.parts())], inputs_left[len(prompt.parts()) :]
-        offset = 0.0 if part is None else part.start / part.sample_rate
         settings.append(_described(prompt, own, rate, offset) | shared)
+        if one is not None:
+            settings[-1]["seen"] = one.described(offset)
     if exclusive:
         texts = [prompt.text for prompt in prompts]
         settings.append({"text": None, "spans": [], "rest_of": texts} | shared)
@@ -319,22 +334,20 @@ def _check_amount(by: float | None) -> None:
         raise SoundsiftError(f"Invalid amount {by:g} dB: expected a number above 0.")
 
 
-def _video(
-    config: SeparatorConfig, model: ModelComponents, recording: AnyRecording, prompt: Prompt
-) -> Tensor:
-    """Features of the object in the video, `(latent frames, video_dim)`."""
-    if model.vision_encoder is None:
-        raise SoundsiftError(
-            f"Model {config.name} does not support visual prompts. Use text or spans, or a model "
-            "with a video branch, such as facebook/sam-audio-small."
-        )
+def _video(model: ModelComponents, recording: AnyRecording, prompt: Prompt) -> Tensor | None:
+    """Features of the object in the video, `(latent frames, video_dim)`; None if none is asked for.
+
+    A model without a vision encoder gets a phrase and spans instead (`soundsift.separation.sight`).
+    """
+    if prompt.visual is None or model.vision_encoder is None:
+        return None
     # Imported here: most separations have no video.
+    from soundsift.segmentation.regions import Region
     from soundsift.video import pair_by_time, video_features
 
-    assert prompt.visual is not None
     whole = recording.whole if isinstance(recording, RecordingPart) else recording
     frames = latent_frames(model.codec, whole)
-    pairs = pair_by_time(prompt.visual.frames(whole.path), frames)
+    pairs = pair_by_time(Region(prompt.visual, whole.path).frames(), frames)
     features = video_features(model.vision_encoder(), pairs, frames)
     if not isinstance(recording, RecordingPart):
         return features

@@ -18,11 +18,13 @@ from soundsift.video.features import video_features
 from soundsift.video.frames import VideoFrame, read_video
 from soundsift.video.masks import keep_masks, read_masks
 from soundsift.video.pairing import Pair, pair_by_time, pair_evenly
+from soundsift.video.points import Point
 from soundsift.video.prompt import VisualPrompt
 
 __all__ = [
     "Box",
     "Pair",
+    "Point",
     "VideoFrame",
     "VisualPrompt",
     "keep_boxes",

@@ -9,7 +9,7 @@ from math import isfinite
 import numpy as np
 
 from soundsift.errors import SoundsiftError
-from soundsift.spans import Span
+from soundsift.spans import Span, format_seconds, parse_time
 from soundsift.video.frames import VideoFrame
 
 _NUMBER = r"\s*(-?\d+(?:\.\d*)?|-?\.\d+)\s*"
@@ -25,6 +25,8 @@ class Box:
             picture's width and height, otherwise pixels.
         width, height: Size, in the same units.
         span: When the object is there; None: always.
+        moment: Instead of a span, the second at which the object is in the box; it is then
+            followed from there (`soundsift.segmentation`), and the box is no region by itself.
 
     Raises:
         SoundsiftError: If the box is empty or begins outside the picture.
@@ -35,6 +37,7 @@ class Box:
     width: float
     height: float
     span: Span | None = None
+    moment: float | None = None
 
     def __post_init__(self) -> None:
         numbers = (self.x, self.y, self.width, self.height)
@@ -45,7 +48,16 @@ class Box:
 
     def __str__(self) -> str:
         numbers = ",".join(f"{n:g}" for n in (self.x, self.y, self.width, self.height))
+        if self.moment is not None:
+            return f"{numbers}@{format_seconds(self.moment)}"
         return numbers if self.span is None else f"{numbers}@{self.span}"
+
+    @property
+    def begin(self) -> float:
+        """The first second at which the object is in the box."""
+        if self.moment is not None:
+            return self.moment
+        return 0.0 if self.span is None else self.span.start
 
     @classmethod
     def parse(cls, text: str) -> "Box":
@@ -53,7 +65,8 @@ class Box:
 
         Args:
             text: "x,y,width,height", as in "120,40,200,180" (pixels) or "0.25,0.1,0.5,0.6"
-                (fractions), and "120,40,200,180@1.5-3" for a part of the video.
+                (fractions), "120,40,200,180@1.5-3" for a part of the video, and
+                "120,40,200,180@1.5" for an object that is to be followed from there.
 
         Returns:
             The box.
@@ -68,8 +81,14 @@ class Box:
                 "picture, as in 120,40,200,180 or 0.25,0.1,0.5,0.6@1.5-3."
             )
         x, y, width, height = map(float, match.groups()[:4])
-        span = None if match[5] is None else Span.parse(match[5])
-        return cls(x, y, width, height, span)
+        time = match[5]
+        if time is not None and re.fullmatch(r"\s*[\d:.]+\s*", time):
+            return cls(x, y, width, height, moment=parse_time(time))
+        return cls(x, y, width, height, None if time is None else Span.parse(time))
+
+    def at(self, moment: float) -> "Box":
+        """The same box at a moment."""
+        return replace(self, span=None, moment=moment)
 
     def covers(self, time: Fraction) -> bool:
         """Whether the box counts at a time in seconds; a span's end is not part of it."""
@@ -110,14 +129,24 @@ def keep_boxes(frames: Iterable[VideoFrame], boxes: Sequence[Box]) -> Iterator[V
         SoundsiftError: While reading, if a box reaches beyond the picture; at the end, if the video
             has no picture in the time of one.
     """
+    return (frame.within(mask) for frame, mask in mark_boxes(frames, boxes))
+
+
+def mark_boxes(
+    frames: Iterable[VideoFrame], boxes: Sequence[Box]
+) -> Iterator[tuple[VideoFrame, np.ndarray]]:
+    """The same as pictures with masks of the boxes, `(height, width)`, bool.
+
+    Raises:
+        SoundsiftError: As for `keep_boxes`.
+    """
     unused = list(boxes)
     for frame in frames:
-        kept = np.zeros_like(frame.pixels)
+        mask = np.zeros(frame.pixels.shape[:2], bool)
         for box in boxes:
             if box.covers(frame.time):
-                area = box.area(*frame.pixels.shape[:2])
-                kept[area] = frame.pixels[area]
+                mask[box.area(*frame.pixels.shape[:2])] = True
                 unused = [b for b in unused if b is not box]
-        yield replace(frame, pixels=kept)
+        yield frame, mask
     if unused:
         raise SoundsiftError(f"box {unused[0]}: the video has no picture in that time.")

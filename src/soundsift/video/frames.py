@@ -1,10 +1,10 @@
 """Pictures of a video file at their times on the recording clock."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import av
 import numpy as np
@@ -29,6 +29,10 @@ class VideoFrame:
     time: Fraction
     pixels: np.ndarray
     duration: Fraction = Fraction(0)
+
+    def within(self, mask: np.ndarray) -> Self:
+        """The picture with everything outside of a mask `(height, width)`, bool, black."""
+        return replace(self, pixels=self.pixels * mask[..., None])
 
 
 def read_video(path: str | Path) -> Iterator[VideoFrame]:

@@ -1,7 +1,6 @@
 """Masks of the object, picture by picture, and a video of what they mark."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
 from zipfile import BadZipFile
@@ -31,6 +30,17 @@ def keep_masks(frames: Iterable[VideoFrame], masks: Iterable[np.ndarray]) -> Ite
         SoundsiftError: While reading, if a mask has another shape than the picture or there are
             fewer masks than pictures; at the end, if there are more, or all of them are empty.
     """
+    return (frame.within(mask) for frame, mask in mark_masks(frames, masks))
+
+
+def mark_masks(
+    frames: Iterable[VideoFrame], masks: Iterable[np.ndarray]
+) -> Iterator[tuple[VideoFrame, np.ndarray]]:
+    """The same as pictures with their masks, `(height, width)`, bool.
+
+    Raises:
+        SoundsiftError: As for `keep_masks`.
+    """
     remaining = iter(masks)
     first, second = next(remaining, None), next(remaining, None)
     if first is None:
@@ -52,7 +62,7 @@ def keep_masks(frames: Iterable[VideoFrame], masks: Iterable[np.ndarray]) -> Ite
         count += 1
         kept = mask != 0
         marked = marked or bool(kept.any())
-        yield replace(frame, pixels=frame.pixels * kept[..., None])
+        yield frame, kept
     if second is not None and next(remaining, None) is not None:
         raise SoundsiftError(
             f"There are more masks than the video's {count} pictures. Give one per picture, or one "
