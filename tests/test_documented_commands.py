@@ -25,8 +25,8 @@ from tests.tiny_model import write_tiny_model
 
 RATE, SECONDS, FILM_SECONDS = 8000, 14, 75
 RUN = {"separate", "remove", "stream", "example"}
-#: Options of the released models, which are not there.
-RELEASED = {"--box", "--masks", "--predict-spans", "--candidates", "--consistent"}
+#: Options of the released models, which are not there, and of films that show something.
+RELEASED = {"--box", "--masks", "--point", "--predict-spans", "--candidates", "--consistent"}
 SOUND = {".wav": "PCM_16", ".flac": "PCM_16", ".mp3": "MPEG_LAYER_III", ".opus": "OPUS"}
 VIDEO = {".mp4", ".mkv", ".mov"}
 

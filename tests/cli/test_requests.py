@@ -120,3 +120,13 @@ def test_several_sounds_of_a_job_list(request_: Request, tmp_path: Path) -> None
     assert all(p.spans for p in first.jobs[-1].sharing)
     assert [job.name for job in second.jobs] == ["b.dog", "b.car"]
     assert (first.exclusive, second.exclusive, third.exclusive) == (True, False, True)
+
+
+def test_clicks_are_one_visual_prompt_for_all_phrases(request_: Request) -> None:
+    clicked = replace(
+        request_, texts=("dog", "cat"), points=("3,320,180", "4,5,6,-"), segmenter="sam2"
+    )
+    visual = {job.prompt.visual for job in jobs(clicked) if job.prompt is not None}
+    (one,) = visual
+    assert one is not None and one.described() == "3,320,180,+ 4,5,6,- by sam2"
+    assert jobs(clicked)[0].request["visual"] == one.described()

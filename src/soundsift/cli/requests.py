@@ -40,10 +40,8 @@ class Request:
     model: str
     device: str | None
     precision: str
-    points: tuple[str, ...]
     boxes: tuple[str, ...]
     masks: Path | None
-    segmenter: str
     stems: tuple[str, ...]
     picture: bool
     overwrite: bool
@@ -53,6 +51,8 @@ class Request:
     track: int | None = None
     tree: bool = False
     parts: tuple[Part, ...] = ()
+    points: tuple[str, ...] = ()
+    segmenter: str = "opencv"
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,8 @@ def make_clip(number: int, objects: Sequence[np.ndarray] = (), frames: int = FRA
     event = _EVENTS[number % len(_EVENTS)]
     seen, other = _objects(rng, objects, cv2)
     size = rng.uniform(_SMALLEST, _LARGEST)
-    seen, other = _smoothed(seen, size, cv2), _smoothed(other, 0.7 * size, cv2)
-    backgrounds = [_background(rng, cv2) for _ in range(2)]
+    seen, other = smoothed(seen, size, cv2), smoothed(other, 0.7 * size, cv2)
+    backgrounds = [make_background(rng, cv2) for _ in range(2)]
     camera = _Path(rng, 40.0 if number % 2 else 0.0)
     own, second = _Path(rng, 70.0), _Path(rng, 50.0)
     sway = rng.uniform(0.02, 0.08)
@@ -80,14 +80,14 @@ def make_clip(number: int, objects: Sequence[np.ndarray] = (), frames: int = FRA
         x, y = (_MARGIN + camera.at(time)).round().astype(int)
         picture = backgrounds[gone][y : y + HEIGHT, x : x + WIDTH].astype(np.float32)
         middle = np.array([WIDTH / 2, HEIGHT / 2])
-        _draw(picture, other, 0.7 * size, middle + away + second.at(time), 0.0, 0.0, cv2)
+        draw(picture, other, 0.7 * size, middle + away + second.at(time), 0.0, 0.0, cv2)
         if not gone:
             place = middle + own.at(time)
             if event == "leaves":
                 place[0] += 420 * max(0.0, np.sin(2 * np.pi * index / frames)) ** 2
             grown = size * (1 + 0.15 * np.sin(2 * time + number))
             turned = 15 * np.sin(1.7 * time + number)
-            alpha = _draw(picture, seen, grown, place, turned, sway * np.sin(6 * time), cv2)
+            alpha = draw(picture, seen, grown, place, turned, sway * np.sin(6 * time), cv2)
             if event == "occlusion":
                 left = round(WIDTH * (1.6 * index / frames - 0.4))
                 picture[:, max(0, left) : max(0, left + 40)] = bar
@@ -119,12 +119,19 @@ def overlap(found: np.ndarray, right: np.ndarray) -> float:
     return 1.0 if union == 0 else float(np.count_nonzero(found & right) / union)
 
 
-def read_objects(folder: Path, least: int = 100) -> list[np.ndarray]:
+def read_objects(
+    folder: Path,
+    least: int = 100,
+    pattern: str = "*.png",
+    filled: tuple[float, float] = (0.15, 0.85),
+) -> list[np.ndarray]:
     """Pictures with transparency from a folder and its subfolders, in the order of their names.
 
     Args:
         folder: with PNG files.
         least: pictures whose shorter side has fewer pixels are left out.
+        pattern: which files.
+        filled: share of its frame that an object takes; others are left out.
 
     Returns:
         `(height, width, 4)` each, uint8, red, green, blue, opacity, cut to the object; without
@@ -135,12 +142,12 @@ def read_objects(folder: Path, least: int = 100) -> list[np.ndarray]:
     """
     cv2 = library("cv2", "synthetic clips", "visual")
     found = []
-    for path in sorted(folder.rglob("*.png")):
+    for path in sorted(folder.rglob(pattern)):
         picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if picture is None or picture.ndim != 3 or picture.shape[2] != 4:
             continue
         opaque = picture[..., 3] > 127
-        if min(picture.shape[:2]) < least or not 0.15 < opaque.mean() < 0.85:
+        if min(picture.shape[:2]) < least or not filled[0] < opaque.mean() < filled[1]:
             continue
         rows, columns = np.flatnonzero(opaque.any(1)), np.flatnonzero(opaque.any(0))
         cut = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -191,7 +198,7 @@ def _shape(rng: np.random.Generator, cv2: Any) -> np.ndarray:
     return picture
 
 
-def _background(rng: np.random.Generator, cv2: Any) -> np.ndarray:
+def make_background(rng: np.random.Generator, cv2: Any) -> np.ndarray:
     """Textures of four scales in colour, with shapes."""
     height, width = HEIGHT + 2 * _MARGIN, WIDTH + 2 * _MARGIN
     picture = np.full((height, width, 3), rng.uniform(60, 190, 3), np.float32)
@@ -210,7 +217,7 @@ def _background(rng: np.random.Generator, cv2: Any) -> np.ndarray:
     return picture.astype(np.uint8)
 
 
-def _smoothed(seen: np.ndarray, size: float, cv2: Any) -> np.ndarray:
+def smoothed(seen: np.ndarray, size: float, cv2: Any) -> np.ndarray:
     """A picture at about its size in the clip, float32, its colours multiplied by the opacity."""
     factor = size / max(seen.shape[:2])
     smooth = seen.astype(np.float32)
@@ -221,7 +228,7 @@ def _smoothed(seen: np.ndarray, size: float, cv2: Any) -> np.ndarray:
     return smooth
 
 
-def _draw(
+def draw(
     picture: np.ndarray,
     seen: np.ndarray,
     size: float,
@@ -230,7 +237,17 @@ def _draw(
     sway: float,
     cv2: Any,
 ) -> np.ndarray:
-    """Draw an object into a picture, and return its opacity there, 0 to 1."""
+    """Draw an object into a picture, float32, and return its opacity there, 0 to 1.
+
+    Args:
+        picture: `(height, width, 3)`, changed.
+        seen: the object, from `smoothed`.
+        size: its longer side in pixels.
+        place: its middle, x and y in pixels.
+        turned: degrees.
+        sway: how far it leans, as a share of its size.
+        cv2: OpenCV.
+    """
     height, width = seen.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turned, size / max(height, width))
     matrix[0, 1] += sway * size / height
