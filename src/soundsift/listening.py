@@ -104,7 +104,7 @@ class SoundDetector:
     def listen(
         self,
         source: Source | RecordingFile,
-        phrases: Sequence[str] | None = None,
+        phrases: Sequence[str | Prompt] | None = None,
         *,
         sample_rate: int | None = None,
         limit: int = 10,
@@ -186,6 +186,7 @@ def listen(
     limit: int = 10,
     device: str | None = None,
     progress: Callable[[float], None] | None = None,
+    language: str | None = None,
 ) -> list[HeardSound]:
     """What is heard in a recording of any length, when, and how surely.
 
@@ -199,6 +200,7 @@ def listen(
         limit: without phrases, the most sounds to return.
         device: cuda, mps or cpu; the fastest available unless given.
         progress: called with the fraction done, 0 to 1; an exception that it raises stops the work.
+        language: of the phrases: "de", "fr" and so on; None to find out, "en" for as typed.
 
     Returns:
         With phrases: each of them, in order. Without: the sounds that are probably there, best
@@ -207,7 +209,8 @@ def listen(
     Raises:
         SoundsiftError: a recording that cannot be used, an invalid phrase, or no network.
     """
-    asked = [phrases] if isinstance(phrases, str) else phrases
+    given = [phrases] if isinstance(phrases, str) else phrases
+    asked = None if given is None else [Prompt(phrase, language=language) for phrase in given]
     return SoundDetector.load(device).listen(
         source, asked, sample_rate=sample_rate, limit=limit, progress=progress
     )
@@ -221,8 +224,8 @@ def _opened(source: Source | RecordingFile, sample_rate: int | None) -> Recordin
     return as_recording(source, sample_rate)
 
 
-def _checked(phrases: Sequence[str]) -> list[Prompt]:
-    prompts = [Prompt(phrase) for phrase in phrases]
+def _checked(phrases: Sequence[str | Prompt]) -> list[Prompt]:
+    prompts = [one if isinstance(one, Prompt) else Prompt(one) for one in phrases]
     if not prompts or any(prompt.text is None for prompt in prompts):
         raise SoundsiftError("There is no phrase. Give a sound such as 'dog barking'.")
     return prompts

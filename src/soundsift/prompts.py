@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import InitVar, asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from soundsift.config import FRAME_RATE
 from soundsift.errors import SoundsiftError
+from soundsift.languages.codes import check_language
+from soundsift.languages.translation import Translation, translate
 from soundsift.phrases import Phrases, read_phrases, refuse_removal
 from soundsift.spans import MICRO, Span, SpanLike, format_seconds, microseconds
 
@@ -29,18 +31,27 @@ class Prompt:
             of what is given (`soundsift.phrases`); None if empty.
         spans: in the order given; where two overlap, the later one wins.
         visual: where the object is in the accompanying video; for models with a video branch.
+        language: of the text as given, a key of `soundsift.languages.LANGUAGES` or "en"; None to
+            find out.
+        translation: how a text in another language than English was read; None if it is English.
 
     Raises:
         SoundsiftError: the text is over 200 characters, has neither a letter nor a digit, or a
-            negation that is not understood.
+            negation that is not understood; or the language is unknown.
     """
 
     text: str | None = None
     spans: tuple[Span, ...] = ()
     visual: VisualPrompt | None = None
+    language: InitVar[str | None] = None
+    translation: Translation | None = field(default=None, compare=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, language: str | None) -> None:
         text = normalise_text(self.text)
+        check_language(language)
+        if text is not None and (read := translate(text, language)) is not None:
+            object.__setattr__(self, "translation", read)
+            text = read.english
         object.__setattr__(self, "text", None if text is None else str(read_phrases(text)))
         object.__setattr__(self, "spans", tuple(self.spans))
 
@@ -62,10 +73,12 @@ class Prompt:
 
     def described(self) -> dict[str, Any]:
         """The same for settings files."""
+        read = self.translation
         return {
             "text": self.text,
             "spans": [asdict(span) for span in self.spans],
             "visual": None if self.visual is None else self.visual.described(),
+            **({} if read is None else {"translation": read.described()}),
         }
 
     def check(self, duration: float | None) -> None:
@@ -109,6 +122,7 @@ def make_prompt(
     spans: Sequence[SpanLike] = (),
     not_spans: Sequence[SpanLike] = (),
     visual: VisualPrompt | None = None,
+    language: str | None = None,
 ) -> Prompt:
     """A prompt from what users write.
 
@@ -117,16 +131,17 @@ def make_prompt(
         spans: when it is heard.
         not_spans: when it is not.
         visual: where it is seen.
+        language: of the text, as for `Prompt`.
 
     Raises:
-        SoundsiftError: for a text or span that cannot be read.
+        SoundsiftError: for a text, span or language that cannot be read.
     """
     for name, given in (("spans", spans), ("not_spans", not_spans)):
         if isinstance(given, str | Span):
             raise SoundsiftError(f"Invalid {name} {str(given)!r}: expected a list of spans.")
     heard = [_as_span(span, True) for span in spans]
     not_heard = [replace(_as_span(span, False), positive=False) for span in not_spans]
-    return Prompt(text, (*heard, *not_heard), visual)
+    return Prompt(text, (*heard, *not_heard), visual, language)
 
 
 def _as_span(span: SpanLike, positive: bool) -> Span:
@@ -179,12 +194,17 @@ def normalise_text(text: str | None) -> str | None:
     return clean
 
 
-def check_removal(text: str | None) -> None:
+def check_removal(text: str | None, language: str | None = None) -> None:
     """Refuse a text that does not say clearly what is to be removed.
+
+    Args:
+        text: as for `Prompt`.
+        language: as for `Prompt`.
 
     Raises:
         SoundsiftError: as for `Prompt`, or it asks to keep the sound ("only the voice"), or to be
             without it ("no music").
     """
     if (plain := normalise_text(text)) is not None:
-        refuse_removal(plain)
+        read = translate(plain, language)
+        refuse_removal(plain if read is None else read.english)

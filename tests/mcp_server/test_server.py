@@ -119,6 +119,19 @@ def test_the_same_by_stdio(recording, sounds) -> None:
     run(work)
 
 
+def test_other_languages(recording) -> None:
+    async def work() -> None:
+        async with talking(make_server(conversation.edits(recording.parent))) as call:
+            done = await call("remove", source=str(recording), sound="cane", language="it")
+            assert done["in_force"] == ["remove dog barking"]
+            assert done["read_as"] == "'cane' was read as 'dog barking' (Italian)."
+            said = await call("listen", source=str(recording), sounds=["la voix", "dog"])
+            assert [one["sound"] for one in said["sounds"]] == ["speech", "dog"]
+            assert ["read_as" in one for one in said["sounds"]] == [True, False]
+
+    run(work)
+
+
 def test_what_is_heard_and_when(recording) -> None:
     async def work() -> None:
         async with talking(make_server(conversation.edits(recording.parent))) as call:

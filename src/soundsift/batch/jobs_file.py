@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from soundsift.errors import SoundsiftError
+from soundsift.languages.codes import LanguageCode
 from soundsift.presets import PRESET_NAMES, PresetName
 from soundsift.separation.options import MOST_CANDIDATES
 
@@ -21,6 +22,7 @@ class JobLine(BaseModel):
     Attributes:
         input: the recording; a relative path starts at the job list's folder.
         text: the sound; each of several phrases gets files of its own.
+        language: of the text, as for `--language`.
         spans: when it is heard: "1.2-2.5" or [1.2, 2.5].
         not_spans: when it is not heard; these win where they overlap with `spans`.
         seed: seed of the sampler.
@@ -36,6 +38,7 @@ class JobLine(BaseModel):
     # File names can't hold a zero byte.
     input: Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
     text: str | Annotated[list[str], Field(min_length=1)] | None = None
+    language: LanguageCode | None = None
     spans: list[_SpanText] = []
     not_spans: list[_SpanText] = []
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
@@ -107,6 +110,7 @@ def _parse(line: str, where: str) -> JobLine:
 _EXPECTED = {
     "input": "the path of a recording",
     "text": "a phrase such as 'dog barking', or a list of several",
+    "language": f"one of {', '.join(get_args(LanguageCode))}",
     "spans": 'a list of spans such as "1.2-2.5" or [1.2, 2.5]',
     "not_spans": 'a list of spans such as "1.2-2.5" or [1.2, 2.5]',
     "seed": "a whole number from 0 to 4294967295",

@@ -19,6 +19,7 @@ from soundsift.cli import (
     example,
     info,
     judge,
+    languages,
     listen,
     listening_test,
     mask,
@@ -84,6 +85,7 @@ app.command("remove", cls=SpanCommand, help=separate.REMOVE_HELP, epilog=separat
 app.command("stream", cls=SpanCommand, epilog=stream.EXAMPLES)(stream.stream)
 app.command("listen", cls=Command, epilog=listen.EXAMPLES)(listen.listen)
 app.command("mask", cls=Command, epilog=mask.EXAMPLES)(mask.mask)
+app.command("languages", cls=Command, epilog=languages.EXAMPLES)(languages.languages)
 app.command("studio", cls=Command, epilog=studio.STUDIO_EXAMPLES)(studio.studio)
 app.command("serve", cls=Command, epilog=studio.SERVE_EXAMPLES)(studio.serve)
 app.command("example", cls=Command, epilog=example.EXAMPLES)(example.example)

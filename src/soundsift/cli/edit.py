@@ -13,9 +13,11 @@ from soundsift.cli import options
 from soundsift.cli.console import say, warn
 from soundsift.cli.outputs import check_folder
 from soundsift.cli.progress import progress_bar
+from soundsift.cli.translations import tell_translations
 
 if TYPE_CHECKING:
     from soundsift.editing.session import Action
+    from soundsift.languages.codes import LanguageCode
 
 HELP = "Edit a recording in turns, noted in a small file; the recording stays as it is."
 START_EXAMPLES = """Examples:
@@ -112,10 +114,14 @@ def start(
 
 
 def isolate(
-    session: SessionFile, text: Text = None, span: Spans = None, not_span: NotSpans = None
+    session: SessionFile,
+    text: Text = None,
+    language: options.Language = None,
+    span: Spans = None,
+    not_span: NotSpans = None,
 ) -> None:
     """Leave only one sound."""
-    _add(session, "isolate", text, span, not_span)
+    _add(session, "isolate", text, span, not_span, language=language)
 
 
 def keep(
@@ -123,16 +129,21 @@ def keep(
     text: Annotated[
         list[str], typer.Option(metavar="PHRASE", help="A sound to keep; may be repeated.")
     ],
+    language: options.Language = None,
 ) -> None:
     """Leave several sounds, and nothing else."""
-    _add(session, "keep", ", ".join(text))
+    _add(session, "keep", ", ".join(text), language=language)
 
 
 def remove(
-    session: SessionFile, text: Text = None, span: Spans = None, not_span: NotSpans = None
+    session: SessionFile,
+    text: Text = None,
+    language: options.Language = None,
+    span: Spans = None,
+    not_span: NotSpans = None,
 ) -> None:
     """Leave a sound out."""
-    _add(session, "remove", text, span, not_span)
+    _add(session, "remove", text, span, not_span, language=language)
 
 
 def louder(
@@ -142,11 +153,12 @@ def louder(
         typer.Option(help="Gain in dB, -40 to 40; below 0 the sound becomes quieter."),
     ],
     text: Text = None,
+    language: options.Language = None,
     span: Spans = None,
     not_span: NotSpans = None,
 ) -> None:
     """Make a sound louder or quieter."""
-    _add(session, "louder", text, span, not_span, db)
+    _add(session, "louder", text, span, not_span, db, language)
 
 
 def undo(session: SessionFile) -> None:
@@ -235,6 +247,7 @@ def _add(
     spans: list[str] | None = None,
     not_spans: list[str] | None = None,
     db: float | None = None,
+    language: LanguageCode | None = None,
 ) -> None:
     from soundsift.editing.session import make_turn, read_session, write_session
     from soundsift.spans import Span
@@ -247,7 +260,9 @@ def _add(
         tuple((span.start, span.end) for span in heard),
         tuple((span.start, span.end) for span in silent),
         db,
+        language,
     )
+    tell_translations([turn.prompt])
     session = read_session(path).added(turn)
     write_session(path, session)
     say(f"{path}: turn {len(session.turns)}, {turn}")

@@ -11,6 +11,7 @@ import typer
 from soundsift.cli import options
 from soundsift.cli.console import say
 from soundsift.cli.groups import SPAN_ORDER
+from soundsift.cli.translations import tell_translations
 from soundsift.errors import SoundsiftError
 
 EXAMPLES = """Examples:
@@ -31,6 +32,7 @@ def judge(
     ],
     *,
     text: options.Text = None,
+    language: options.Language = None,
     span: options.Spans = None,
     not_span: options.NotSpans = None,
     model: Annotated[
@@ -52,8 +54,13 @@ def judge(
     from soundsift.cli.requests import make_prompt
 
     prompt = make_prompt(
-        tuple(text or ()), tuple(span or ()), tuple(not_span or ()), tuple(ctx.meta[SPAN_ORDER])
+        tuple(text or ()),
+        tuple(span or ()),
+        tuple(not_span or ()),
+        tuple(ctx.meta[SPAN_ORDER]),
+        language,
     )
+    tell_translations([prompt])
     if not prompt.text and not prompt.spans:
         raise SoundsiftError(
             "There is no prompt. Name the sound with --text, or mark it with --span."

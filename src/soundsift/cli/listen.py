@@ -13,6 +13,7 @@ from soundsift.cli import options
 from soundsift.cli.console import say
 from soundsift.cli.findings import times_in_words
 from soundsift.cli.progress import progress_bar
+from soundsift.cli.translations import tell_translations
 
 if TYPE_CHECKING:
     from soundsift.audio import RecordingFile
@@ -45,6 +46,7 @@ def listen(
             show_default="all sounds that the network knows by name",
         ),
     ] = None,
+    language: options.Language = None,
     limit: Annotated[
         int, typer.Option(min=1, metavar="N", help="Without --text, the most sounds to show.")
     ] = 10,
@@ -69,13 +71,16 @@ def listen(
     from soundsift.audio import examine
     from soundsift.audio.atomic import ensure_writable
     from soundsift.listening import SoundDetector
+    from soundsift.prompts import Prompt
 
     for path in (labels, picture):
         if path is not None:
             ensure_writable(path, overwrite=overwrite)
+    prompts = None if text is None else [Prompt(phrase, language=language) for phrase in text]
+    tell_translations(prompts or ())
     recording = examine(mix)
     with progress_bar(mix.name) as report:
-        sounds = SoundDetector.load(device).listen(recording, text, limit=limit, progress=report)
+        sounds = SoundDetector.load(device).listen(recording, prompts, limit=limit, progress=report)
     if labels is not None:
         _write_labels(labels, sounds, overwrite)
     if picture is not None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from soundsift.languages.codes import LanguageCode
 from soundsift.presets import PresetName
 from soundsift.recipes import RECIPES, RecipeName
 
@@ -32,6 +33,16 @@ Texts = Annotated[
         metavar="PHRASE",
         help="The sound as a short phrase: 'dog barking'. Repeat it for several sounds in one "
         "pass.",
+        rich_help_panel=PROMPT,
+    ),
+]
+Language = Annotated[
+    LanguageCode | None,
+    typer.Option(
+        "--language",
+        metavar="CODE",
+        help="Language of --text: de, fr, ...; en for as typed. `soundsift languages` lists them.",
+        show_default="found out",
         rich_help_panel=PROMPT,
     ),
 ]

@@ -53,6 +53,7 @@ class Request:
     parts: tuple[Part, ...] = ()
     points: tuple[str, ...] = ()
     segmenter: str = "opencv"
+    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,15 @@ def make_recording_jobs(request: Request) -> list[RecordingJob]:
     visual = _visual(request)
     labels = () if request.labels is None else read_labels(request.labels)
     typed = [
-        make_prompt(() if text is None else (text,), *marks) for text in request.texts or [None]
+        make_prompt(() if text is None else (text,), *marks, request.language)
+        for text in request.texts or [None]
     ]
     prompts = tuple(
         replace(prompt, spans=(*labels, *prompt.spans), visual=visual) for prompt in typed
     )
     if "without" in request.stems:
         for text in request.texts:
-            check_removal(text)
+            check_removal(text, request.language)
     if request.jobs_file is None:
         for prompt in prompts:
             _refuse_empty(prompt)
@@ -138,6 +140,7 @@ def make_prompt(
     heard: Sequence[str],
     not_heard: Sequence[str],
     span_order: Sequence[str],
+    language: str | None = None,
 ) -> Prompt:
     """The prompt, with its spans in the order of the command line.
 
@@ -146,6 +149,7 @@ def make_prompt(
         heard: values of `--span`.
         not_heard: values of `--not-span`.
         span_order: "span" or "not_span" for each span, in order.
+        language: value of `--language`.
 
     Raises:
         SoundsiftError: there are two texts, or a span is invalid.
@@ -157,7 +161,7 @@ def make_prompt(
         )
     waiting = {"span": iter(heard), "not_span": iter(not_heard)}
     spans = [Span.parse(next(waiting[option]), positive=option == "span") for option in span_order]
-    return Prompt(texts[0] if texts else None, tuple(spans))
+    return Prompt(texts[0] if texts else None, tuple(spans), language=language)
 
 
 def _visual(request: Request) -> VisualPrompt | None:
@@ -228,8 +232,8 @@ def _from_list(
         try:
             if "without" in request.stems:
                 for text in [line.text] if isinstance(line.text, str) else line.text or ():
-                    check_removal(text)
-            own = _prompts_of(line, prompts)
+                    check_removal(text, line.language or request.language)
+            own = _prompts_of(line, prompts, request.language)
             if line.name is not None:
                 check_template(line.name)
                 if split_suffix(line.name)[1]:
@@ -260,13 +264,18 @@ def _from_list(
     return asked
 
 
-def _prompts_of(line: JobLine, otherwise: tuple[Prompt, ...]) -> tuple[Prompt, ...]:
+def _prompts_of(
+    line: JobLine, otherwise: tuple[Prompt, ...], language: str | None
+) -> tuple[Prompt, ...]:
     prompts = otherwise
     if line.text is not None or line.spans or line.not_spans:
         spans = [_span(s, True) for s in line.spans] + [_span(s, False) for s in line.not_spans]
         texts = line.text if isinstance(line.text, list) else [line.text]
         # Lines have no visual prompt: that of the command line applies to all.
-        prompts = tuple(Prompt(text, tuple(spans), otherwise[0].visual) for text in texts)
+        prompts = tuple(
+            Prompt(text, tuple(spans), otherwise[0].visual, line.language or language)
+            for text in texts
+        )
     for prompt in prompts:
         _refuse_empty(prompt)
     return prompts

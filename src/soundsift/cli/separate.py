@@ -9,6 +9,7 @@ import typer
 
 from soundsift.cli import options
 from soundsift.cli.groups import SPAN_ORDER
+from soundsift.cli.translations import tell_translations
 from soundsift.errors import SoundsiftError
 from soundsift.recipes import RECIPES, stem_parts
 
@@ -74,6 +75,7 @@ def separate(
     ] = None,
     *,
     text: options.Texts = None,
+    language: options.Language = None,
     span: options.Spans = None,
     not_span: options.NotSpans = None,
     labels: options.Labels = None,
@@ -176,11 +178,15 @@ def separate(
         track=track,
         tree=tree,
         parts=parts,
+        language=language,
     )
     with stored_input(request.mix) as named:
         # Checked in the order of cost: the command line, the results' places, the recordings, and
         # only then the model is loaded.
         recordings = make_recording_jobs(replace(request, mix=named))
+        tell_translations(
+            job.prompt for one in recordings for job in one.jobs if job.prompt is not None
+        )
         # Imported here because it loads FFmpeg's libraries; errors above need none.
         from soundsift.cli.run import run_recordings
 

@@ -12,6 +12,7 @@ import typer
 from soundsift.cli import options
 from soundsift.cli.console import PIPE_CLOSED, blocking, discard_stdout, warn
 from soundsift.cli.groups import SPAN_ORDER
+from soundsift.cli.translations import tell_translations
 from soundsift.config import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.prompts import check_removal
@@ -39,6 +40,7 @@ def stream(
     ctx: typer.Context,
     *,
     text: options.Text = None,
+    language: options.Language = None,
     span: options.Spans = None,
     not_span: options.NotSpans = None,
     remove: Annotated[
@@ -93,10 +95,11 @@ def stream(
     """
     from soundsift.cli.requests import make_prompt
 
-    prompt = make_prompt(text or (), span or (), not_span or (), ctx.meta[SPAN_ORDER])
+    prompt = make_prompt(text or (), span or (), not_span or (), ctx.meta[SPAN_ORDER], language)
     prompt.check(None)
     for given in text or () if remove else ():
-        check_removal(given)
+        check_removal(given, language)
+    tell_translations([prompt])
     raw = format_ in ("s16le", "f32le") or (format_ is None and (rate, channels) != (None, None))
     if not raw and (rate, channels) != (None, None):
         raise SoundsiftError(

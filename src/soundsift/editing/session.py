@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from soundsift.audio import atomic_file
 from soundsift.errors import SoundsiftError, one_line
 from soundsift.fingerprint import file_digest
+from soundsift.languages.codes import LanguageCode
 from soundsift.presets import PresetName
 from soundsift.prompts import Prompt, check_removal, make_prompt
 
@@ -32,6 +33,7 @@ class Turn(_Strict):
         action: `isolate` and `keep` leave only the sound, `remove` leaves it out, `louder` changes
             its level, `undo` takes the last turn back that is still in force.
         text: the sound as a phrase; several for `keep`: "dog barking, man speaking".
+        language: of the text, as for `soundsift.prompts.Prompt`.
         spans: when the sound is heard, as (start, end) in seconds of the recording.
         not_spans: when it is not.
         db: gain of `louder` in dB; below 0 it makes the sound quieter.
@@ -39,6 +41,7 @@ class Turn(_Strict):
 
     action: Action
     text: str | None = None
+    language: LanguageCode | None = None
     spans: tuple[tuple[_Time, _Time], ...] = ()
     not_spans: tuple[tuple[_Time, _Time], ...] = ()
     db: Annotated[float, Field(ge=-MOST_DB, le=MOST_DB)] | None = None
@@ -46,7 +49,7 @@ class Turn(_Strict):
     @model_validator(mode="after")
     def _check(self) -> Turn:
         if self.action == "undo":
-            if self.text or self.spans or self.not_spans or self.db is not None:
+            if self.text or self.language or self.spans or self.not_spans or self.db is not None:
                 raise ValueError("undo takes neither a sound nor a gain")
             return self
         if (self.db is not None) != (self.action == "louder"):
@@ -54,7 +57,7 @@ class Turn(_Strict):
         try:
             self.prompt.check(None)
             if self.action == "remove":
-                check_removal(self.text)
+                check_removal(self.text, self.language)
         except SoundsiftError as error:
             raise ValueError(str(error)) from error
         return self
@@ -62,7 +65,7 @@ class Turn(_Strict):
     @property
     def prompt(self) -> Prompt:
         """The sound that the turn is about."""
-        return make_prompt(self.text, self.spans, self.not_spans)
+        return make_prompt(self.text, self.spans, self.not_spans, language=self.language)
 
     def __str__(self) -> str:
         if self.action == "undo":
@@ -197,6 +200,7 @@ def make_turn(
     spans: tuple[tuple[float, float], ...] = (),
     not_spans: tuple[tuple[float, float], ...] = (),
     db: float | None = None,
+    language: LanguageCode | None = None,
 ) -> Turn:
     """A turn, with errors for people.
 
@@ -204,7 +208,14 @@ def make_turn(
         SoundsiftError: the turn asks for nothing, or for what its action does not take.
     """
     try:
-        return Turn(action=action, text=text, spans=spans, not_spans=not_spans, db=db)
+        return Turn(
+            action=action,
+            text=text,
+            language=language,
+            spans=spans,
+            not_spans=not_spans,
+            db=db,
+        )
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

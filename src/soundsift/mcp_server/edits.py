@@ -21,8 +21,10 @@ from soundsift.editing.session import (
     write_session,
 )
 from soundsift.errors import SoundsiftError
+from soundsift.languages.codes import LanguageCode
 from soundsift.mcp_server.folders import Folders
 from soundsift.presets import PresetName
+from soundsift.prompts import Prompt
 from soundsift.separation.occurrences import described
 from soundsift.separation.result import Separation
 from soundsift.separation.separator import Separator
@@ -80,7 +82,11 @@ class Edits:
         self._lock = threading.Lock()
 
     def listen(
-        self, source: str, sounds: Sequence[str] | None, progress: Progress
+        self,
+        source: str,
+        sounds: Sequence[str] | None,
+        progress: Progress,
+        language: LanguageCode | None = None,
     ) -> dict[str, Any]:
         """Say which sounds are in a recording or in the present state of an edit, and when.
 
@@ -88,6 +94,7 @@ class Edits:
             source: a recording or a session.
             sounds: phrases; None for all sounds that the hearing network knows by name.
             progress: called with the fraction done.
+            language: of the phrases, as for `Prompt`.
 
         Raises:
             SoundsiftError: the source is not allowed or can't be used, or there is neither a phrase
@@ -107,7 +114,8 @@ class Edits:
                 assert self._detector is not None
                 found = _named(self._detector(), present, progress)
             else:
-                found = self._asked(present, session, folder, sounds, progress)
+                prompts = [Prompt(sound, language=language) for sound in sounds]
+                found = self._asked(present, session, folder, prompts, progress)
         seconds = present.mixture.shape[1] / present.sample_rate
         return {"source": str(path), "seconds": round(seconds, 3), "sounds": found}
 
@@ -116,24 +124,31 @@ class Edits:
         present: Separation,
         session: EditSession,
         folder: Path,
-        sounds: Sequence[str],
+        sounds: Sequence[Prompt],
         progress: Progress,
     ) -> list[dict[str, Any]]:
         """How surely each sound is there, how loud it is, and when it is heard."""
         separator = self._load(self._model)
-        findings = separator.hear(present.target, sounds, sample_rate=present.sample_rate)
+        findings = separator.hear(
+            present.target, [sound.text or "" for sound in sounds], sample_rate=present.sample_rate
+        )
         found = []
         for number, (sound, finding) in enumerate(zip(sounds, findings, strict=True)):
 
             def tell(fraction: float, number: int = number) -> None:
                 progress((number + fraction) / len(sounds))
 
-            turn = make_turn("isolate", sound)
+            turn = make_turn("isolate", sound.text)
             result = self._renderer.render(session.added(turn), folder, None, tell)
             sure = described(finding)
             found.append(
-                {"sound": sound, "confidence": sure["confidence"], "presence": sure["presence"]}
+                {
+                    "sound": sound.text,
+                    "confidence": sure["confidence"],
+                    "presence": sure["presence"],
+                }
                 | _heard(present, result)
+                | _read_as([sound])
             )
         progress(1.0)
         return found
@@ -176,6 +191,7 @@ class Edits:
             "seconds": round(result.mixture.shape[1] / result.sample_rate, 3),
             "level_db": round(_level_db(result.target) - _level_db(result.mixture), 1),
             "in_force": [str(one) for one in session.in_force()],
+            **_read_as([turn.prompt] if turn.action != "undo" else []),
         }
         return Edited(facts, paths.get("picture"))
 
@@ -238,6 +254,12 @@ def _named(
         }
         for heard in detector.listen(recording, progress=progress)
     ]
+
+
+def _read_as(prompts: Sequence[Prompt]) -> dict[str, str]:
+    """How a phrase in another language was read."""
+    read = [str(one.translation) for one in prompts if one.translation is not None]
+    return {"read_as": " ".join(read)} if read else {}
 
 
 def _heard(present: Separation, result: Separation) -> dict[str, Any]:

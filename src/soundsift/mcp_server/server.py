@@ -17,6 +17,7 @@ from pydantic import Field
 
 from soundsift.editing.session import MOST_DB, Action, make_turn
 from soundsift.errors import SoundsiftError
+from soundsift.languages.codes import LanguageCode
 from soundsift.mcp_server.edits import Edited, Edits
 from soundsift.version import __version__
 
@@ -25,7 +26,8 @@ Work = Callable[[Callable[[float], None]], Result]
 
 INSTRUCTIONS = """Lift sounds out of recordings, or change them, step by step.
 
-Name sounds by short noun or verb phrases: "dog barking", "man speaking". Begin with the path of a
+Name sounds by short noun or verb phrases: "dog barking", "man speaking"; in other languages than
+English they are read by a lexicon, and `read_as` says how. Begin with the path of a
 recording. Every edit returns a `session`: pass it as `source` to go on from the result. The
 recording itself is never changed, and `undo` takes a step back. `listen` says how loud named sounds
 are, when they are heard, and how surely they are there: `presence` is sure, unsure or absent. Where
@@ -37,6 +39,10 @@ Source = Annotated[
 ]
 Sound = Annotated[
     str | None, Field(description="The sound as a short phrase: 'dog barking'.", max_length=200)
+]
+Language = Annotated[
+    LanguageCode | None,
+    Field(description="Language of the phrase; null finds it out, 'en' leaves it as typed."),
 ]
 Spans = Annotated[
     list[tuple[float, float]] | None,
@@ -83,9 +89,12 @@ def make_server(edits: Edits) -> MCPServer[Any]:
         not_spans: list[tuple[float, float]] | None = None,
         db: float | None = None,
         picture: bool = False,
+        language: LanguageCode | None = None,
     ) -> CallToolResult:
         def work(progress: Callable[[float], None]) -> Edited:
-            made = make_turn(action, sound, tuple(spans or ()), tuple(not_spans or ()), db)
+            made = make_turn(
+                action, sound, tuple(spans or ()), tuple(not_spans or ()), db, language
+            )
             return edits.turn(source, made, picture, progress)
 
         edited = await _in_thread(ctx, work)
@@ -103,10 +112,11 @@ def make_server(edits: Edits) -> MCPServer[Any]:
                 max_length=16,
             ),
         ] = None,
+        language: Language = None,
     ) -> CallToolResult:
         """Say which sounds are in a recording or an edit, and when they are heard."""
         return _reply(
-            await _in_thread(ctx, lambda progress: edits.listen(source, sounds, progress))
+            await _in_thread(ctx, lambda progress: edits.listen(source, sounds, progress, language))
         )
 
     @server.tool(annotations=_WRITES)
@@ -117,9 +127,10 @@ def make_server(edits: Edits) -> MCPServer[Any]:
         spans: Spans = None,
         not_spans: NotSpans = None,
         picture: Picture = False,
+        language: Language = None,
     ) -> CallToolResult:
         """Leave only one sound, named or marked."""
-        return await turn(ctx, source, "isolate", sound, spans, not_spans, None, picture)
+        return await turn(ctx, source, "isolate", sound, spans, not_spans, None, picture, language)
 
     @server.tool(annotations=_WRITES)
     async def remove(
@@ -129,9 +140,10 @@ def make_server(edits: Edits) -> MCPServer[Any]:
         spans: Spans = None,
         not_spans: NotSpans = None,
         picture: Picture = False,
+        language: Language = None,
     ) -> CallToolResult:
         """Leave a sound out, named or marked."""
-        return await turn(ctx, source, "remove", sound, spans, not_spans, None, picture)
+        return await turn(ctx, source, "remove", sound, spans, not_spans, None, picture, language)
 
     @server.tool(annotations=_WRITES)
     async def louder(
@@ -142,9 +154,10 @@ def make_server(edits: Edits) -> MCPServer[Any]:
         spans: Spans = None,
         not_spans: NotSpans = None,
         picture: Picture = False,
+        language: Language = None,
     ) -> CallToolResult:
         """Make a sound louder or quieter, and leave the rest as it is."""
-        return await turn(ctx, source, "louder", sound, spans, not_spans, db, picture)
+        return await turn(ctx, source, "louder", sound, spans, not_spans, db, picture, language)
 
     @server.tool(annotations=_WRITES)
     async def undo(

@@ -136,6 +136,7 @@ class Separator:
         *,
         sample_rate: int | None = None,
         text: str | None = None,
+        language: str | None = None,
         spans: Sequence[SpanLike] = (),
         not_spans: Sequence[SpanLike] = (),
         visual: VisualPrompt | None = None,
@@ -149,7 +150,8 @@ class Separator:
                 `Recording`, or samples `(channels, samples)` or `(samples,)`: floats in -1..1, or
                 PCM integers (uint8, int16, int32).
             sample_rate: in Hz, of samples given as an array.
-            text: the sound, "dog barking".
+            text: the sound, "dog barking", in English or a language of `soundsift.languages`.
+            language: of the text: "de", "fr" and so on; None to find out, "en" for as typed.
             spans: when it is heard: `Span`, (start, end) in seconds, or "1.2-2.5".
             not_spans: when it is not heard; where spans overlap, the later in `[*spans,
                 *not_spans]` wins.
@@ -165,7 +167,7 @@ class Separator:
         Raises:
             SoundsiftError: an invalid recording, prompt or option.
         """
-        prompt = make_prompt(text, spans, not_spans, visual)
+        prompt = make_prompt(text, spans, not_spans, visual, language)
         return self.separate_many(
             source, [prompt], sample_rate=sample_rate, progress=progress, **options
         )[0]
@@ -246,6 +248,7 @@ class Separator:
         name: str | None = None,
         *,
         text: str | None = None,
+        language: str | None = None,
         spans: Sequence[SpanLike] = (),
         not_spans: Sequence[SpanLike] = (),
         visual: VisualPrompt | None = None,
@@ -268,6 +271,7 @@ class Separator:
             name: first part of their names; `{kind}` in it becomes the stem. Default: that of the
                 file and the phrase, "street.dog-barking"; "recording.dog-barking" of bytes.
             text: this and all prompts as for `separate`.
+            language: of the text, as for `separate`.
             spans: when the sound is heard.
             not_spans: when it is not.
             visual: where the object is in the video.
@@ -283,7 +287,7 @@ class Separator:
         Raises:
             SoundsiftError: an invalid recording, prompt, option, format or folder.
         """
-        prompt = make_prompt(text, spans, not_spans, visual)
+        prompt = make_prompt(text, spans, not_spans, visual, language)
         with stored(source) as kept:
             recording = kept if isinstance(kept, RecordingFile) else examine(kept)
             destination = Destination(
@@ -421,6 +425,7 @@ class Separator:
         *,
         sample_rate: int,
         text: str | None = None,
+        language: str | None = None,
         spans: Sequence[SpanLike] = (),
         not_spans: Sequence[SpanLike] = (),
         preset: str = "standard",
@@ -440,6 +445,7 @@ class Separator:
                 of 0.1 s or less keep the delay small.
             sample_rate: in Hz.
             text: the sound.
+            language: of the text, as for `separate`.
             spans: when it is heard, in seconds from the beginning.
             not_spans: when it is not.
             preset: draft, standard or best.
@@ -459,7 +465,7 @@ class Separator:
         if sample_rate <= 0:
             raise SoundsiftError(f"Invalid sample_rate {sample_rate}: expected a rate in Hz.")
         check_process(self._process, self.model.device)
-        prompt = make_prompt(text, spans, not_spans)
+        prompt = make_prompt(text, spans, not_spans, language=language)
         prompt.check(None)
         pairs = separate_blocks(
             self.model.consistent().uniting([len(prompt.parts())]),

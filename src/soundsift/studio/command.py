@@ -31,11 +31,14 @@ def command_line(
         stem = later["recording"]["stem"]
         if earlier["mode"] == "remove" and stem == "residual":
             stem = "without"
-        named = default_name(Path(source), Prompt(earlier["text"]).text)
+        sound = Prompt(earlier["text"], language=earlier.get("language")).text
+        named = default_name(Path(source), sound)
         source = f"{_OUT}/{named}.{stem}.wav"
     words = ["soundsift", request["mode"], f"./{source}" if source.startswith("-") else source]
     if request["text"]:
         words += ["--text", request["text"]]
+    if request.get("language"):
+        words += ["--language", request["language"]]
     for option, spans in (("--span", request["spans"]), ("--not-span", request["not_spans"])):
         for span in spans:
             words += [option, str(Span(*span))]

@@ -138,6 +138,7 @@ class Separators:
             task.folder,
             "stem",
             text=asked["text"],
+            language=asked.get("language"),
             spans=[tuple(span) for span in asked["spans"]],
             not_spans=[tuple(span) for span in asked["not_spans"]],
             visual=_visual(asked["boxes"], task.video),

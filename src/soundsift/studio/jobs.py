@@ -273,9 +273,9 @@ def _check(request: JobRequest, recording: RecordingRow) -> None:
                 Span(*box.span)
         spans = [Span(*span) for span in request.spans]
         spans += [Span(*span, positive=False) for span in request.not_spans]
-        prompt = Prompt(request.text, tuple(spans))
+        prompt = Prompt(request.text, tuple(spans), language=request.language)
         if request.mode == "remove":
-            check_removal(request.text)
+            check_removal(request.text, request.language)
         if not request.boxes or spans:
             prompt.check(recording.seconds)
     except SoundsiftError as error:

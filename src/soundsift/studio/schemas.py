@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from soundsift.languages.codes import LanguageCode
 from soundsift.presets import PresetName
 from soundsift.separation.occurrences import Presence
 from soundsift.studio.records import Status
@@ -64,6 +65,9 @@ class JobRequest(_Strict):
     recording: RecordingId | StemOf = Field(description="Id of a recording, or a stem of a job.")
     text: str | None = Field(
         None, max_length=2000, description="The target as a phrase: 'dog barking'."
+    )
+    language: LanguageCode | None = Field(
+        None, description="Language of the text; null finds it out, `en` leaves it as typed."
     )
     spans: _Spans = Field([], description="Where it is heard: [start, end] in seconds.")
     not_spans: _Spans = Field(

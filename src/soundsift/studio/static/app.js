@@ -11,6 +11,7 @@ import { Overview } from "./overview.js";
 import { Player } from "./player.js";
 import { Progress } from "./progress.js";
 import { Prompt } from "./prompt.js";
+import { showReadAs } from "./read-as.js";
 import { Recordings } from "./recordings.js";
 import { sameSource, Session, STEM_NAMES, subject } from "./session.js";
 import { setUpShortcuts } from "./shortcuts.js";
@@ -218,6 +219,7 @@ async function drawView() {
   drawComparison();
   drawJobs();
   found.show(session.shown);
+  showReadAs(byId("read-as"), session.shown);
   const shown = view.group?.map((id) => session.jobs.get(id)) ?? [session.shown].filter(Boolean);
   downloads.show(shown, recording);
   const { tracks: wanted, ...listening } = viewTracks(session, goOnFrom);
