@@ -1,5 +1,6 @@
 """From a click to a mask in every picture."""
 
+import errno
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.video.pictures import write_video
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.click_clips import overlap
 from soundsift.segmentation import ObjectTrack, follow_object
+from soundsift.segmentation.pictures import WorkingPictures
 from soundsift.video import Box, Point, read_video
 
 
@@ -135,3 +137,14 @@ def test_files_without_pictures_are_refused(tmp_path: Path) -> None:
 def test_unknown_segmenters_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(SoundsiftError, match="Unknown segmenter"):
         follow_object(tmp_path / "v.mkv", [Point(0, 1, 1)], segmenter=name)
+
+
+def test_a_full_temporary_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "v.mkv", disc_video(2)[0])
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(WorkingPictures, "_add", full)
+    with pytest.raises(SoundsiftError, match=r"can't hold the video's pictures .* set TMPDIR"):
+        follow_object(path, [click()])

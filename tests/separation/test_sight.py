@@ -43,6 +43,17 @@ def test_motion_in_step_with_the_sound_marks_it() -> None:
     assert seen.described()["agreement"] == "agrees"
 
 
+def test_a_second_sound_of_the_kind_changes_nothing() -> None:
+    """Two dogs: what the other one barks between the motion of this one is no disagreement."""
+    acts, heard = (
+        (Span(0.4, 0.8), Span(2.4, 2.8)),
+        row((0.4, 0.8), (1.4, 1.8), (2.4, 2.8), (3.4, 3.8)),
+    )
+    seen = compare(sight("dog barking", *acts), heard, [heard], absent=False)
+    assert seen.agreement == "agrees"
+    assert [span.positive for span in seen.spans[:2]] == [True, True]
+
+
 def test_motion_at_other_times_is_reported_and_weighs_nothing() -> None:
     acts = Span(1, 1.5)
     seen = compare(sight("dog barking", acts), row((2.5, 3.5)), [row((2.5, 3.5))], absent=False)

@@ -61,7 +61,8 @@ class _Convolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         height, width = (self._padding(side) for side in x.shape[-2:])
         x = self.norm(self.conv(pad(x, (*width, *height))))
-        return x if self._linear else relu6(x)
+        activated: Tensor = x if self._linear else relu6(x)
+        return activated
 
     def _padding(self, side: int) -> tuple[int, int]:
         outputs = -(-side // self._stride)
@@ -83,9 +84,10 @@ class _Block(nn.Module):
         self._residual = stride == 1 and inputs == stage.channels
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = x if self.expand is None else self.expand(x)
+        hidden: Tensor = x if self.expand is None else self.expand(x)
         hidden = self.project(self.filter(hidden))
-        return x + hidden if self._residual else hidden
+        out: Tensor = x + hidden if self._residual else hidden
+        return out
 
 
 class EfficientNetLite(nn.Module):

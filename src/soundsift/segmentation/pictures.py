@@ -26,7 +26,7 @@ def opencv() -> Any:
     Raises:
         SoundsiftError: It is not installed.
     """
-    return library("cv2", "clicks and followed boxes", "visual")
+    return library("cv2", "visual prompts", "visual")
 
 
 def shrink(pixels: np.ndarray, side: int = WORKING_SIDE) -> np.ndarray:

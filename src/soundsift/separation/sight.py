@@ -25,10 +25,18 @@ from soundsift.spans import Span
 Agreement = Literal["agrees", "unclear", "disagrees"]
 """Whether the object moves when its sound is heard."""
 
-#: The chance that a frame with motion is louder, or more surely holds the sound, than one without.
-_AGREES_FROM, _DISAGREES_BELOW = 0.6, 0.4
+#: Shares of other alignments of motion and sound that fit less well than the true one.
+_AGREES_FROM, _DISAGREES_BELOW = 0.75, 0.3
+#: With less of the sound during motion, of all that there is, the two don't belong together.
+_HEARD = 0.2
 #: From here on, the sound is taken to be silent where the object does not move.
-_SURE_FROM = 0.75
+_SURE_FROM = 0.9
+#: Motion and sound may be so far apart, in seconds; alignments nearer than this are the true one.
+_LAG, _NEAR = 0.08, 0.3
+#: Levels so far below the highest one in dB are silence.
+_QUIETEST = 40.0
+#: Around the beginning of motion, in seconds, in which the sound is expected to begin.
+_ONSET = 0.16
 #: Sounds go on for a while after the motion that makes them, and begin a little before it is seen.
 _BEFORE, _AFTER = 0.08, 0.2
 #: Seconds after and before motion in which nothing is said.
@@ -62,8 +70,8 @@ class SeenSound:
 
     Attributes:
         sight: what is seen.
-        score: the chance that a frame with motion is louder, or more surely holds the sound, than
-            one without; None where the object does not move in bursts.
+        score: how well motion and sound fit in time, 0 to 1, by chance 0.5: the share of other
+            alignments that fit less well; None where the object does not move in bursts.
         agreement: the same in a word.
     """
 
@@ -230,15 +238,11 @@ def compare(
     """
     if not sight.spans:
         return SeenSound(sight, None, "disagrees" if absent else "unclear")
-    moving = np.zeros(len(sight.speed), bool)
-    for span in sight.spans:
-        begin, end = span.start - _BEFORE, span.end + _AFTER
-        moving[max(0, round(begin * FRAME_RATE)) : round(end * FRAME_RATE)] = True
     rows = [np.max(np.stack(list(heard)), axis=0)] if heard else []
-    scores = [_chance(row[: len(moving)], moving[: len(row)]) for row in (*rows, levels)]
+    scores = [_fit(sight.spans, row[: len(sight.speed)]) for row in (*rows, levels)]
     # What names the sound counts more than the level, to which other sounds belong, too.
     score = scores[0] if len(scores) == 1 else 0.7 * scores[0] + 0.3 * scores[1]
-    if absent or score < _DISAGREES_BELOW:
+    if absent or score < _DISAGREES_BELOW or _present(sight.spans, (*rows, levels)[0]) < _HEARD:
         return SeenSound(sight, score, "disagrees")
     return SeenSound(sight, score, "agrees" if score >= _AGREES_FROM else "unclear")
 
@@ -263,13 +267,54 @@ def named(prompt: Prompt, sight: Sight) -> Prompt:
     return prompt if prompt.text is not None else replace(prompt, text=sight.text)
 
 
-def _chance(values: np.ndarray, where: np.ndarray) -> float:
-    """The chance that a value inside is above one outside (Mann-Whitney); 0.5 if one is empty."""
-    inside, outside = values[where], np.sort(values[~where])
-    if not len(inside) or not len(outside):
-        return 0.5
-    below = np.searchsorted(outside, inside, "left") + np.searchsorted(outside, inside, "right")
-    return float(below.mean() / 2 / len(outside))
+def _fit(spans: Sequence[Span], sound: np.ndarray) -> float:
+    """How well motion fits a sound in time, compared with all other alignments of the two.
+
+    An alignment fits if there is much of the sound during motion, and if it begins when motion
+    begins. A second object that sounds at other times leaves that as it is.
+
+    Args:
+        spans: when the object moves.
+        sound: `(frames,)`: level or probability.
+
+    Returns:
+        The share of alignments, all circular shifts, that fit less well than the true one.
+    """
+    frames = len(sound)
+    moving, begins = np.zeros((2, frames))
+    for span in spans:
+        first, stop = round(span.start * FRAME_RATE), round(span.end * FRAME_RATE)
+        moving[max(0, first) : stop] = 1
+        reach = round(_ONSET * FRAME_RATE)
+        begins[max(0, first - reach) : first + reach + 1] = 1
+    clear = np.maximum(sound, sound.max(initial=0.0) - _QUIETEST)
+    rises = np.maximum(np.roll(clear, -2) - np.roll(clear, 2), 0)
+    rises[:2] = rises[-2:] = 0
+    fits = _correlation(moving, clear) + _correlation(begins, rises)
+    lag, near = round(_LAG * FRAME_RATE), round(_NEAR * FRAME_RATE)
+    best = np.max([np.roll(fits, shift) for shift in range(-lag, lag + 1)], axis=0)
+    others = best[near : frames - near + 1]
+    return float(np.mean(others < best[0])) if len(others) else 0.5
+
+
+def _present(spans: Sequence[Span], sound: np.ndarray) -> float:
+    """How much of a sound there is during motion: 0 as little as ever, 1 as much as ever."""
+    clear = np.maximum(sound, sound.max(initial=0.0) - _QUIETEST)
+    own = [clear[round(s.start * FRAME_RATE) : round(s.end * FRAME_RATE)] for s in spans]
+    during = np.concatenate(own) if own else clear
+    extent = float(np.ptp(clear)) if len(clear) else 0.0
+    return 1.0 if extent == 0 or not len(during) else float((during.mean() - clear.min()) / extent)
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Correlation coefficient of two rows for every circular shift of the second."""
+    one, two = (row - row.mean() for row in (first, second))
+    scale = float(np.linalg.norm(one) * np.linalg.norm(two))
+    if scale == 0:
+        return np.zeros(len(first))
+    product = np.conj(np.fft.rfft(one)) * np.fft.rfft(two)
+    found: np.ndarray = np.fft.irfft(product, len(first)) / scale
+    return found
 
 
 def _joined(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
