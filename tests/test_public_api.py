@@ -11,6 +11,7 @@ NAMES = {
     "Box",
     "HeardSound",
     "Output",
+    "Point",
     "Prompt",
     "Separation",
     "Separator",

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from soundsift.separation.separator import Separator
     from soundsift.spans import Span
     from soundsift.video.boxes import Box
+    from soundsift.video.points import Point
     from soundsift.video.prompt import VisualPrompt
 
 __all__ = [
     "Box",
     "HeardSound",
     "Output",
+    "Point",
     "Prompt",
     "Separation",
     "Separator",
@@ -47,6 +49,7 @@ _MODULES = {
     "Box": "soundsift.video.boxes",
     "HeardSound": "soundsift.listening",
     "Output": "soundsift.audio.formats",
+    "Point": "soundsift.video.points",
     "Prompt": "soundsift.prompts",
     "Separation": "soundsift.separation.result",
     "Separator": "soundsift.separation.separator",

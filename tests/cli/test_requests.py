@@ -130,3 +130,18 @@ def test_clicks_are_one_visual_prompt_for_all_phrases(request_: Request) -> None
     (one,) = visual
     assert one is not None and one.described() == "3,320,180,+ 4,5,6,- by sam2"
     assert jobs(clicked)[0].request["visual"] == one.described()
+
+
+def test_lines_of_a_job_list_may_click(request_: Request, tmp_path: Path) -> None:
+    lines = [
+        {"input": "a.mp4", "text": "dog", "points": ["3,320,180"]},
+        {"input": "b.mp4", "masks": "b.mkv"},
+        {"input": "c.mp4"},
+    ]
+    listed = tmp_path / "jobs.jsonl"
+    listed.write_text("\n".join(map(json.dumps, lines)))
+    asked = replace(request_, mix=(), jobs_file=listed, boxes=("1,2,3,4@5",))
+    prompts = [job.prompt for job in jobs(asked)]
+    said = [None if p is None or p.visual is None else p.visual.described() for p in prompts]
+    assert said == ["3,320,180,+ by opencv", f"masks {tmp_path / 'b.mkv'}", "1,2,3,4@5 by opencv"]
+    assert [p.text for p in prompts if p is not None] == ["dog"] * 3

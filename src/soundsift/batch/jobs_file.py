@@ -25,6 +25,9 @@ class JobLine(BaseModel):
         language: of the text, as for `--language`.
         spans: when it is heard: "1.2-2.5" or [1.2, 2.5].
         not_spans: when it is not heard; these win where they overlap with `spans`.
+        points: clicks on the object in the video, as for `--point`.
+        boxes: boxes around it, as for `--box`.
+        masks: file or folder of its masks; a relative path starts at the job list's folder.
         seed: seed of the sampler.
         preset: draft, standard or best.
         candidates: results to draw, of which the best is kept.
@@ -41,6 +44,9 @@ class JobLine(BaseModel):
     language: LanguageCode | None = None
     spans: list[_SpanText] = []
     not_spans: list[_SpanText] = []
+    points: list[str] = []
+    boxes: list[str] = []
+    masks: Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     preset: PresetName | None = None
     candidates: Annotated[int, Field(ge=1, le=MOST_CANDIDATES)] | None = None
@@ -113,6 +119,9 @@ _EXPECTED = {
     "language": f"one of {', '.join(get_args(LanguageCode))}",
     "spans": 'a list of spans such as "1.2-2.5" or [1.2, 2.5]',
     "not_spans": 'a list of spans such as "1.2-2.5" or [1.2, 2.5]',
+    "points": 'a list of points such as "3.0,320,180"',
+    "boxes": 'a list of boxes such as "120,40,200,180@3"',
+    "masks": "the path of masks",
     "seed": "a whole number from 0 to 4294967295",
     "preset": f"one of {', '.join(PRESET_NAMES)}",
     "candidates": f"a whole number from 1 to {MOST_CANDIDATES}",

@@ -85,7 +85,7 @@ def make_recording_jobs(request: Request) -> list[RecordingJob]:
     if request.parts:
         request = _with_parts(request)
     marks = request.heard, request.not_heard, request.span_order
-    visual = _visual(request)
+    visual = _visual(request.points, request.boxes, request.masks, request.segmenter)
     labels = () if request.labels is None else read_labels(request.labels)
     typed = [
         make_prompt(() if text is None else (text,), *marks, request.language)
@@ -164,17 +164,19 @@ def make_prompt(
     return Prompt(texts[0] if texts else None, tuple(spans), language=language)
 
 
-def _visual(request: Request) -> VisualPrompt | None:
-    if not request.points and not request.boxes and request.masks is None:
+def _visual(
+    points: Sequence[str], boxes: Sequence[str], masks: Path | None, segmenter: str
+) -> VisualPrompt | None:
+    if not points and not boxes and masks is None:
         return None
     # Imported here: it imports PyTorch.
     from soundsift.video import Box, Point, VisualPrompt
 
     return VisualPrompt(
-        boxes=tuple(map(Box.parse, request.boxes)),
-        masks=request.masks,
-        points=tuple(map(Point.parse, request.points)),
-        segmenter=request.segmenter,
+        boxes=tuple(map(Box.parse, boxes)),
+        masks=masks,
+        points=tuple(map(Point.parse, points)),
+        segmenter=segmenter,
     )
 
 
@@ -233,7 +235,7 @@ def _from_list(
             if "without" in request.stems:
                 for text in [line.text] if isinstance(line.text, str) else line.text or ():
                     check_removal(text, line.language or request.language)
-            own = _prompts_of(line, prompts, request.language)
+            own = _prompts_of(line, prompts, request, path.parent)
             if line.name is not None:
                 check_template(line.name)
                 if split_suffix(line.name)[1]:
@@ -265,17 +267,20 @@ def _from_list(
 
 
 def _prompts_of(
-    line: JobLine, otherwise: tuple[Prompt, ...], language: str | None
+    line: JobLine, otherwise: tuple[Prompt, ...], request: Request, folder: Path
 ) -> tuple[Prompt, ...]:
+    """The prompts of a line; what it does not say is as on the command line."""
     prompts = otherwise
+    visual = otherwise[0].visual
+    if line.points or line.boxes or line.masks is not None:
+        masks = None if line.masks is None else folder / line.masks
+        visual = _visual(line.points, line.boxes, masks, request.segmenter)
+        prompts = tuple(replace(prompt, visual=visual) for prompt in prompts)
     if line.text is not None or line.spans or line.not_spans:
         spans = [_span(s, True) for s in line.spans] + [_span(s, False) for s in line.not_spans]
         texts = line.text if isinstance(line.text, list) else [line.text]
-        # Lines have no visual prompt: that of the command line applies to all.
-        prompts = tuple(
-            Prompt(text, tuple(spans), otherwise[0].visual, line.language or language)
-            for text in texts
-        )
+        language = line.language or request.language
+        prompts = tuple(Prompt(text, tuple(spans), visual, language) for text in texts)
     for prompt in prompts:
         _refuse_empty(prompt)
     return prompts

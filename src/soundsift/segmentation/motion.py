@@ -153,8 +153,5 @@ class _Sparse:
 
 def _shrunk(mask: np.ndarray, side: int) -> np.ndarray:
     """A mask made smaller as `shrink` does with pictures."""
-    if max(mask.shape) <= side:
-        return mask
-    shades = shrink(np.repeat(mask[..., None].astype(np.uint8) * 255, 3, axis=2), side)
-    small: np.ndarray = shades[..., 0] > 127
+    small: np.ndarray = shrink(mask.astype(np.uint8) * 255, side) > 127
     return small

@@ -30,7 +30,7 @@ def opencv() -> Any:
 
 
 def shrink(pixels: np.ndarray, side: int = WORKING_SIDE) -> np.ndarray:
-    """A picture whose longest side has at most so many pixels, `(height, width, 3)`, uint8."""
+    """A picture, uint8, whose longest side has at most so many pixels; `(height, width[, 3])`."""
     height, width = pixels.shape[:2]
     longest = max(height, width)
     if longest <= side:
