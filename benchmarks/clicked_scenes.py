@@ -1,6 +1,6 @@
 """What the default model makes of a click: improvement, and whether the output follows the click.
 
-    python benchmarks/clicked_scenes.py BANK STAMPS [--scenes 12] [--split test]
+    python benchmarks/clicked_scenes.py BANK STAMPS [--first 0] [--scenes 12] [--split test]
 
 STAMPS is the folder of pictures of Debian's tuxpaint-stamps-default. Each scene has two objects
 (`soundsift.evaluation.clicked_scenes`), of two kinds or of one. Printed are the means of SI-SDR
@@ -52,6 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bank", type=Path)
     parser.add_argument("stamps", type=Path)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--scenes", type=int, default=12)
     parser.add_argument("--split", default="test")
     given = parser.parse_args()
@@ -65,7 +66,7 @@ def main() -> None:
     separator = soundsift.load(device="cpu")
     scores: dict[tuple[str, str], list[tuple[float, bool]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(given.scenes):
+        for number in range(given.first, given.first + given.scenes):
             for kind in ("two kinds", "one kind"):
                 scene = make_scene(number, kind == "one kind", objects, bank)
                 video = write_scene(scene, Path(folder) / "scene.mp4")

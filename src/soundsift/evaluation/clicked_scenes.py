@@ -68,9 +68,8 @@ def make_scene(
     cv2 = library("cv2", "synthetic scenes", "visual")
     rng = np.random.default_rng([21, number, one_kind])
     names = sorted(objects)
-    texts = tuple(str(name) for name in rng.choice(names, 2, replace=False))
-    if one_kind:
-        texts = (texts[0], texts[0])
+    first, second = (str(name) for name in rng.choice(names, 2, replace=False))
+    texts = (first, first if one_kind else second)
     # In scenes of one kind each has slots of its own; of two kinds, one slot is shared.
     order = [int(slot) for slot in rng.permutation(len(_SLOTS))]
     slots = (order[:2], order[2:]) if one_kind else (order[:2], order[1:3])
@@ -83,7 +82,7 @@ def make_scene(
     waves[1] *= 10 ** (rng.uniform(-_SPREAD_DB, _SPREAD_DB) / 20)
     places = ((0.27, 0.55), (0.73, 0.55)) if rng.random() < 0.5 else ((0.73, 0.55), (0.27, 0.55))
     size = 0.5 * HEIGHT
-    seen = [smoothed(objects[t][rng.integers(len(objects[t]))], size, cv2) for t in texts]
+    seen = [smoothed(objects[t][int(rng.integers(len(objects[t])))], size, cv2) for t in texts]
     background = make_background(rng, cv2)[:HEIGHT, :WIDTH]
     frames = round(SECONDS * RATE)
     pictures = np.empty((frames, HEIGHT, WIDTH, 3), np.uint8)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import comb
 from typing import Any, Literal
 
 import numpy as np
@@ -25,12 +26,12 @@ from soundsift.spans import Span
 Agreement = Literal["agrees", "unclear", "disagrees"]
 """Whether the object moves when its sound is heard."""
 
-#: Shares of other alignments of motion and sound that fit less well than the true one.
-_AGREES_FROM, _DISAGREES_BELOW = 0.75, 0.3
+#: How surely motion and sound fit in time, and don't.
+_AGREES_FROM, _DISAGREES_BELOW = 0.8, 0.15
 #: With less of the sound during motion, of all that there is, the two don't belong together.
 _HEARD = 0.2
 #: From here on, the sound is taken to be silent where the object does not move.
-_SURE_FROM = 0.9
+_SURE_FROM = 0.85
 #: Motion and sound may be so far apart, in seconds; alignments nearer than this are the true one.
 _LAG, _NEAR = 0.08, 0.3
 #: Levels so far below the highest one in dB are silence.
@@ -70,8 +71,8 @@ class SeenSound:
 
     Attributes:
         sight: what is seen.
-        score: how well motion and sound fit in time, 0 to 1, by chance 0.5: the share of other
-            alignments that fit less well; None where the object does not move in bursts.
+        score: how surely motion and sound fit in time, 0 to 1: how improbable it is that they do
+            so by chance; None where the object does not move in bursts.
         agreement: the same in a word.
     """
 
@@ -239,7 +240,10 @@ def compare(
     if not sight.spans:
         return SeenSound(sight, None, "disagrees" if absent else "unclear")
     rows = [np.max(np.stack(list(heard)), axis=0)] if heard else []
-    scores = [_fit(sight.spans, row[: len(sight.speed)]) for row in (*rows, levels)]
+    scores = [
+        max(_fit(sight.spans, row), _begins(sight.spans, row))
+        for row in (own[: len(sight.speed)] for own in (*rows, levels))
+    ]
     # What names the sound counts more than the level, to which other sounds belong, too.
     score = scores[0] if len(scores) == 1 else 0.7 * scores[0] + 0.3 * scores[1]
     if absent or score < _DISAGREES_BELOW or _present(sight.spans, (*rows, levels)[0]) < _HEARD:
@@ -288,9 +292,7 @@ def _fit(spans: Sequence[Span], sound: np.ndarray) -> float:
         reach = round(_ONSET * FRAME_RATE)
         begins[max(0, first - reach) : first + reach + 1] = 1
     clear = np.maximum(sound, sound.max(initial=0.0) - _QUIETEST)
-    rises = np.maximum(np.roll(clear, -2) - np.roll(clear, 2), 0)
-    rises[:2] = rises[-2:] = 0
-    fits = _correlation(moving, clear) + _correlation(begins, rises)
+    fits = _correlation(moving, clear) + _correlation(begins, _rises(sound))
     lag, near = round(_LAG * FRAME_RATE), round(_NEAR * FRAME_RATE)
     best = np.max([np.roll(fits, shift) for shift in range(-lag, lag + 1)], axis=0)
     others = best[near : frames - near + 1]
@@ -304,6 +306,32 @@ def _present(spans: Sequence[Span], sound: np.ndarray) -> float:
     during = np.concatenate(own) if own else clear
     extent = float(np.ptp(clear)) if len(clear) else 0.0
     return 1.0 if extent == 0 or not len(during) else float((during.mean() - clear.min()) / extent)
+
+
+def _begins(spans: Sequence[Span], sound: np.ndarray) -> float:
+    """How improbable it is that so many spans begin with the sound by chance, 0 to 1."""
+    frames = len(sound)
+    rises = _rises(sound)
+    if not rises.any():
+        return 0.0
+    reach = round(_ONSET * FRAME_RATE)
+    strong = rises >= 0.5 * np.quantile(rises[rises > 0], 0.95)
+    near = np.convolve(strong, np.ones(2 * reach + 1), "same")[:frames] > 0
+    starts = [min(round(span.start * FRAME_RATE), frames - 1) for span in spans]
+    hits, share = int(near[starts].sum()), float(near.mean())
+    as_many = sum(
+        comb(len(starts), count) * share**count * (1 - share) ** (len(starts) - count)
+        for count in range(hits, len(starts) + 1)
+    )
+    return 1.0 - float(as_many)
+
+
+def _rises(sound: np.ndarray) -> np.ndarray:
+    """How much a sound rises around each frame, over 0.16 s."""
+    clear = np.maximum(sound, sound.max(initial=0.0) - _QUIETEST)
+    rises = np.maximum(np.roll(clear, -2) - np.roll(clear, 2), 0)
+    rises[:2] = rises[-2:] = 0
+    return rises
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
