@@ -14,7 +14,7 @@ from soundsift.errors import SoundsiftError
 from soundsift.evaluation.click_clips import overlap
 from soundsift.segmentation import ObjectTrack, follow_object
 from soundsift.segmentation.pictures import WorkingPictures
-from soundsift.video import Box, Point, read_video
+from soundsift.video import Box, Point, VideoFrame, read_video
 
 
 def overlaps(track: ObjectTrack, right: list[np.ndarray]) -> list[float]:
@@ -148,3 +148,12 @@ def test_a_full_temporary_folder_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(WorkingPictures, "_add", full)
     with pytest.raises(SoundsiftError, match=r"can't hold the video's pictures .* set TMPDIR"):
         follow_object(path, [click()])
+
+
+def test_videos_that_change_their_size_are_refused() -> None:
+    frames = [
+        VideoFrame(Fraction(index, 25), np.zeros((20, 30 + index, 3), np.uint8))
+        for index in range(2)
+    ]
+    with pytest.raises(SoundsiftError, match=r"change their size at 0.04 s"):
+        WorkingPictures.of(frames)

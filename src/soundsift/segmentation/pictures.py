@@ -68,7 +68,8 @@ class WorkingPictures:
             side: Longest side of the pictures in pixels.
 
         Raises:
-            SoundsiftError: The video is damaged, or the temporary folder is full.
+            SoundsiftError: The video is damaged or changes its size, or the temporary folder is
+                full.
         """
         kept = cls()
         try:
@@ -89,6 +90,11 @@ class WorkingPictures:
         cv2 = opencv()
         if not self._places:
             self.size = frame.pixels.shape[:2]
+        elif frame.pixels.shape[:2] != self.size:
+            raise SoundsiftError(
+                f"The video's pictures change their size at {float(frame.time):.2f} s. Convert it "
+                "to one size to click on it."
+            )
         small = shrink(frame.pixels, side)
         settings = [
             cv2.IMWRITE_JPEG_QUALITY,
