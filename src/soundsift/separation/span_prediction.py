@@ -60,7 +60,7 @@ def predict_spans(
 
 
 #: Frames that the predictor hears at once, and at least, if the recording has so many.
-_WINDOW, _SHORTEST = 750, 200
+WINDOW_HEARD, SHORTEST_HEARD = 750, 200
 
 
 def window_probabilities(
@@ -84,11 +84,11 @@ def window_probabilities(
     context = MixtureContext(codec, mixture)
     size = codec.samples_per_frame
     overlap = round(predictor.calibration.overlap_seconds * FRAME_RATE)
-    layout = WindowLayout.overlapping(_WINDOW, overlap)
+    layout = WindowLayout.overlapping(WINDOW_HEARD, overlap)
     heard = 0
     for whole in layout.windows(lambda frames: codec.frames(mixture.extend(frames * size))):
         # The last one need not go back to where the one before has been.
-        start = max(whole.start, min(heard - overlap, whole.end - _SHORTEST))
+        start = max(whole.start, min(heard - overlap, whole.end - SHORTEST_HEARD))
         window = replace(whole, start=start, used_start=start)
         heard = window.end
         found = predictor.frame_probabilities(context.of((window,)), list(phrases))
