@@ -55,7 +55,9 @@ def separator() -> Separator:
 
 
 def run(file: Path, **inputs: torch.Tensor) -> np.ndarray:
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     return session.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})[0]
 
 

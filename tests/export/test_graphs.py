@@ -56,7 +56,6 @@ def test_separator_at_any_length(tmp_path: Path) -> None:
                 own["mask"][0, tokens // 2 :] = False
             with torch.no_grad():
                 expected = network(*own.values()).numpy()
-            # The weights of tiny models are not rounded to halves: they are too small for it.
             np.testing.assert_allclose(
                 answers(tmp_path / "graph.onnx", **own), expected, atol=2e-4, rtol=2e-4
             )

@@ -350,6 +350,48 @@ def test_wav_files(page, subtype: str) -> None:
     np.testing.assert_array_equal(again, expected)
 
 
+@pytest.mark.parametrize("rate", [44_100, 11_025])
+def test_flac_files_of_16_bits_are_read_without_loss(page, rate: int) -> None:
+    """At any level, though browsers scale them differently, and at the file's own rate."""
+    steps = np.random.default_rng(0).integers(-(2**15), 2**15, (4001, 2)).astype(np.int16)
+    file = io.BytesIO()
+    soundfile.write(file, steps, rate, "PCM_16", format="FLAC")
+    found = run(
+        page,
+        """
+        const { decode } = await import("./decoding.js");
+        const bytes = Uint8Array.from(atob(given), (letter) => letter.charCodeAt(0));
+        const { channels, sampleRate, format } = await decode(new Blob([bytes]));
+        return { channels: channels.map(text), sampleRate, format };
+        """,
+        base64.b64encode(file.getvalue()).decode(),
+    )
+    assert (found["sampleRate"], found["format"]) == (rate, "s16")
+    read = np.stack([from_floats(channel) for channel in found["channels"]], axis=1)
+    np.testing.assert_array_equal(read, steps / np.float32(2**15))
+
+
+@pytest.mark.parametrize(("kind", "subtype"), [("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III")])
+def test_compressed_files_keep_their_rate(page, kind: str, subtype: str) -> None:
+    tone = 0.3 * np.sin(2 * np.pi * 440 / 32000 * np.arange(32000))
+    file = io.BytesIO()
+    soundfile.write(file, tone, 32000, subtype, format=kind)
+    found = run(
+        page,
+        """
+        const { decode } = await import("./decoding.js");
+        const bytes = Uint8Array.from(atob(given), (letter) => letter.charCodeAt(0));
+        const { channels, sampleRate, format } = await decode(new Blob([bytes]));
+        return { channels: channels.map(text), sampleRate, format };
+        """,
+        base64.b64encode(file.getvalue()).decode(),
+    )
+    assert (found["sampleRate"], found["format"], len(found["channels"])) == (32000, "f32", 1)
+    assert np.abs(from_floats(found["channels"][0])[8000:24000]).max() == pytest.approx(
+        0.3, abs=0.02
+    )
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_and_a_phone_is_wide_enough(browser, address, scheme: str) -> None:
     axe = pytest.importorskip(AXE)

@@ -1,4 +1,4 @@
-"""ONNX graphs of networks: written, with matrices in half precision where nothing is lost by it."""
+"""ONNX graphs of networks, with their weights in half precision where that loses nothing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from soundsift.optional import library, without_warnings
 OPSET = 18
 #: Smaller weights are not worth a cast.
 _SMALLEST = 4096
+#: Error that nothing shows: the smallest number of float16.
+_LOST = 2.0**-24
 #: Axes that may have any length, and their shortest.
 _AXES = {"batch": 1, "frames": 1, "tokens": 1, "phrases": 1}
 
@@ -46,6 +48,9 @@ def write_graph(
     kinds = {name: torch.export.Dim(name, min=least) for name, least in _AXES.items()}
     shapes = [dict(enumerate(kinds[axis] for axis in axes[name])) for name in examples]
     with _plain_attention(), without_warnings(), torch.no_grad():
+        # Networks keep constants when they are first used, and must not keep the export's
+        # stand-ins for them.
+        network(*examples.values())
         program = torch.onnx.export(
             network,
             tuple(examples.values()),
@@ -80,33 +85,32 @@ def _plain_attention() -> Iterator[None]:
 
 
 def _halve(model: Any, onnx: Any) -> None:
-    """Store large weights in float16; a cast in front of their users brings them back to float32.
+    """Store large weights in float16, where nothing or little is lost.
 
-    Runtimes carry out the casts of matrices once, when they load the graph. Of a table, rows are
-    cast after they were looked up.
+    Matrices that float16 holds exactly, as it does those of bfloat16 but for the tiniest numbers,
+    are cast back in front of their users, which runtimes do once, when they load the graph. Tables,
+    whose rows are looked up, are halved in any case, and the rows are cast.
     """
-    halved: list[Any] = []
+    casts: list[tuple[Any, Any]] = []  # each behind a node, or in front of all
     for weight in model.graph.initializer:
         if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < _SMALLEST:
             continue
         values = onnx.numpy_helper.to_array(weight)
         half = values.astype(np.float16)
-        if not np.isfinite(half).all():
-            continue
-        name = weight.name
-        weight.CopyFrom(onnx.numpy_helper.from_array(half, f"{name}.half"))
+        name, stored = weight.name, f"{weight.name}.half"
         users = [node for node in model.graph.node if name in node.input]
-        table = len(users) == 1 and users[0].op_type == "Gather" and users[0].input[0] == name
-        if table:
-            (user,) = users
-            user.input[0] = weight.name
-            rows = user.output[0]
-            user.output[0] = f"{rows}.half"
-            halved.append((user, _cast(onnx, user.output[0], rows)))
+        if all(node.op_type == "Gather" and node.input[0] == name for node in users):
+            for user in users:
+                rows = user.output[0]
+                user.input[0], user.output[0] = stored, f"{rows}.half"
+                casts.append((user, _cast(onnx, f"{rows}.half", rows)))
+        elif np.abs(half.astype(np.float32) - values).max() <= _LOST:
+            casts.append((None, _cast(onnx, stored, name)))
         else:
-            halved.append((None, _cast(onnx, weight.name, name)))
+            continue
+        weight.CopyFrom(onnx.numpy_helper.from_array(half, stored))
     nodes = list(model.graph.node)
-    for user, cast in halved:
+    for user, cast in casts:
         nodes.insert(0 if user is None else nodes.index(user) + 1, cast)
     del model.graph.node[:]
     model.graph.node.extend(nodes)

@@ -34,7 +34,24 @@ async function decodeByBrowser(bytes) {
     buffer.getChannelData(i).slice(),
   );
   const format = { 16: "s16", 24: "s24" }[bits] ?? "f32";
+  if (format === "s16") restoreWholeNumbers(channels);
   return { channels, sampleRate: buffer.sampleRate, format };
+}
+
+// Chromium divides the positive numbers of 16 bits by 32767, and not by 32768 as all of the others and
+// as files are written: a loud sample would come out one step louder.
+export function restoreWholeNumbers(channels) {
+  const whole = (channel, scale) =>
+    channel.every((sample) => {
+      const steps = sample * scale;
+      return sample <= 0 || Math.abs(steps - Math.round(steps)) < 0.01;
+    });
+  if (!channels.every((channel) => whole(channel, 2 ** 15 - 1))) return;
+  for (const channel of channels) {
+    for (let i = 0; i < channel.length; i += 1) {
+      if (channel[i] > 0) channel[i] = Math.round(channel[i] * (2 ** 15 - 1)) / 2 ** 15;
+    }
+  }
 }
 
 // The browser resamples to the rate that it is asked for: so it is asked for the file's own.

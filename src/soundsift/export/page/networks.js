@@ -36,6 +36,7 @@ export class Networks {
     return this.ort.InferenceSession.create(bytes, {
       executionProviders: [device],
       graphOptimizationLevel: "all",
+      logSeverityLevel: 3, // errors
     });
   }
 
