@@ -30,7 +30,8 @@ export class Separator {
   async separate(recording, prompt, step) {
     const { sounds, inverted } = checkedPrompt(prompt, recording);
     const normalisation = normalisationOf(recording.channels);
-    const waves = normalise(recording.channels, normalisation).map((channel) =>
+    const channels = normalise(recording.channels, normalisation);
+    const waves = channels.map((channel) =>
       resample(channel, recording.sampleRate, this.codec.sampleRate),
     );
     await step(0);
@@ -42,7 +43,10 @@ export class Separator {
     };
     const heard = await this._hear(waves, states, work, advance);
     const marks = sounds.map((sound, i) => this._marks(prompt.spans, heard?.[i]));
-    const cells = await this._cells(waves, states, marks, work, advance);
+    const examples = marks.map((spans) =>
+      this._example({ channels, sampleRate: recording.sampleRate }, spans, work),
+    );
+    const cells = await this._cells(waves, states, marks, examples, work, advance);
     const before = work.done;
     const masked = await this.codec.applyMask(cells, waves, (fraction) => {
       work.done = before;
@@ -119,12 +123,11 @@ export class Separator {
   }
 
   // The target's share of each cell of the recording, all phrases together.
-  async _cells(waves, states, marks, work, advance) {
+  async _cells(waves, states, marks, examples, work, advance) {
     const channels = 2 * this.codec.bands;
     const answers = marks.map(
       () => new Fusion(work.frames, this.settings.window_frames, channels),
     );
-    const examples = marks.map((spans) => this._example(waves, spans, work));
     for (const window of work.windows) {
       const context = this.codec.context(waves, window.start, window.end);
       for (let i = 0; i < marks.length; i += 1) {
@@ -139,14 +142,24 @@ export class Separator {
     );
   }
 
-  // A marked moment that is put in front of windows without a mark; null for none.
-  _example(waves, spans, work) {
+  // A marked moment that is put in front of windows without a mark; null for none. It is resampled by
+  // itself: cut out of the whole at the codec's rate, its ends would have more of the highest bands.
+  _example({ channels, sampleRate }, spans, work) {
     if (spans.length === 0 || this.settings.example === null || work.windows.length < 2) return null;
     const anchors = frameAnchors(spans, work.frames, this.rate);
     const stretch = markedStretch(anchors, this.settings.example);
     if (stretch === undefined) return null;
+    const [first, last] = stretch.map((frame) => (frame * sampleRate) / this.rate);
+    const frames = stretch[1] - stretch[0];
+    const waves = channels.map((channel) =>
+      resample(
+        channel.subarray(Math.floor(first), Math.ceil(last)),
+        sampleRate,
+        this.codec.sampleRate,
+      ).subarray(0, frames * this.codec.samplesPerFrame),
+    );
     return {
-      context: this.codec.context(waves, ...stretch),
+      context: this.codec.context(waves, 0, frames),
       anchors: anchors.subarray(...stretch),
     };
   }
