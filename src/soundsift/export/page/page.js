@@ -292,10 +292,11 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw
 
 async function offerDevices() {
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
-  if (adapter) {
-    at("devices").hidden = false;
-    at("device").value = "webgpu";
-  }
+  if (!adapter) return;
+  at("devices").hidden = false;
+  // A fallback is a program on the processor, and far slower than WebAssembly.
+  const fallback = adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter ?? false;
+  if (!fallback) at("device").value = "webgpu";
 }
 
 async function showWeight() {
