@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import InitVar, asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,8 @@ class Prompt:
             of what is given (`soundsift.phrases`); None if empty.
         spans: in the order given; where two overlap, the later one wins.
         visual: where the object is in the accompanying video; for models with a video branch.
-        language: of the text as given, a key of `soundsift.languages.LANGUAGES` or "en"; None to
-            find out.
+        language: of the text as given, a key of `soundsift.languages.codes.LANGUAGES` or "en"; None
+            to find out. Afterwards "en", which the text has become.
         translation: how a text in another language than English was read; None if it is English.
 
     Raises:
@@ -43,15 +43,17 @@ class Prompt:
     text: str | None = None
     spans: tuple[Span, ...] = ()
     visual: VisualPrompt | None = None
-    language: InitVar[str | None] = None
+    language: str | None = field(default=None, compare=False)
     translation: Translation | None = field(default=None, compare=False)
 
-    def __post_init__(self, language: str | None) -> None:
+    def __post_init__(self) -> None:
         text = normalise_text(self.text)
-        check_language(language)
-        if text is not None and (read := translate(text, language)) is not None:
+        check_language(self.language)
+        if text is not None and (read := translate(text, self.language)) is not None:
             object.__setattr__(self, "translation", read)
             text = read.english
+        # Copies with other spans or single phrases are not translated again.
+        object.__setattr__(self, "language", "en")
         object.__setattr__(self, "text", None if text is None else str(read_phrases(text)))
         object.__setattr__(self, "spans", tuple(self.spans))
 

@@ -1,5 +1,7 @@
 """Prompts in other languages: what they are read as, and that English ones stay."""
 
+from dataclasses import replace
+
 import pytest
 
 from soundsift.data.captions import GROUPS, load_rules
@@ -7,6 +9,7 @@ from soundsift.errors import SoundsiftError
 from soundsift.evaluation.unseen_prompts import UNSEEN_PROMPTS
 from soundsift.languages.translation import translate
 from soundsift.prompts import Prompt, check_removal
+from soundsift.spans import Span
 
 #: English that the bank does not have, with words that are also foreign ones.
 ENGLISH = """
@@ -115,6 +118,8 @@ def test_prompts():
     assert Prompt(prompt.text) == prompt
     assert "translation" not in Prompt("dog barking").described()
     assert Prompt("ohne Hund, Katze und Regen").phrases.inverted
+    typed = replace(Prompt("Hund, Katze", language="en"), spans=(Span(0, 1),))
+    assert [part.text for part in typed.parts()] == ["hund", "katze"]
     with pytest.raises(SoundsiftError, match="music without vocals"):
         Prompt("Musik ohne Gesang")
     with pytest.raises(SoundsiftError, match="Unknown language 'xx'"):

@@ -23,7 +23,7 @@ class Sieve:
     def hear(self, source, phrases, *, sample_rate):
         present = np.abs(source).max() > 0 and sample_rate == RATE
         sure = Finding((), 0.9, "sure") if present else Finding((), 0.1, "absent")
-        return [None if phrase == "cow" else sure for phrase in phrases]
+        return [None if phrase.text == "cow" else sure for phrase in phrases]
 
     def separate_many(self, source, prompts, *, progress, **_):
         (prompt,) = prompts

@@ -16,6 +16,7 @@ from soundsift.cli import (
     bench,
     data,
     edit,
+    editors,
     example,
     export,
     info,
@@ -87,6 +88,7 @@ app.command("remove", cls=SpanCommand, help=separate.REMOVE_HELP, epilog=separat
 app.command("stream", cls=SpanCommand, epilog=stream.EXAMPLES)(stream.stream)
 app.command("listen", cls=Command, epilog=listen.EXAMPLES)(listen.listen)
 app.command("mask", cls=Command, epilog=mask.EXAMPLES)(mask.mask)
+app.command("editors", cls=Command, epilog=editors.EXAMPLES)(editors.editors)
 app.command("languages", cls=Command, epilog=languages.EXAMPLES)(languages.languages)
 app.command("studio", cls=Command, epilog=studio.STUDIO_EXAMPLES)(studio.studio)
 app.command("serve", cls=Command, epilog=studio.SERVE_EXAMPLES)(studio.serve)

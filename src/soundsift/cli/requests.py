@@ -132,7 +132,9 @@ def _with_parts(request: Request) -> Request:
     rest = any(part.text is None for part in request.parts)
     texts = tuple(part.text for part in request.parts if part.text is not None)
     stem = request.parts[0].stem
-    return replace(request, texts=texts, rest=rest, exclusive=len(texts) > 1, stems=(stem,))
+    return replace(
+        request, texts=texts, rest=rest, exclusive=len(texts) > 1, stems=(stem,), language="en"
+    )
 
 
 def make_prompt(

@@ -133,6 +133,7 @@ def stream(
             read_blocks(source, form, _BLOCK_SECONDS),
             sample_rate=form.sample_rate,
             text=prompt.text,
+            language="en",
             spans=prompt.spans,
             preset=preset,
             seed=seed,

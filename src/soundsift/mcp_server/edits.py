@@ -129,16 +129,14 @@ class Edits:
     ) -> list[dict[str, Any]]:
         """How surely each sound is there, how loud it is, and when it is heard."""
         separator = self._load(self._model)
-        findings = separator.hear(
-            present.target, [sound.text or "" for sound in sounds], sample_rate=present.sample_rate
-        )
+        findings = separator.hear(present.target, sounds, sample_rate=present.sample_rate)
         found = []
         for number, (sound, finding) in enumerate(zip(sounds, findings, strict=True)):
 
             def tell(fraction: float, number: int = number) -> None:
                 progress((number + fraction) / len(sounds))
 
-            turn = make_turn("isolate", sound.text)
+            turn = make_turn("isolate", sound.text, language="en")
             result = self._renderer.render(session.added(turn), folder, None, tell)
             sure = described(finding)
             found.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +88,7 @@ class RecordingPart:
                     f"{format_seconds(end)} s. Use times within it."
                 )
             spans.append(Span(first - begin, last - begin, span.positive))
-        return Prompt(prompt.text, tuple(spans), prompt.visual)
+        return replace(prompt, spans=tuple(spans))
 
 
 def find_part(

@@ -393,7 +393,7 @@ class Separator:
     def hear(
         self,
         source: Source,
-        phrases: Sequence[str],
+        phrases: Sequence[Prompt | str],
         *,
         sample_rate: int | None = None,
     ) -> list[Finding | None]:
@@ -401,7 +401,7 @@ class Separator:
 
         Args:
             source: as for `separate`.
-            phrases: the sounds.
+            phrases: the sounds, each a phrase or a `Prompt`.
             sample_rate: in Hz, of samples given as an array.
 
         Returns:

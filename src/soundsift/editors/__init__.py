@@ -1,0 +1,1 @@
+"""Scripts for audio editors: a selection and a prompt become named stems on new tracks."""

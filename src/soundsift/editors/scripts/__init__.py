@@ -1,0 +1,1 @@
+"""The scripts: they run outside of soundsift, with Python alone."""
