@@ -21,7 +21,7 @@ from soundsift.models.efficientnet_lite import CLASSES, normalise
 
 _TABLE = "sounding_classes.yaml"
 #: A phrase less probable than this is no name.
-SURE_FROM = 0.3
+SURE_FROM = 0.45
 #: Share of the object's longer side that is seen around it.
 _MARGIN = 0.1
 #: Of pixels outside the mask in one of the two views of a picture.

@@ -239,14 +239,12 @@ def compare(
     """
     if not sight.spans:
         return SeenSound(sight, None, "disagrees" if absent else "unclear")
-    rows = [np.max(np.stack(list(heard)), axis=0)] if heard else []
-    scores = [
-        max(_fit(sight.spans, row), _begins(sight.spans, row))
-        for row in (own[: len(sight.speed)] for own in (*rows, levels))
-    ]
-    # What names the sound counts more than the level, to which other sounds belong, too.
-    score = scores[0] if len(scores) == 1 else 0.7 * scores[0] + 0.3 * scores[1]
-    if absent or score < _DISAGREES_BELOW or _present(sight.spans, (*rows, levels)[0]) < _HEARD:
+    # A sound that is not recognised says nothing of when it is heard; the level still does.
+    rows = [np.max(np.stack(list(heard)), axis=0)] if heard and not absent else []
+    rows = [row[: len(sight.speed)] for row in (*rows, levels)]
+    score = max(max(_fit(sight.spans, row), _begins(sight.spans, row)) for row in rows)
+    present = max(_present(sight.spans, row) for row in rows)
+    if score < _DISAGREES_BELOW or present < _HEARD or (absent and score < _AGREES_FROM):
         return SeenSound(sight, score, "disagrees")
     return SeenSound(sight, score, "agrees" if score >= _AGREES_FROM else "unclear")
 
@@ -329,7 +327,7 @@ def _begins(spans: Sequence[Span], sound: np.ndarray) -> float:
 def _rises(sound: np.ndarray) -> np.ndarray:
     """How much a sound rises around each frame, over 0.16 s."""
     clear = np.maximum(sound, sound.max(initial=0.0) - _QUIETEST)
-    rises = np.maximum(np.roll(clear, -2) - np.roll(clear, 2), 0)
+    rises: np.ndarray = np.maximum(np.roll(clear, -2) - np.roll(clear, 2), 0)
     rises[:2] = rises[-2:] = 0
     return rises
 
