@@ -77,8 +77,8 @@ def test_graphs_answer_as_pytorch(page_folder: Path, networks: Networks, separat
         worst[name] = max(worst[name], float(np.abs(found - expected.numpy()).max()))
 
     compare("text", run(model / "text.onnx", tokens=ids, mask=mask), networks.text(ids, mask))
-    for frames in (250, 37):
-        context = codec.context(samples[..., : frames * 1920])
+    for context in (codec.context(samples), codec.context(samples[..., :70000])):
+        frames = context.shape[1]
         anchors = torch.zeros(1, frames, dtype=torch.int32)
         anchors[:, 5:20] = 1
         anchors[:, 25:] = 3
@@ -148,7 +148,7 @@ def test_ten_seconds_are_pythons(browser, page_folder, separator, tmp_path, note
         separate(page, "cow mooing")
         again = page.text_content("#status")
     target, rate, name = stems["target"]
-    assert (rate, name) == (48000, "farm.cow-mooing.target.wav")
+    assert (rate, name) == (44100, "farm.cow-mooing.target.wav")
     assert said[0].startswith("Heard at 0:")
     difference = float(np.abs(target - expected.target).max())
     total = sum(file.stat().st_size for file in page_folder.rglob("*") if file.is_file()) / 1e6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,7 +48,9 @@ def write_graph(
     library("onnxscript", "ONNX files", "onnx")
     kinds = {name: torch.export.Dim(name, min=least) for name, least in _AXES.items()}
     shapes = [dict(enumerate(kinds[axis] for axis in axes[name])) for name in examples]
-    with _plain_attention(), without_warnings(), torch.no_grad():
+    with _plain_attention(), without_warnings(), warnings.catch_warnings(), torch.no_grad():
+        # They are about PyTorch's own parts: users can't mend them.
+        warnings.simplefilter("ignore")
         # Networks keep constants when they are first used, and must not keep the export's
         # stand-ins for them.
         network(*examples.values())
