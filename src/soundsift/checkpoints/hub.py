@@ -53,7 +53,7 @@ def find_folder(
     if Path(model).expanduser().is_dir():
         return Path(model).expanduser()
     for name in (str(model), *other_names):
-        found = _in_cache(name, file, revision)
+        found = in_cache(name, file, revision)
         if found is not None:
             return found
     access = f", once https://huggingface.co/{model} has given you access" if gated else ""
@@ -64,7 +64,17 @@ def find_folder(
     )
 
 
-def _in_cache(name: str, file: str, revision: str) -> Path | None:
+def in_cache(name: str, file: str, revision: str = "main") -> Path | None:
+    """The folder of a model in the Hub's cache; None if it is not there.
+
+    Args:
+        name: on the Hub.
+        file: one of the model's files.
+        revision: branch on the Hub.
+
+    Raises:
+        SoundsiftError: the Hub's library is not installed.
+    """
     try:
         path = library("huggingface_hub").try_to_load_from_cache(name, file, revision=revision)
     except ValueError:  # not a name that the Hub allows

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from soundsift.audio.staging import new_name
 from soundsift.cache import replace_durably
-from soundsift.checkpoints.hub import find_folder, read_text
+from soundsift.checkpoints.hub import find_folder, in_cache, read_text
 from soundsift.checkpoints.int8 import from_int8, to_int8
 from soundsift.checkpoints.state_dict import finite, read_safetensors
 from soundsift.config import SeparatorConfig
@@ -46,6 +46,8 @@ def find_model(model: str | Path) -> Path:
     if Path(model).expanduser().is_dir():
         return Path(model).expanduser()
     if isinstance(model, str) and model.count("/") == 1 and not model.startswith((".", "/", "~")):
+        if own := in_cache(model, CONFIG):
+            return own
         return find_folder(model, gated=model.startswith("facebook/sam-audio"))
     raise SoundsiftError(
         f"model {str(model)!r} is neither {DEFAULT!r} nor a folder nor a name on the Hub such as "

@@ -39,6 +39,30 @@ VERIFY_EXAMPLES = """Example:
 soundsift models verify small-bf16
 """
 
+PUSH_EXAMPLES = """Example:
+
+\b
+soundsift models push runs/mine/model me/my-model --license apache-2.0
+"""
+FETCH_EXAMPLES = """Example:
+
+\b
+soundsift models fetch me/my-model
+"""
+CARD_EXAMPLES = """Example:
+
+\b
+soundsift models card runs/mine/model me/my-model --license apache-2.0
+"""
+
+Repository = Annotated[
+    str,
+    typer.Argument(metavar="OWNER/NAME", help="Name on the Hugging Face Hub.", show_default=False),
+]
+Licence = Annotated[
+    str,
+    typer.Option("--license", metavar="ID", help="The model's licence, as the Hub names it."),
+]
 Model = Annotated[
     str,
     typer.Argument(
@@ -180,3 +204,41 @@ def verify(model: Model, json_line: Json = False) -> None:
         f"{model} is whole: {found['weights']} weights with {found['parameters']:,} numbers, all "
         "of the names and shapes expected, all finite."
     )
+
+
+def push(
+    model: Model,
+    repository: Repository,
+    licence: Licence,
+    private: Annotated[
+        bool, typer.Option("--private", help="Make a new repository private.")
+    ] = False,
+) -> None:
+    """Upload a model to the Hugging Face Hub, with a model card.
+
+    The Hub's token is that of `hf auth login`, or in the variable HF_TOKEN.
+    """
+    from soundsift.checkpoints.sharing import push as upload
+    from soundsift.checkpoints.store import find_model
+
+    say(upload(find_model(model), repository, licence, private=private))
+
+
+def fetch(
+    repository: Repository,
+    revision: Annotated[
+        str | None, typer.Option(metavar="REVISION", help="A branch, tag or commit.")
+    ] = None,
+) -> None:
+    """Fetch a model of soundsift's form from the Hugging Face Hub into its cache."""
+    from soundsift.checkpoints.sharing import download
+
+    say(str(download(repository, revision)))
+
+
+def card(model: Model, repository: Repository, licence: Licence) -> None:
+    """Print the model card that `push` uploads."""
+    from soundsift.checkpoints.sharing import model_card
+    from soundsift.checkpoints.store import find_model
+
+    say(model_card(find_model(model), repository, licence).rstrip())

@@ -115,6 +115,62 @@ class Separator:
         #: Loaded with the first result; the judge in it is None if there is none.
         self._judge: tuple[ResultJudge | None] | None = None
 
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str,
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+        device: str | None = None,
+        precision: str = "auto",
+    ) -> Separator:
+        """Fetch a model of soundsift's form from the Hugging Face Hub, and load it.
+
+        `soundsift.load` finds it afterwards, without a network.
+
+        Args:
+            name: on the Hub, "me/my-model".
+            revision: a branch, tag or commit.
+            token: the Hub's, for private models; the one of `hf auth login` unless given.
+            device: as for `soundsift.load`.
+            precision: as for `soundsift.load`.
+
+        Raises:
+            SoundsiftError: as for `soundsift.load`, or the model can't be fetched.
+        """
+        import soundsift
+        from soundsift.checkpoints.sharing import download
+
+        return soundsift.load(download(name, revision, token), device, precision)
+
+    def push_to_hub(
+        self, name: str, licence: str, *, private: bool = False, token: str | None = None
+    ) -> str:
+        """Upload this model to the Hugging Face Hub, with a model card.
+
+        Args:
+            name: on the Hub, "me/my-model"; made if missing.
+            licence: its identifier on the Hub: "apache-2.0".
+            private: whether a new repository is private.
+            token: as for `from_pretrained`.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            SoundsiftError: the separator was not made by `soundsift.load`, the model is not of
+                soundsift's form, or the Hub refuses.
+        """
+        from soundsift.checkpoints.sharing import push
+
+        if self.origin is None:
+            raise SoundsiftError(
+                "This separator was not made by soundsift.load, so it has no files to upload. Save "
+                "the model, and load it from its folder."
+            )
+        return push(Path(self.origin[0]), name, licence, private=private, token=token)
+
     def __reduce__(self) -> tuple[Callable[..., Separator], tuple[Any, ...]]:
         """Pickle the arguments of `soundsift.load`: the copy loads the model anew.
 
