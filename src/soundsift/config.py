@@ -268,28 +268,18 @@ class HearingConfig(_Strict):
 
 
 class DefaultJudgeConfig(_Strict):
-    """Sizes of the default model's judge, `soundsift.models.default_judge`.
+    """What the default model's judge hears, and its threshold (`soundsift.models.default_judge`).
 
     Attributes:
-        hidden: Hidden width.
-        members: Networks whose ratings are averaged.
-        dropout: In training.
-        hears: Whether the hearing network is used; without it, only statistics are.
-        windows: Windows of the target that the hearing network hears, per stretch.
+        windows: Windows of target and residual that the hearing network hears, per stretch.
         window_frames: Their length in latent frames.
         stretch_seconds: Length of the stretches in which a recording is judged.
-        present: Probability of presence below which a sound counts as absent.
         poor: Overall rating below which a result counts as poor.
     """
 
-    hidden: Size = 64
-    members: Size = 4
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    hears: bool = True
     windows: Size = 2
     window_frames: Size = 32
     stretch_seconds: float = Field(default=10.0, gt=0, le=60)
-    present: float = Field(default=0.5, ge=0, le=1)
     poor: float = Field(default=1.8, ge=1, le=5)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from soundsift.separation.occurrences import Finding, Occurrence
+from soundsift.separation.verdicts import absent_in_words
 
 #: Occurrences that are told one by one.
 _MOST = 12
@@ -16,7 +17,7 @@ _LONG = 2.0
 def found_in_words(finding: Finding) -> str:
     """A sentence that says when a sound was heard, or that it probably was not."""
     if finding.presence == "absent":
-        return f"Probably not in this recording (confidence {finding.confidence:.2f})."
+        return absent_in_words(finding.confidence)
     return f"Found at {times_in_words(finding.found)}."
 
 

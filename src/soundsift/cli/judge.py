@@ -69,8 +69,9 @@ def judge(
     from soundsift.audio import read
     from soundsift.devices import pick_device
     from soundsift.host_state import torch_defaults
-    from soundsift.separation.judges import judge_pair, open_judge
-    from soundsift.separation.verdicts import verdict
+    from soundsift.listening import SoundDetector
+    from soundsift.separation.judges import SamAudioJudge, judge_pair, open_judge
+    from soundsift.separation.verdicts import POOR, absent_in_words
 
     mixture, separated = read(mix), read(target, allow_silence=True)
     rates = mixture.sample_rate, separated.sample_rate
@@ -78,10 +79,17 @@ def judge(
         opened = open_judge(model, pick_device(device))
         found = judge_pair(opened, mixture.samples, separated.samples, rates, prompt)
     scores = found.described()
+    confidence = presence = None
+    if prompt.text and not isinstance(opened, SamAudioJudge):
+        (heard,) = SoundDetector.load(device).listen(mixture, [prompt])
+        confidence, presence = heard.confidence, heard.presence
     if json_line:
-        say(json.dumps({"input": str(mix), "target": str(target)} | scores))
+        listened = {"confidence": confidence, "presence": presence}
+        say(json.dumps({"input": str(mix), "target": str(target)} | scores | listened))
         return
     for name in ("overall", "recall", "precision", "faithfulness"):
         say(f"{name:12}  {scores[name]:.2f}")
-    if warning := verdict(scores):
-        say(warning)
+    if confidence is not None and presence == "absent":
+        say(absent_in_words(confidence))
+    elif scores["poor"]:
+        say(POOR)

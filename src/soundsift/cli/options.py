@@ -306,11 +306,11 @@ Candidates = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
-NoJudge = Annotated[
+Judge = Annotated[
     bool,
     typer.Option(
-        "--no-judge",
-        help="Don't rate the results.",
+        "--judge",
+        help="Rate each result from 1 to 5, and say if it is probably poor. Default model only.",
         rich_help_panel=RESULTS,
     ),
 ]

@@ -10,15 +10,15 @@ import torch
 
 from soundsift.audio.resampling import resample
 from soundsift.checkpoints import default_judge
+from soundsift.checkpoints.hearing import Hearing, load_hearing, load_vocabulary
 from soundsift.checkpoints.hearing import default_folder as hearing_folder
-from soundsift.checkpoints.hearing import load_hearing
 from soundsift.checkpoints.judge import JUDGE, ReleasedJudge, load_judge
 from soundsift.checkpoints.minilm import TextEncoder
 from soundsift.checkpoints.store import CONFIG, DEFAULT
-from soundsift.config import SAMPLE_RATE, DefaultJudgeConfig, MelCodecConfig
+from soundsift.config import SAMPLE_RATE, MelCodecConfig
 from soundsift.errors import SoundsiftError
 from soundsift.models.components import ModelComponents
-from soundsift.models.hearing import HearingNetwork
+from soundsift.models.components import TextEncoder as Encoder
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import Prompt
 from soundsift.separation.judging import Judgement, ResultJudge
@@ -29,18 +29,24 @@ _STRETCH_SECONDS = 30
 _SLACK_SECONDS = 0.1
 
 
-def judge_of(model: ModelComponents) -> ResultJudge | None:
-    """The judge that rates a model's results as they are made; None without one."""
-    if not isinstance(model.codec, MelCodec) or not default_judge.is_there():
-        return None
-    folder = default_judge.default_folder()
-    network, references = default_judge.load_default_judge(folder, model.device)
-    hearing = _hearing(network.config, model.device)
-    return ResultJudge(model.codec, network, hearing, model.text, references)
+def has_judge(model: ModelComponents) -> bool:
+    """Whether a model has a judge that rates its results as they are made."""
+    return isinstance(model.codec, MelCodec) and default_judge.is_there()
 
 
-def _hearing(config: DefaultJudgeConfig, device: torch.device | str) -> HearingNetwork | None:
-    return load_hearing(hearing_folder(), device) if config.hears else None
+def judge_of(model: ModelComponents) -> ResultJudge:
+    """The judge that rates a model's results as they are made; see `has_judge`."""
+    assert isinstance(model.codec, MelCodec)
+    return _result_judge(default_judge.default_folder(), model.codec, model.text, model.device)
+
+
+def _result_judge(
+    folder: Path, codec: MelCodec, text: Encoder, device: torch.device | str
+) -> ResultJudge:
+    config, network = default_judge.load_default_judge(folder, device)
+    hearing = Hearing(load_hearing(hearing_folder(), device), text)
+    groups = [s.name for s in load_vocabulary(hearing_folder(), hearing) if s.kind == "group"]
+    return ResultJudge(codec, config, network, hearing.network, text, hearing.phrases(groups))
 
 
 class Judge(Protocol):
@@ -90,7 +96,7 @@ class SamAudioJudge:
             / len(pair[0])
             for name in names
         }
-        return Judgement(**means, present=None, poor=False, absent=False)
+        return Judgement(**means, poor=False)
 
 
 def open_judge(model: str | Path = DEFAULT, device: torch.device | str = "cpu") -> Judge:
@@ -110,10 +116,9 @@ def open_judge(model: str | Path = DEFAULT, device: torch.device | str = "cpu") 
             f"This installation has no judge of its own. Use another one, such as {JUDGE}."
         )
     if str(model) == DEFAULT or (folder / CONFIG).is_file():
-        network, references = default_judge.load_default_judge(folder, device)
-        hearing = _hearing(network.config, device)
-        codec = MelCodec(MelCodecConfig()).to(device)
-        return ResultJudge(codec, network, hearing, TextEncoder(device), references)
+        return _result_judge(
+            folder, MelCodec(MelCodecConfig()).to(device), TextEncoder(device), device
+        )
     if not folder.is_dir() and str(model).count("/") != 1:
         raise SoundsiftError(
             f"judge {str(model)!r} is neither {DEFAULT!r} nor a folder nor a name on the Hub. Use "

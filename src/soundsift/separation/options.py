@@ -54,7 +54,7 @@ class Options:
             returned (`soundsift.separation.ranking`), with the scores of all in its settings.
             Released models only; not with "chunks".
         judge: let the default model's judge rate each result (`soundsift.separation.judging`); its
-            ratings go into the settings. Other models have none that is fast enough.
+            ratings go into the settings. Default model only.
         start: separate only the part of the recording from here on, in seconds; outside of it the
             target is silent and the residual is the recording, bit for bit.
         end: and only up to here.
@@ -70,7 +70,7 @@ class Options:
     overlap: float | None = None
     predict_spans: bool | None = None
     candidates: int = 1
-    judge: bool = True
+    judge: bool = False
     start: float | None = None
     end: float | None = None
     by: float | None = None

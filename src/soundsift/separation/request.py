@@ -23,6 +23,7 @@ from soundsift.separation.codec_input import AnyRecording, codec_waves, latent_f
 from soundsift.separation.conditioning import PromptInputs
 from soundsift.separation.example_prompt import find_example
 from soundsift.separation.finishing import kept_share
+from soundsift.separation.judges import has_judge
 from soundsift.separation.listener import Listener, make_listener
 from soundsift.separation.occurrences import Finding
 from soundsift.separation.options import MOST_CANDIDATES, Options, Windowing
@@ -128,6 +129,11 @@ def make_request(
         prompt.check(recording.duration)
     _check_candidates(options, preset, config, model, prompts)
     _check_amount(options.by)
+    if options.judge and not has_judge(model):
+        raise SoundsiftError(
+            f"Model {config.name} has no judge that rates results as they are made. Leave judge "
+            "out, and rate the files with soundsift judge."
+        )
     part = find_part(recording, options.start, options.end)
     seed = int(torch.seed() % 2**31) if options.seed is None else int(options.seed)
     inverted = tuple(prompt.inverted for prompt in prompts)

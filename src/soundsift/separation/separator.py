@@ -112,8 +112,8 @@ class Separator:
     ) -> None:
         self.config, self.model, self.origin = config, model, origin
         self._process = os.getpid()
-        #: Loaded with the first result; the judge in it is None if there is none.
-        self._judge: tuple[ResultJudge | None] | None = None
+        #: Loaded when it is first needed.
+        self._judge: ResultJudge | None = None
 
     @classmethod
     def from_pretrained(
@@ -566,15 +566,12 @@ class Separator:
         request: SeparationRequest,
         sample_rate: int,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The same results, rated at the end if the model has a judge."""
+        """The same results, rated at the end if the request says so."""
         if not request.judge:
             return results
         if self._judge is None:
-            self._judge = (judge_of(self.model),)
-        (judge,) = self._judge
-        if judge is None:
-            return results
-        return judged(results, judge, request.asked, request.settings, sample_rate)
+            self._judge = judge_of(self.model)
+        return judged(results, self._judge, request.asked, request.settings, sample_rate)
 
     def _stream_plan(self, preset: str, seed: int, config: StreamConfig | None) -> SamplingPlan:
         chosen = find_preset(preset, self.config.prediction)

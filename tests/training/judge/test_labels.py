@@ -1,16 +1,14 @@
-"""True ratings in closed form, and that every fault lowers the rating that it is about."""
+"""True ratings in closed form."""
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from soundsift.config import MelCodecConfig
 from soundsift.models.mel_codec import MelCodec
-from soundsift.training.judge.faults import draw_fault
-from soundsift.training.judge.labels import TrueRatings, true_ratings
+from soundsift.training.judge.labels import true_ratings
 
 RATE = 48_000
 
@@ -52,31 +50,3 @@ def test_noise_is_unfaithful(codec: MelCodec, stems: tuple[Tensor, Tensor]) -> N
     noise = 0.05 * torch.randn(RATE, generator=torch.Generator().manual_seed(0))
     found = true_ratings(codec, stems[0] + noise, *stems)
     assert found.faithfulness < 3 and found.recall > 4.8
-
-
-def test_absent_sounds_want_silence(codec: MelCodec, stems: tuple[Tensor, Tensor]) -> None:
-    nothing = torch.zeros(RATE)
-    for gain, rating in ((1.0, 1.0), (10 ** (-15 / 20), 3.0), (0.0, 5.0)):
-        found = true_ratings(codec, gain * stems[1], nothing, stems[1])
-        assert found.overall == pytest.approx(rating, abs=0.01)
-        assert math.isnan(found.recall) and math.isnan(found.improvement)
-
-
-def test_faults_are_bad_where_they_should_be(codec: MelCodec, stems: tuple[Tensor, Tensor]) -> None:
-    target, rest = stems
-    rng = np.random.default_rng(3)
-    found: dict[str, list[TrueRatings]] = {}
-    for _ in range(60):
-        name, estimate = draw_fault(codec, target, rest[None], rng)
-        assert estimate.shape == target.shape and bool(torch.isfinite(estimate).all())
-        found.setdefault(name, []).append(true_ratings(codec, estimate, target, rest))
-    assert len(found) == 8
-
-    def lowest(name: str, rating: str) -> float:
-        return min(getattr(one, rating) for one in found[name])
-
-    assert lowest("missing", "recall") < 3
-    assert lowest("wrong", "precision") < 1.5
-    assert lowest("nothing", "overall") == pytest.approx(1.8, abs=0.1)
-    assert lowest("good", "overall") > 4
-    assert lowest("clipped", "faithfulness") < lowest("leaked", "faithfulness")

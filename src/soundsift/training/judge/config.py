@@ -23,15 +23,10 @@ class JudgeTrainingConfig(BaseModel):
         training_scenes: scenes of training clips.
         validation_scenes: scenes of the suite stranger-validation, for choosing.
         test_scenes: scenes of the suite strangers, for reporting.
-        faults: simulated faults in a training scene.
-        steps: optimiser steps.
-        batch: scenes in a batch.
-        rate: learning rate, which falls to zero along a cosine.
-        weight_decay: of matrices.
-        ranking: weight of the ranking loss within scenes.
+        ridge: penalty on the squared weights of the standardised inputs.
         seed: of everything that is drawn.
         threads: processor threads; 0 leaves it to PyTorch.
-        model: sizes of the judge.
+        model: what the judge hears.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,12 +39,7 @@ class JudgeTrainingConfig(BaseModel):
     training_scenes: int = Field(gt=0)
     validation_scenes: int = Field(default=100, ge=4)
     test_scenes: int = Field(default=0, ge=0)
-    faults: int = Field(default=5, ge=0)
-    steps: int = Field(default=3000, gt=0)
-    batch: int = Field(default=16, gt=0)
-    rate: float = Field(default=2e-3, gt=0)
-    weight_decay: float = Field(default=0.02, ge=0)
-    ranking: float = Field(default=0.5, ge=0)
+    ridge: float = Field(default=1.0, gt=0)
     seed: int = 0
     threads: int = Field(default=0, ge=0)
     model: DefaultJudgeConfig = DefaultJudgeConfig()

@@ -1,4 +1,4 @@
-"""Examples to train the judge with: outputs of separators and simulated faults, with true ratings.
+"""Examples to train the judge with: outputs of separators, with true ratings.
 
 An example keeps what the judge reads before the hearing network: statistics, and energies of the
 windows to be heard. So another hearing network needs no new examples.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,20 @@ from torch import Tensor
 from tqdm import tqdm
 
 import soundsift
+from soundsift.checkpoints.hearing import Hearing, default_folder, load_hearing
+from soundsift.checkpoints.minilm import TextEncoder
 from soundsift.config import SAMPLE_RATE, DefaultJudgeConfig
 from soundsift.evaluation.scenes import SUITES, Benchmark, BenchmarkScene, Suite
 from soundsift.models.default_judge import cells, loudest_windows, statistics, window_energy
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import Prompt
 from soundsift.separation.separator import Separator
-from soundsift.spans import frame_anchors
-from soundsift.training.judge.faults import draw_fault
 from soundsift.training.judge.labels import TrueRatings, true_ratings
+from soundsift.training.judge.rephrasing import Rephraser
 
 #: Clips of this split only, in scenes like those of strangers.
 TRAINING = Suite("train", SUITES["strangers"].law, 10**9, trained=False)
-_SCENES_PER_FILE = 8
+_SCENES_PER_FILE = 4
 _LEAST = 1e-12
 
 
@@ -42,8 +43,10 @@ class Example:
     Attributes:
         scene: number of its scene.
         group: of the scene's target.
-        origin: the separator's name, or that of the fault.
-        asked: how the output was asked for: text, paraphrase, span, both, other, absent; or fault.
+        origin: the separator's name.
+        asked: how the output was asked for: by a name of the sound (text, paraphrase), also with
+            predicted spans (text+, paraphrase+) and by the known sound nearest to it (text~,
+            paraphrase~); span or both.
         text: the phrase that it is judged with; empty without one.
         ratings: the truth.
     """
@@ -63,7 +66,7 @@ class Examples:
     Attributes:
         listing: what each is.
         statistics: `(examples, statistics)`, float32.
-        windows: `(examples, 2, W, S, bands)`, log10 of energies, float16: of target and mixture.
+        windows: `(examples, 2, W, S, bands)`, log10 of energies, float16: of target and residual.
     """
 
     listing: list[Example]
@@ -77,7 +80,6 @@ def collect(
     suite: str | Suite,
     scenes: int,
     separators: tuple[str, ...],
-    faults: int,
     seed: int,
     config: DefaultJudgeConfig,
 ) -> None:
@@ -88,10 +90,9 @@ def collect(
         bank: folder of the sound bank.
         suite: of the scenes.
         scenes: how many.
-        separators: `default` or folders. Without faults all of them separate every scene; with
-            faults the first and another one.
-        faults: simulated faults in a scene.
-        seed: of faults and choices.
+        separators: `default` or folders; a scene is separated by the first and by one of the
+            others.
+        seed: of the choice among the others.
         config: the judge's windows.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,20 +105,12 @@ def collect(
         return
     drawn = Benchmark(bank, suite)
     loaded = {name: soundsift.load(name, device="cpu") for name in separators}
-    codec = next(iter(loaded.values())).model.codec
-    assert isinstance(codec, MelCodec)
-    maker = _Maker(codec, config)
+    maker = _Maker(loaded, seed, config)
     with tqdm(total=len(todo) * _SCENES_PER_FILE, desc=folder.name) as bar:
         for start in todo:
-            rows: list[tuple[Example, Tensor, Tensor]] = []
+            rows: list[_Row] = []
             for number in range(start, min(scenes, start + _SCENES_PER_FILE)):
-                rng = np.random.default_rng((seed, number))
-                chosen = dict(loaded)
-                if faults:
-                    first, *others = loaded
-                    names = [first] + ([str(rng.choice(others))] if others else [])
-                    chosen = {name: loaded[name] for name in names}
-                rows += maker.examples(drawn.scene(number), chosen, faults, rng)
+                rows += maker.scene(drawn.scene(number))
                 bar.update()
             _write(folder / f"{start:06}.npz", rows)
 
@@ -136,50 +129,78 @@ def read_examples(folder: Path) -> Examples:
     )
 
 
-class _Maker:
-    """Makes the examples of a scene."""
+_Row = tuple[Example, Tensor, Tensor]
 
-    def __init__(self, codec: MelCodec, config: DefaultJudgeConfig) -> None:
-        self.codec, self.config = codec, config
+
+class _Maker:
+    """Makes the examples of scenes."""
+
+    def __init__(
+        self,
+        separators: dict[str, Separator],
+        seed: int,
+        config: DefaultJudgeConfig,
+    ) -> None:
+        self.separators, self.seed = separators, seed
+        self.config = config
+        codec = next(iter(separators.values())).model.codec
+        assert isinstance(codec, MelCodec)
+        self.codec = codec
+        hearing = Hearing(load_hearing(default_folder()), TextEncoder())
+        self.rephraser = Rephraser(default_folder(), hearing)
 
     @torch.inference_mode()
-    def examples(
-        self,
-        scene: BenchmarkScene,
-        separators: dict[str, Separator],
-        faults: int,
-        rng: np.random.Generator,
-    ) -> Iterator[tuple[Example, Tensor, Tensor]]:
+    def scene(self, scene: BenchmarkScene) -> list[_Row]:
+        """All examples of a scene."""
+        rng = np.random.default_rng((self.seed, scene.number))
+        return list(self._examples(scene, rng))
+
+    def _examples(self, scene: BenchmarkScene, rng: np.random.Generator) -> Iterator[_Row]:
         stems = torch.from_numpy(scene.scene.stems)
-        mixture, target = stems.sum(dim=0), stems[0]
-        silence = torch.zeros_like(target)
-        # The prompt to separate with, and what the output is judged as.
-        text, spans = scene.text, scene.spans
-        asked = {
-            "text": (Prompt(text), Prompt(text), target),
-            "paraphrase": (Prompt(scene.paraphrase), Prompt(scene.paraphrase), target),
-            "span": (Prompt(None, spans), Prompt(None, spans), target),
-            "both": (Prompt(text, spans), Prompt(text, spans), target),
-            "other": (Prompt(scene.other), Prompt(text), target),
-            "absent": (Prompt(scene.absent), Prompt(scene.absent), silence),
-        }
-        asked = {name: one for name, one in asked.items() if one[0].text or one[0].spans}
-        for origin, separator in separators.items():
-            results = separator.separate_many(
-                mixture[None].numpy(),
-                [one[0] for one in asked.values()],
-                sample_rate=SAMPLE_RATE,
-                judge=False,
-            )
-            for (name, (_, prompt, wanted)), result in zip(asked.items(), results, strict=True):
-                estimate = torch.from_numpy(result.target[0])
-                yield self._example(scene, origin, name, prompt, estimate, wanted, mixture)
-        for _ in range(faults):
-            name, estimate = draw_fault(self.codec, target, stems[1:], rng)
-            prompt = (Prompt(text), Prompt(text, spans), Prompt(None, spans))[
-                int(rng.choice(3, p=(0.6, 0.2, 0.2)))
-            ]
-            yield self._example(scene, name, "fault", prompt, estimate, target, mixture)
+        mixture = stems.sum(dim=0)
+        first, *others = self.separators
+        ways = list(self._ways(scene))
+        for predict in (False, True):
+            some = [(name, asked, own) for name, asked, own, marked in ways if marked == predict]
+            found = self._separated(first, mixture, [asked for _, asked, _ in some], predict)
+            for (name, _, judged), estimate in zip(some, found, strict=True):
+                if estimate is not None:
+                    yield self._example(scene, Path(first).name, name, judged, estimate)
+        if others:
+            other = str(rng.choice(others))
+            (estimate,) = self._separated(other, mixture, [Prompt(scene.text)], predict=False)
+            assert estimate is not None
+            yield self._example(scene, Path(other).name, "text", Prompt(scene.text), estimate)
+
+    def _ways(self, scene: BenchmarkScene) -> Iterator[tuple[str, Prompt, Prompt, bool]]:
+        """Name, prompt to separate with, prompt to judge with, and whether spans are predicted."""
+        for name, phrase in (("text", scene.text), ("paraphrase", scene.paraphrase)):
+            own = Prompt(phrase)
+            yield name, own, own, False
+            yield f"{name}+", own, own, True
+            if (near := self.rephraser.nearest(phrase)) is not None:
+                yield f"{name}~", Prompt(near), own, False
+        both = Prompt(scene.text, scene.spans)
+        yield "both", both, both, False
+        marked = Prompt(None, scene.spans)
+        yield "span", marked, marked, False
+
+    def _separated(
+        self, name: str, mixture: Tensor, prompts: list[Prompt], predict: bool
+    ) -> list[Tensor | None]:
+        """Targets `(samples,)`; None where spans were to be predicted, and none were."""
+        separator = self.separators[name]
+        if not predict:
+            # Listening costs as much as separating, and is not needed.
+            separator = Separator(separator.config, replace(separator.model, hearing=None))
+        results = separator.separate_many(
+            mixture.numpy(), prompts, sample_rate=SAMPLE_RATE, predict_spans=predict, judge=False
+        )
+        return [
+            None if predict and not one.settings["spans_predicted"]
+            else torch.from_numpy(one.target[0])
+            for one in results
+        ]  # fmt: skip
 
     def _example(
         self,
@@ -188,30 +209,26 @@ class _Maker:
         asked: str,
         prompt: Prompt,
         estimate: Tensor,
-        wanted: Tensor,
-        mixture: Tensor,
-    ) -> tuple[Example, Tensor, Tensor]:
-        config = self.config
+    ) -> _Row:
+        stems = torch.from_numpy(scene.scene.stems)
+        mixture, target = stems.sum(dim=0), stems[0]
         of = cells(self.codec, mixture[None], estimate[None])
-        anchors = None
-        if prompt.spans:
-            anchors = torch.from_numpy(frame_anchors(prompt.spans, of.target.shape[1]))
-        numbers = statistics(of, anchors, bool(prompt.text))
+        numbers = statistics(of)
+        config = self.config
         starts = loudest_windows(of.target.sum(dim=0), config.windows, config.window_frames)
         starts = (starts * config.windows)[: config.windows]
         windows = torch.stack(
             [
                 window_energy(self.codec, wave[None], starts, config.window_frames)
-                for wave in (estimate, mixture)
+                for wave in (estimate, mixture - estimate)
             ]
         )
-        ratings = true_ratings(self.codec, estimate, wanted, mixture - wanted)
-        origin = Path(origin).name if asked != "fault" else origin
+        ratings = true_ratings(self.codec, estimate, target, mixture - target)
         example = Example(scene.number, scene.group, origin, asked, prompt.text or "", ratings)
         return example, numbers, windows.clamp(min=_LEAST).log10().half()
 
 
-def _write(path: Path, rows: list[tuple[Example, Tensor, Tensor]]) -> None:
+def _write(path: Path, rows: list[_Row]) -> None:
     part = path.with_suffix(".part")
     with part.open("wb") as file:
         np.savez(

@@ -12,45 +12,39 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor
 
-from soundsift.config import DefaultJudgeConfig
 from soundsift.models.default_judge import EVIDENCE, STATISTICS
 from soundsift.training.judge.examples import Example
 
-#: Ways in which outputs were asked for that count as real.
-_REAL = frozenset({"text", "paraphrase", "span", "both"})
+#: Ways in which outputs were asked for that figures are about; `Example` explains them.
+OWN = frozenset({"text", "text+", "text~", "paraphrase", "paraphrase+", "paraphrase~", "both"})
+_REAL = OWN | {"span"}
 _CLEAR_DB = 1.0
-_SIMILARITY = len(STATISTICS) + EVIDENCE.index("target_mean")
+_SIMILARITY = len(STATISTICS) + EVIDENCE.index("margin")
 
 
 def figures(
-    listing: Sequence[Example],
-    ratings: Tensor,
-    present: Tensor,
-    config: DefaultJudgeConfig,
-    inputs: Tensor,
+    listing: Sequence[Example], ratings: Tensor, inputs: Tensor, poor: float
 ) -> dict[str, Any]:
     """Figures of a judge on examples.
 
     Args:
         listing: what the examples are.
         ratings: `(examples, 4)`, the judge's.
-        present: `(examples,)`, its probability that the sound is in the mixture.
-        config: its thresholds.
         inputs: `(examples, inputs)`; the text-audio similarity is one of them.
+        poor: overall rating below which a result is said to be poor.
 
     Returns:
         For each group and all: Spearman correlation of overall rating, and of text-audio similarity
         (of outputs asked for by text), with SI-SDR improvement; share of pairs of outputs for one
-        mixture, at least 1 dB apart, in which the better is preferred; balanced accuracy for absent
-        sounds; recall and precision of results below 0 dB.
+        mixture, at least 1 dB apart, in which the better is preferred; recall and precision of
+        results below 0 dB.
     """
     overall, similarity = ratings[:, 0].numpy(), inputs[:, _SIMILARITY].numpy()
-    probability = present.numpy()
     groups = sorted({one.group for one in listing})
     return {
         name: _of(
             [n for n, one in enumerate(listing) if name in (one.group, "all")],
-            listing, overall, similarity, probability, config,
+            listing, overall, similarity, poor,
         )
         for name in (*groups, "all")
     }  # fmt: skip
@@ -61,18 +55,13 @@ def _of(
     listing: Sequence[Example],
     overall: NDArray[np.float32],
     similarity: NDArray[np.float32],
-    probability: NDArray[np.float32],
-    config: DefaultJudgeConfig,
+    poor: float,
 ) -> dict[str, Any]:
     real = [n for n in numbers if listing[n].asked in _REAL]
     named = [n for n in real if listing[n].text]
-    absent = [n for n in numbers if listing[n].asked == "absent"]
     gain = np.array([one.ratings.improvement for one in listing])
-    poor = gain[named] < 0
-    flagged = overall[named] < config.poor
-    hits = int((poor & flagged).sum())
-    missed = [float((probability[named] >= config.present).mean())]
-    missed.append(float((probability[absent] < config.present).mean()))
+    below, flagged = gain[named] < 0, overall[named] < poor
+    hits = int((below & flagged).sum())
     return {
         "outputs": len(real),
         "correlation": _round(spearman(overall[real], gain[real])),
@@ -80,9 +69,8 @@ def _of(
         "similarity_by_text": _round(spearman(similarity[named], gain[named])),
         "preferred": _round(preferred(real, listing, overall)),
         "preferred_by_similarity": _round(preferred(named, listing, similarity)),
-        "absent_accuracy": _round(sum(missed) / 2),
-        "poor": int(poor.sum()),
-        "poor_recall": _round(hits / max(1, int(poor.sum()))),
+        "poor": int(below.sum()),
+        "poor_recall": _round(hits / max(1, int(below.sum()))),
         "poor_precision": _round(hits / max(1, int(flagged.sum()))),
     }
 

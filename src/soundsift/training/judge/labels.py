@@ -10,8 +10,7 @@ and 40 ms. In each cell e = g s + h n + a, with g and h from least squares and l
 | faithfulness | dB of what is explained over the rest, sum(|e|^2 - |a|^2) / sum(|a|^2) | 0 | 20 |
 | overall | dB of SI-SDR improvement of the waves | -5 | 20 |
 
-Ratings are linear between. Where the sound is not in the mixture, precision and overall fall from 5
-(the estimate is 30 dB below the mixture) to 1 (as loud as it), and the others are not defined.
+Ratings are linear between.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ _LEAST = 1e-12
 
 @dataclass(frozen=True)
 class TrueRatings:
-    """Ratings from 1 to 5; NaN where one is not defined.
+    """Ratings from 1 to 5.
 
     Attributes:
         overall, recall, precision, faithfulness: the ratings.
-        improvement: SI-SDR improvement in dB; NaN if the sound is not in the mixture.
+        improvement: SI-SDR improvement in dB.
     """
 
     overall: float
@@ -49,13 +48,9 @@ def true_ratings(codec: MelCodec, estimate: Tensor, target: Tensor, rest: Tensor
     Args:
         codec: gives the cells.
         estimate: `(samples,)` at the codec's rate.
-        target: the same, the sound asked for; silence if it is not in the mixture.
+        target: the same, the sound asked for.
         rest: the same, everything else.
     """
-    if float(target.abs().amax()) == 0.0:
-        level = _ratio_db(estimate.square().sum(), rest.square().sum())
-        rating = _rating(-level, 0.0, 30.0)
-        return TrueRatings(rating, float("nan"), rating, float("nan"), float("nan"))
     e, s, n = (codec.spectrum(wave) for wave in (estimate, target, rest))
     ee, ss, nn = (codec.cross_energy(part, part) for part in (e, s, n))
     es, en, sn = (codec.cross_energy(*pair) for pair in ((e, s), (e, n), (s, n)))
