@@ -198,6 +198,32 @@ def test_a_separator_that_ignores_the_prompt_has_no_selectivity(bank: Path) -> N
     assert row["absent"] < 15
 
 
+def test_ratings_are_compared_with_the_truth(bank: Path) -> None:
+    drawn = Benchmark(bank, "familiar")
+
+    def rate(mixture: np.ndarray, target: np.ndarray, phrase: str) -> float:
+        # Knows the phrase "man speaking" alone, and otherwise what the output keeps.
+        return 5.0 if phrase == "man speaking" else float(np.abs(target).mean())
+
+    def fading(mixture: np.ndarray, query: Query) -> np.ndarray:
+        return mixture * np.float32(query.text != scene.absent)
+
+    rows = []
+    for number in range(8):
+        scene = drawn.scene(number)
+        rows.append(score_scene(scene, fading, {}, rate))
+        own, other = (rate(scene.mixture, scene.mixture, p) for p in (scene.text, scene.other))
+        assert rows[-1]["swap"] == pytest.approx(own - other)
+    groups = summarise(rows)
+    assert groups["total"]["swap"]["count"] == 8
+    # An output that is the mixture never improves it.
+    assert groups["total"]["rating_correlation"]["value"] is None
+    for row in rows:
+        row["text"] = row["text_rating"] ** 3
+    found = summarise(rows)["total"]["rating_correlation"]
+    assert found["value"] == pytest.approx(1.0) and found["count"] == 8
+
+
 def test_ceilings_know_the_answer(bank: Path) -> None:
     scene = Benchmark(bank, "familiar").scene(0)
     query = Query(reference=scene.scene.stems[:1])

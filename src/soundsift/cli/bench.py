@@ -140,7 +140,7 @@ def bench(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="SAM Audio Judge: folder or name. Its own encoder is used.",
+            help="Judge: 'default', a folder, or a name such as facebook/sam-audio-judge.",
             rich_help_panel=_SCORES,
         ),
     ] = None,

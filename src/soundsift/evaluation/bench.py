@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from soundsift.checkpoints import default_judge
+from soundsift.config import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation import baselines, metrics, report
 from soundsift.evaluation.baselines import Query, Samples, Separate
@@ -23,10 +25,15 @@ from soundsift.evaluation.scenes import (
     digest,
 )
 from soundsift.evaluation.speed import measure_speed
+from soundsift.evaluation.summary import correlation_figure
 from soundsift.evaluation.unseen_prompts import UNSEEN_PROMPTS, check_unseen
+from soundsift.prompts import Prompt
+from soundsift.separation.judges import open_judge
 from soundsift.version import __version__
 
 Row = dict[str, Any]
+#: A judge's overall rating of a mixture's target by a phrase.
+Rate = Callable[[Samples, Samples, str], float]
 Progress = Callable[[str, float], None]
 
 #: An absent sound's output should lie this far below the mixture, in dB.
@@ -84,11 +91,12 @@ def run_benchmark(
     if with_baselines:
         found, missing = baselines.installed()
         others |= found
+    rate = default_rate() if default_judge.is_there() else None
     rows, listing = [], []
     for number in range(count):
         tell("scenes", number / count)
         scene = drawn.scene(number)
-        rows.append(score_scene(scene, ours, others))
+        rows.append(score_scene(scene, ours, others, rate))
         listing.append(scene.describe() | {"scores": _scores(rows[-1])})
     unseen = []
     # A quick look asks each unseen prompt of fewer scenes too.
@@ -117,7 +125,22 @@ def run_benchmark(
     return results
 
 
-def score_scene(scene: BenchmarkScene, ours: Separate, others: dict[str, Separate]) -> Row:
+def default_rate() -> Rate:
+    """The default judge's overall rating."""
+    judge = open_judge()
+
+    def rate(mixture: Samples, target: Samples, phrase: str) -> float:
+        return judge.score(mixture, target, SAMPLE_RATE, Prompt(phrase)).overall
+
+    return rate
+
+
+def score_scene(
+    scene: BenchmarkScene,
+    ours: Separate,
+    others: dict[str, Separate],
+    rate: Rate | None = None,
+) -> Row:
     """All figures of one scene.
 
     Args:
@@ -125,11 +148,14 @@ def score_scene(scene: BenchmarkScene, ours: Separate, others: dict[str, Separat
         ours: the separator that answers prompts.
         others: those that it is compared with; one called `deepfilternet` hears only scenes whose
             target is speech.
+        rate: rates outputs without the right answer; None for no ratings.
 
     Returns:
         Improvements of SI-SDR in dB by prompt and separator; for every prompt also `PROMPT_sdr`,
         the improvement of SDR, `PROMPT_level`, the output's level against the target's, and
-        `PROMPT_near`, 1 if that is within `LEVEL_DB`, else 0; `input`, `selectivity`, `absent`.
+        `PROMPT_near`, 1 if that is within `LEVEL_DB`, else 0; `input`, `selectivity`, `absent`; and
+        if rated, `text_rating`, and `swap`, by how much the rating of the output by text is higher
+        with its own caption than with that of the other source.
     """
     mixture, stems = scene.mixture, scene.scene.stems
     target, other = stems[:1], stems[1:2]
@@ -152,6 +178,9 @@ def score_scene(scene: BenchmarkScene, ours: Separate, others: dict[str, Separat
     row["selectivity"] = (
         _preference(heard["text"], target, other) + _preference(swapped, other, target)
     ) / 2
+    if rate is not None:
+        row["text_rating"] = rate(mixture, heard["text"], scene.text)
+        row["swap"] = row["text_rating"] - rate(mixture, heard["text"], scene.other)
     silence = ours(mixture, Query(scene.absent))
     row["absent"] = metrics.attenuation_db(silence[0], mixture[0])
     row["input"] = metrics.si_sdr(mixture[0], target[0])
@@ -194,6 +223,9 @@ def _summary(rows: list[Row]) -> dict[str, Any]:
     names = sorted(set.intersection(*map(set, measured)) - {"absent"}) if rows else []
     summary: dict[str, Any] = {"count": len(rows)}
     summary |= {name: _interval([row[name] for row in rows]) for name in names}
+    if "text_rating" in names:
+        scored = [{"scores": row} for row in rows]
+        summary["rating_correlation"] = asdict(correlation_figure(scored, "text_rating", "text"))
     levels = [row["absent"] for row in rows]
     summary["absent"] = {
         "median": round(float(np.median(levels)), 2) if levels else None,

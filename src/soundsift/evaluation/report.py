@@ -133,6 +133,7 @@ def markdown(results: dict[str, Any]) -> str:
                     "selectivity, dB [95 %]",
                     *(_cell(group.get("selectivity")) for group in groups.values()),
                 ],
+                *_rated(groups),
                 [
                     "absent sound: median dB below the mixture",
                     *(_number(group["absent"]["median"]) for group in groups.values()),
@@ -162,6 +163,22 @@ def markdown(results: dict[str, Any]) -> str:
     ]
     lines += [f"Not run: {name}: {why}." for name, why in results["missing"].items()]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _rated(groups: dict[str, Any]) -> list[list[str]]:
+    """Rows about the judge's ratings of outputs by text, if there are any."""
+    if not any(_has(group, "swap") for group in groups.values()):
+        return []
+    return [
+        [
+            "swap: judge's rating with the own caption minus with the other's [95 %]",
+            *(_cell(group.get("swap")) for group in groups.values()),
+        ],
+        [
+            "judge's rating: rank correlation with the improvement [95 %]",
+            *(_correlation(group.get("rating_correlation")) for group in groups.values()),
+        ],
+    ]
 
 
 def _unseen(results: dict[str, Any]) -> list[str]:
@@ -318,6 +335,12 @@ def _cell(interval: dict[str, Any] | None) -> str:
     if not interval or not interval["count"]:
         return "–"
     return f"{interval['mean']:.1f} [{interval['low']:.1f}, {interval['high']:.1f}]"
+
+
+def _correlation(figure: dict[str, Any] | None) -> str:
+    if not figure or figure["value"] is None:
+        return "–"
+    return f"{figure['value']:.2f} [{figure['low']:.2f}, {figure['high']:.2f}]"
 
 
 def _level(group: dict[str, Any], prompt: str) -> str:

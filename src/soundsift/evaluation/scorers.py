@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from soundsift.audio import resample
-from soundsift.config import SAMPLE_RATE
 from soundsift.evaluation.item import Item, Outputs, Samples, Scores
+from soundsift.prompts import Prompt
 
 #: Scores of an item's main output.
 Scorer = Callable[[Item, Outputs], Scores]
@@ -35,7 +35,8 @@ def open_scorers(
 
     Args:
         clap: CLAP's folder or name, as for `checkpoints.clap.Clap`; None for no CLAP.
-        judge: the judge's folder or name, as for `checkpoints.judge.load_judge`; None for none.
+        judge: `default`, a judge's folder or name, as for `separation.judges.open_judge`; None for
+            none.
         aesthetics: whether Audiobox Aesthetics, if installed, rates the outputs.
 
     Returns:
@@ -93,23 +94,19 @@ def judge_scorer(model: str | Path) -> Scorer:
     Raises:
         SoundsiftError: weights are missing or damaged.
     """
-    from soundsift.checkpoints.judge import load_judge
+    from soundsift.separation.judges import open_judge
 
-    network = load_judge(model, with_codec=True)
+    judge = open_judge(model)
 
     def score(item: Item, outputs: Outputs) -> Scores:
         text = _text(item)
         if text is None:
             return {}
-        mixture, output = (
-            torch.from_numpy(_mono(wave, item.sample_rate, SAMPLE_RATE))
-            for wave in (item.mixture, outputs["target"])
-        )
-        found = network.score_waves(mixture, output[None], text)
-        scores: Scores = {f"judge_{axis}": float(getattr(found, axis)[0]) for axis in _AXES}
+        pair = item.mixture, outputs["target"], item.sample_rate
+        found = judge.score(*pair, Prompt(text))
+        scores: Scores = {f"judge_{axis}": getattr(found, axis) for axis in _AXES}
         if other := _other_text(item):
-            swapped = network.score_waves(mixture, output[None], other)
-            scores["judge_swap"] = float(found.overall[0] - swapped.overall[0])
+            scores["judge_swap"] = found.overall - judge.score(*pair, Prompt(other)).overall
         return scores
 
     return score

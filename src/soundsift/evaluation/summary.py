@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from soundsift.evaluation.item import Figure, Scored
 
 _RESAMPLES = 2000
+_LEAST_PAIRS = 4
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -58,6 +60,41 @@ def class_mean_figure(
 def score_figures(rows: Sequence[Scored], keys: Sequence[str]) -> dict[str, Figure]:
     """The mean of each score over the rows that have it."""
     return {key: mean_figure([row["scores"].get(key) for row in rows]) for key in keys}
+
+
+def correlation_figure(rows: Sequence[Scored], key: str, truth: str, seed: int = 0) -> Figure:
+    """Spearman's correlation of a score with a true one, over the rows that have both.
+
+    Args:
+        rows: with `scores`.
+        key: name of the score.
+        truth: name of the true one.
+        seed: of the resampling.
+
+    Returns:
+        No value with fewer than four rows, or where either score never changes.
+    """
+    pairs = [(row["scores"].get(key), row["scores"].get(truth)) for row in rows]
+    known = np.array([pair for pair in pairs if None not in pair], dtype=np.float64).reshape(-1, 2)
+    if len(known) < _LEAST_PAIRS or (np.ptp(known, axis=0) == 0).any():
+        return Figure(None, None, None, len(known))
+    picked = np.random.default_rng(seed).integers(len(known), size=(_RESAMPLES, len(known)))
+    # Ranks anew in every sample: what is drawn twice ties with itself.
+    drawn = known[picked].transpose(0, 2, 1)
+    low, high = np.nanquantile(_correlations(drawn), [0.025, 0.975])
+    exact = float(_correlations(known.T[None])[0])
+    return Figure(exact, float(low), float(high), len(known))
+
+
+def _correlations(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spearman's correlations of `(samples, 2, rows)`; NaN where one never changes."""
+    ranks = rankdata(pairs, axis=-1)
+    ranks -= ranks.mean(axis=-1, keepdims=True)
+    squares = np.square(ranks).sum(axis=-1).prod(axis=-1)
+    found: NDArray[np.float64] = ranks.prod(axis=1).sum(axis=-1) / np.where(
+        squares > 0, np.sqrt(squares), np.nan
+    )
+    return found
 
 
 def _figure(values: Sequence[float | None], statistic: Statistic, seed: int) -> Figure:

@@ -13,12 +13,13 @@ from soundsift.audio import atomic_file
 from soundsift.evaluation.item import Figure
 from soundsift.evaluation.results import Results, read_results
 from soundsift.evaluation.suites import summariser
-from soundsift.evaluation.summary import score_figures
+from soundsift.evaluation.summary import correlation_figure, score_figures
 
 #: Marks of systems, explained below a table.
 _ORACLE, _RANKED = "*", "†"
 #: First parts of the names of scores beside a suite's own.
 _BESIDE = frozenset({"clap", "judge", "pesq", "stoi", "aes"})
+_REFERENCE_FREE = frozenset({"clap", "judge_overall"})
 #: Figures that are shares.
 _SHARES = frozenset({"near", "under", "equal", "over", "span_iou", "span_recall", "span_precision"})
 _LABELS = {
@@ -28,6 +29,10 @@ _LABELS = {
     "sdr_i": "SDR improvement, dB",
     "near": "level within 3 dB",
     "selectivity": "selectivity, dB",
+    "clap_swap": "CLAP, swap",
+    "clap_corr": "CLAP's correlation with SI-SDR improvement",
+    "judge_swap": "judge, swap",
+    "judge_overall_corr": "judge's correlation with SI-SDR improvement",
     "absent_db": "absent sound: below the mixture, dB",
     "span_iou": "SpanIoU",
 }
@@ -39,7 +44,11 @@ def summarise(results: Results) -> dict[str, Figure]:
     figures = summariser(results.run["suite"])(rows)
     names = {name for row in rows for name in row["scores"]}
     beside = [name for name in sorted(names) if name.partition("_")[0] in _BESIDE]
-    return figures | score_figures(rows, beside)
+    # How well scores without a right answer follow the true improvement, where that is known.
+    judged = [name for name in beside if name in _REFERENCE_FREE]
+    followed = {f"{name}_corr": correlation_figure(rows, name, "si_sdr_i") for name in judged}
+    found = {name: figure for name, figure in followed.items() if figure.value is not None}
+    return figures | score_figures(rows, beside) | found
 
 
 def as_data(results: Sequence[Results]) -> list[dict[str, Any]]:
