@@ -25,8 +25,12 @@ from tests.tiny_model import write_tiny_model
 
 RATE, SECONDS, FILM_SECONDS = 8000, 14, 75
 RUN = {"separate", "remove", "stream", "example"}
-#: Options of the released models, which are not there, and of films that show something.
-RELEASED = {"--box", "--masks", "--point", "--predict-spans", "--candidates", "--consistent"}
+#: Options of the released models and adapters, which are not there, and of films that show
+#: something.
+RELEASED = {
+    *("--adapter", "--box", "--masks", "--point"),
+    *("--predict-spans", "--candidates", "--consistent"),
+}
 SOUND = {".wav": "PCM_16", ".flac": "PCM_16", ".mp3": "MPEG_LAYER_III", ".opus": "OPUS"}
 VIDEO = {".mp4", ".mkv", ".mov"}
 
@@ -119,7 +123,7 @@ def test_documented_commands_run(
     page: str, tiny: Separator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(soundsift, "load", lambda *_: tiny)
+    monkeypatch.setattr(soundsift, "load", lambda *_, **__: tiny)
     done = 0
     for arguments in PAGES[page]:
         if RELEASED & {*arguments} or any(a.startswith("facebook/") for a in arguments):

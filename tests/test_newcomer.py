@@ -38,7 +38,7 @@ def stem(facts: dict[str, object], kind: str) -> np.ndarray:
 def test_every_job_of_a_newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     separator = soundsift.load()
-    monkeypatch.setattr(soundsift, "load", lambda *_: separator)
+    monkeypatch.setattr(soundsift, "load", lambda *_, **__: separator)
     assert CliRunner().invoke(app, ["example"]).exit_code == 0
     farm = read("farm.flac").samples
 

@@ -75,6 +75,7 @@ def load(
     device: str | None = None,
     precision: str = "auto",
     watermark_seed: int | None = None,
+    adapter: str | Path | None = None,
 ) -> Separator:
     """Load a model.
 
@@ -86,10 +87,12 @@ def load(
             hardware supports it.
         watermark_seed: hide inaudible watermarks in the stems, drawn from this seed, as the decoder
             of the released models was published to do; None, the default, hides none.
+        adapter: a file that `soundsift tune` wrote, or a folder with LoRA weights as PEFT writes
+            it: changes of the model's weights for one sound.
 
     Raises:
-        SoundsiftError: the model, the device or the precision is not available, or the model is
-            damaged.
+        SoundsiftError: the model, the device or the precision is not available, the model is
+            damaged, or the adapter was made for another model.
     """
     # Imported here for the same reason as above.
     from soundsift.allocator import keep_memory
@@ -105,5 +108,13 @@ def load(
     dtype = pick_dtype(where, precision)
     with torch_defaults():
         folder = find_model(model)
-        origin = (str(folder.resolve()), str(where), precision, watermark_seed)
-        return Separator(*build_components(folder, where, dtype, watermark_seed), origin=origin)
+        changes = None if adapter is None else Path(adapter).expanduser().resolve()
+        origin = (
+            str(folder.resolve()),
+            str(where),
+            precision,
+            watermark_seed,
+            None if changes is None else str(changes),
+        )
+        parts = build_components(folder, where, dtype, watermark_seed, changes)
+        return Separator(*parts, origin=origin)

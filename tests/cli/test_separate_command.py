@@ -137,7 +137,7 @@ def test_overwrite_and_the_same_bytes_again(run, mix, model, tmp_path):
 
 
 def test_interruption(run, mix, tmp_path, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(soundsift, "load", interrupted)

@@ -11,11 +11,16 @@ import pytest
 pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 
 import soundfile
+import torch
 from clients import Opens, sound, tone
 from processes import memory
 from tests.tiny_model import write_tiny_model
 
 import soundsift
+from soundsift.checkpoints.adapter import AdapterFacts, fingerprint, save_adapter
+from soundsift.checkpoints.store import load_weights
+from soundsift.cli.studio import offered
+from soundsift.models.low_rank import LowRankChange
 from soundsift.studio.engine import Separators, Task
 
 PRESET = {"preset": "standard", "seed": 0}
@@ -69,6 +74,28 @@ def memory_of(model: Path, folder: Path, minutes: int) -> float:
     Separators({"tiny": str(model)}, "cpu", "float32").separate(task, lambda _: None)
     assert soundfile.info(folder / f"{minutes}" / "stem.target.wav").frames == 960_000 * minutes
     return memory(os.getpid(), "VmHWM")
+
+
+def test_an_adapter_is_offered_as_a_model_of_its_own(model: Path, tmp_path: Path) -> None:
+    weights = load_weights(model)
+    layer = "transformer.blocks.0.self_attention.out"
+    changes = {layer: LowRankChange(torch.ones(1, 32), torch.ones(32, 1), 1.0)}
+    adapter = tmp_path / "dog.safetensors"
+    facts = AdapterFacts(phrase="my dog", weights=fingerprint(weights, changes))
+    save_adapter(adapter, changes, facts, alpha=1.0)
+    assert offered([adapter]) == {"default for my dog": adapter}
+    source = tmp_path / "street.wav"
+    source.write_bytes(sound(0.5))
+    models = dict.fromkeys(("tiny", "tuned"), str(model))
+    engine = Separators(models, "cpu", "float32", {"tuned": adapter})
+    stems = {}
+    for name in models:
+        asked = {"model": name, "text": "dog", "spans": [], "not_spans": [], "boxes": []}
+        task = Task(name, source, "street.wav", None, tmp_path / name, asked | PRESET)
+        settings = engine.separate(task, lambda _: None).settings
+        assert (settings["adapter"] is not None) == (name == "tuned")
+        stems[name] = soundfile.read(tmp_path / name / "stem.target.wav")[0]
+    assert np.any(stems["tiny"] != stems["tuned"])
 
 
 @pytest.mark.slow

@@ -59,6 +59,11 @@ def of_model(folder: Path) -> str:
     return digest.hexdigest()[:32]
 
 
+def of_adapter(path: Path) -> str:
+    """Fingerprint of an adapter: the hash of its file, or of the files in its folder."""
+    return of_model(path) if path.is_dir() else file_digest(path)[:32]
+
+
 def _files_in(folder: Path) -> Iterator[Path]:
     """All files that are not hidden, sorted. Links are followed: the Hub's cache uses them."""
     for path in sorted(folder.iterdir()):

@@ -56,6 +56,7 @@ class Job:
             has it.
         track: which of the recording's sound tracks, from 1; None for the best.
         bare: whether the only stem's file is NAME.wav.
+        adapter: the adapter's file or folder; None without one. `model_identity` covers it.
     """
 
     index: int
@@ -77,6 +78,7 @@ class Job:
     name_is_free: bool = False
     track: int | None = None
     bare: bool = False
+    adapter: Path | None = None
 
     @property
     def destination(self) -> Destination:

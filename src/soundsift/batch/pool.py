@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from soundsift.audio.leftovers import clear_leftovers
 from soundsift.batch.planner import RecordingJob
 from soundsift.batch.runner import Outcome, failed, run_job
+from soundsift.batch.worker import load_model, start
 from soundsift.batch.worker import run as run_in_worker
-from soundsift.batch.worker import start
 from soundsift.signals import ended_like_interrupted
 
 if TYPE_CHECKING:
@@ -68,14 +68,12 @@ def processors() -> int:
 
 
 def _run_here(jobs: Sequence[RecordingJob], progress: Progress) -> Iterator[Outcome]:
-    import soundsift
-
     loaded: list[Separator] = []
 
     def load() -> Separator:
         if not loaded:
             first = jobs[0].jobs[0]
-            loaded.append(soundsift.load(first.model, first.device, first.precision))
+            loaded.append(load_model(first))
         return loaded[0]
 
     for job in jobs:
@@ -135,8 +133,7 @@ def _until_killed(
     context = multiprocessing.get_context("spawn")
     messages = context.SimpleQueue()
     first = jobs[0].jobs[0]
-    model = first.model, first.device, first.precision
-    pool = ProcessPoolExecutor(workers, context, start, (messages, model, threads))
+    pool = ProcessPoolExecutor(workers, context, start, (messages, first, threads))
     by_index = {job.index: job for job in jobs}
     left = dict(by_index)
     begun: set[int] = set()

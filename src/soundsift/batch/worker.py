@@ -10,7 +10,7 @@ from dataclasses import replace
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
-from soundsift.batch.planner import RecordingJob
+from soundsift.batch.planner import Job, RecordingJob
 from soundsift.batch.runner import Outcome, run_job
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 _own: dict[str, Any] = {}
 
 
-def start(messages: Any, model: tuple[str, str | None, str], threads: int) -> None:
+def start(messages: Any, first: Job, threads: int) -> None:
     """Initialise a worker process.
 
     Args:
         messages: queue for pairs of a job's index and the fraction of it that is done.
-        model: name or folder, device and precision; loaded when the first job needs it.
+        first: a job of the batch, whose model is loaded when the first recording needs it.
         threads: number of threads that the process may use.
     """
     # Ctrl-C reaches every process of the terminal; the parent decides what happens.
@@ -34,7 +34,7 @@ def start(messages: Any, model: tuple[str, str | None, str], threads: int) -> No
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    _own.update(messages=messages, model=model, threads=threads)
+    _own.update(messages=messages, first=first, threads=threads)
 
 
 def run(job: RecordingJob) -> list[Outcome]:
@@ -60,12 +60,21 @@ def _load() -> Separator:
     if "separator" not in _own:
         import torch
 
-        import soundsift
-
         torch.set_num_threads(_own["threads"])
-        _own["separator"] = soundsift.load(*_own["model"])
+        _own["separator"] = load_model(_own["first"])
     separator: Separator = _own["separator"]
     return separator
+
+
+def load_model(job: Job) -> Separator:
+    """Load the model of a job.
+
+    Raises:
+        SoundsiftError: it can't be loaded.
+    """
+    import soundsift
+
+    return soundsift.load(job.model, job.device, job.precision, adapter=job.adapter)
 
 
 def _end_with(sentinel: Any) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from soundsift.checkpoints import dac_vae, pe_vision, sam_audio
+from soundsift.checkpoints.adapter import Adapter, apply_adapter, load_adapter, uses_names_of
 from soundsift.checkpoints.hearing import Hearing, default_folder, load_hearing
 from soundsift.checkpoints.int8 import from_int8
 from soundsift.checkpoints.manifest import check_files_once
@@ -30,7 +31,13 @@ from soundsift.config import (
 )
 from soundsift.errors import SoundsiftError, one_line
 from soundsift.models.codec import Codec
-from soundsift.models.components import ModelComponents, Rankers, SpanPredictor, TextEncoder
+from soundsift.models.components import (
+    AppliedAdapter,
+    ModelComponents,
+    Rankers,
+    SpanPredictor,
+    TextEncoder,
+)
 from soundsift.models.dac_vae import DacVae
 from soundsift.models.dac_vae_tiled import optimise_for_inference
 from soundsift.models.inference import InferenceField
@@ -62,15 +69,20 @@ class StoredModel:
     vision_encoder: Mapping[str, Tensor] | None = None
 
 
-def open_model(folder: Path, shapes_only: bool = False) -> StoredModel:
+def open_model(
+    folder: Path, shapes_only: bool = False, adapter: Adapter | None = None
+) -> StoredModel:
     """Open a model: a folder of ours, or a released one as it comes.
 
     Args:
         folder: the model's folder.
         shapes_only: whether weights come on the meta device; then no values are read.
+        adapter: changes of the velocity field's weights; of a released model, under our names or
+            the released ones.
 
     Raises:
-        SoundsiftError: if something is missing or damaged.
+        SoundsiftError: if something is missing or damaged, or the adapter was made for other
+            weights.
     """
     if not (folder / CONFIG).is_file() and (folder / "config.json").is_file():
         config = sam_audio.load_config(folder)
@@ -79,9 +91,14 @@ def open_model(folder: Path, shapes_only: bool = False) -> StoredModel:
             checkpoint = {
                 name: torch.empty_like(tensor, device="meta") for name, tensor in checkpoint.items()
             }
+        weights: Mapping[str, Tensor] = sam_audio.convert(checkpoint)
+        if adapter is not None and uses_names_of(adapter, checkpoint):
+            weights = sam_audio.convert(apply_adapter(adapter, checkpoint, config.name))
+        elif adapter is not None:
+            weights = apply_adapter(adapter, weights, config.name)
         return StoredModel(
             config,
-            finite(sam_audio.convert(checkpoint), folder),
+            finite(weights, folder),
             finite(dac_vae.convert(checkpoint), folder),
             finite(pe_vision.convert(checkpoint), folder),
         )
@@ -93,12 +110,18 @@ def open_model(folder: Path, shapes_only: bool = False) -> StoredModel:
     vision_encoder = None
     if config.vision is not None:
         vision_encoder = finite(read(folder / VISION_WEIGHTS), folder)
-    field = from_int8(read(folder / WEIGHTS), folder)
+    field: Mapping[str, Tensor] = from_int8(read(folder / WEIGHTS), folder)
+    if adapter is not None:
+        field = apply_adapter(adapter, field, config.name)
     return StoredModel(config, finite(field, folder), codec, vision_encoder)
 
 
 def build_components(
-    folder: Path, device: torch.device, dtype: torch.dtype, watermark_seed: int | None = None
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    watermark_seed: int | None = None,
+    adapter: Path | None = None,
 ) -> tuple[SeparatorConfig, ModelComponents]:
     """Build a model's networks and fill them.
 
@@ -108,13 +131,16 @@ def build_components(
         dtype: type of the velocity field's products.
         watermark_seed: seed of the watermarks to hide in the stems, if the model's decoder can;
             None hides none.
+        adapter: an adapter's file or folder (`soundsift.checkpoints.adapter`).
 
     Raises:
-        SoundsiftError: if something is missing or damaged, weights and configuration disagree, or
-            a watermark is asked of a model whose decoder can't.
+        SoundsiftError: if something is missing or damaged, weights and configuration disagree, the
+            adapter was made for other weights, or a watermark is asked of a model whose decoder
+            can't.
     """
     check_files_once(folder)
-    stored = open_model(folder)
+    changes = None if adapter is None else load_adapter(adapter)
+    stored = open_model(folder, adapter=changes)
     config = stored.config
     if watermark_seed is not None and not isinstance(config.codec, DacVaeConfig):
         raise SoundsiftError(
@@ -150,6 +176,9 @@ def build_components(
         predictor,
         rankers,
         hearing,
+        None
+        if changes is None
+        else AppliedAdapter(changes.name, changes.digest, changes.facts.phrase),
     )
 
 

@@ -24,6 +24,7 @@ from soundsift.cli import (
     languages,
     listen,
     listening_test,
+    mapping,
     mask,
     mcp,
     models,
@@ -33,6 +34,7 @@ from soundsift.cli import (
     studio,
     systems,
     train,
+    tune,
 )
 from soundsift.cli.console import prepare_streams, say
 from soundsift.cli.groups import Command, Group, SpanCommand, TopGroup
@@ -86,6 +88,7 @@ app.command("remove", cls=SpanCommand, help=separate.REMOVE_HELP, epilog=separat
     separate.separate
 )
 app.command("stream", cls=SpanCommand, epilog=stream.EXAMPLES)(stream.stream)
+app.command("map", cls=Command, epilog=mapping.EXAMPLES)(mapping.map_)
 app.command("listen", cls=Command, epilog=listen.EXAMPLES)(listen.listen)
 app.command("mask", cls=Command, epilog=mask.EXAMPLES)(mask.mask)
 app.command("editors", cls=Command, epilog=editors.EXAMPLES)(editors.editors)
@@ -121,7 +124,9 @@ _data.command("fetch", cls=Command, epilog=data.FETCH_EXAMPLES)(data.fetch)
 _data.command("build", cls=Command, epilog=data.BUILD_EXAMPLES)(data.build)
 _data.command("pack", cls=Command, epilog=data.PACK_EXAMPLES)(data.pack)
 _data.command("preview", cls=Command, epilog=data.PREVIEW_EXAMPLES)(data.preview)
+_data.command("pseudo-label", cls=Command, epilog=data.PSEUDO_LABEL_EXAMPLES)(data.pseudo_label)
 app.command("train", cls=Command, epilog=train.EXAMPLES)(train.train)
+app.command("tune", cls=Command, epilog=tune.EXAMPLES)(tune.tune)
 app.command("bench", cls=Command, epilog=bench.EXAMPLES)(bench.bench)
 app.add_typer(_systems, name="systems")
 _systems.command("list", cls=Command, epilog=systems.LIST_EXAMPLES)(systems.list_systems)

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from soundsift.cli.console import say
-from soundsift.cli.options import BankFolder, Overwrite
+from soundsift.cli.groups import BAD_REQUEST, SOME_FAILED
+from soundsift.cli.options import Adapter, BankFolder, Device, Json, Model, Overwrite
 from soundsift.cli.outputs import check_folder
 from soundsift.cli.requirements import need
 from soundsift.errors import SoundsiftError
@@ -37,6 +38,14 @@ PREVIEW_EXAMPLES = """Examples:
 \b
 soundsift data preview --out preview
 soundsift data preview --out preview --scenes 20 --split validation --seed 3
+"""
+
+PSEUDO_LABEL_EXAMPLES = """Examples:
+
+\b
+soundsift data pseudo-label recordings --out triplets
+soundsift data pseudo-label recordings --out triplets --clap laion/clap-htsat-unfused
+soundsift data pseudo-label films --out triplets --captioner "python caption.py" --off complexity
 """
 
 _DEFAULT_BANK = Path("bank")
@@ -191,3 +200,144 @@ def preview(
         bank, out, scenes, seconds=seconds, split=split, seed=seed, law=law, overwrite=overwrite
     )
     say(f"{len(folders)} scenes in {out}: {folders[0].name} to {folders[-1].name}.")
+
+
+def pseudo_label(
+    recordings: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FOLDER...", help="Recordings: folders with their subfolders, files, patterns."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for the triplets, made if missing.")
+    ],
+    model: Model = "default",
+    adapter: Adapter = None,
+    captioner: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help='Program that captions: reads {"audio": FILE}, answers {"caption": TEXT}, a line '
+            "each.",
+            show_default="the hearing network",
+        ),
+    ] = None,
+    program: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILTER=COMMAND",
+            help='Program that answers for a filter with {"score": NUMBER}; repeatable.',
+        ),
+    ] = None,
+    off: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILTER", help="Leave a filter out; repeatable."),
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILTER=NUMBER", help="Another threshold; repeatable."),
+    ] = None,
+    clap: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME_OR_FOLDER",
+            help="CLAP for text-target and text-residual: laion/clap-htsat-unfused.",
+            show_default="the hearing network answers",
+        ),
+    ] = None,
+    aesthetics: Annotated[
+        bool,
+        typer.Option("--aesthetics", help="Audiobox Aesthetics, if installed, rates complexity."),
+    ] = False,
+    seconds: Annotated[float, typer.Option(min=1, max=60, help="Length of the excerpts.")] = 10.0,
+    phrases: Annotated[int, typer.Option(min=1, max=16, help="Sounds of an excerpt, at most.")] = 6,
+    least_confidence: Annotated[
+        float,
+        typer.Option(
+            "--least-confidence", min=0, max=1, help="Of the hearing network, to take a sound."
+        ),
+    ] = 0.5,
+    keep_rejected: Annotated[
+        bool, typer.Option("--keep-rejected", help="Write the sound of rejected ones, too.")
+    ] = False,
+    device: Device = None,
+    json_line: Json = False,
+) -> None:
+    """Make training triplets from recordings that nobody labelled.
+
+    Names the sounds of each excerpt, separates them, and keeps what passes the filters
+    text-target, text-residual, complexity, silence, mask-coverage and picture-sound. Excerpts that
+    are done stay done: run it again after an interruption.
+    """
+    import json
+    import shlex
+
+    from soundsift.data.engine.config import FILTERS, EngineConfig
+
+    def named(option: str, values: list[str] | None) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for value in values or ():
+            name, sign, rest = value.partition("=")
+            if name not in FILTERS or (option != "--off" and not (sign and rest)):
+                raise SoundsiftError(
+                    f"{option} {value!r} names no filter. Use one of {', '.join(FILTERS)}"
+                    + ("." if option == "--off" else ", an equals sign and the value.")
+                )
+            found[name] = rest
+        return found
+
+    thresholds = {}
+    for name, number in named("--threshold", threshold).items():
+        try:
+            thresholds[name] = float(number)
+        except ValueError:
+            raise SoundsiftError(f"--threshold {name}={number}: expected a number.") from None
+    config = EngineConfig.model_validate(
+        {
+            "model": model,
+            "adapter": adapter,
+            "captioner": shlex.split(captioner or ""),
+            "programs": {n: shlex.split(c) for n, c in named("--program", program).items()},
+            "off": list(named("--off", off)),
+            "thresholds": thresholds,
+            "clap": clap,
+            "aesthetics": aesthetics,
+            "seconds": seconds,
+            "phrases": phrases,
+            "least_confidence": least_confidence,
+            "keep_rejected": keep_rejected,
+        }
+    )
+    check_folder(out)
+
+    from soundsift.batch.inputs import find_recordings
+    from soundsift.cli.console import warn
+    from soundsift.cli.progress import progress_bar
+    from soundsift.data.engine.pseudo_label import pseudo_label as run
+
+    files = find_recordings(recordings, out)
+    with progress_bar("recordings") as bar:
+        report = run(
+            files,
+            out,
+            config,
+            device=device,
+            on_progress=lambda done, total: bar(done / max(1, total)),
+            on_error=warn,
+        )
+    counts = report.counts
+    if json_line:
+        say(json.dumps({"counts": counts, "filters": report.filters}))
+    else:
+        for name, facts in report.filters.items():
+            if "asked" in facts:
+                say(f"{name} by {facts['by']}: {facts['passed']} of {facts['asked']} pass.")
+            else:
+                say(f"{name}: {facts['by']}.")
+        say(
+            f"{counts['triplets']} triplets from {counts['candidates']} candidates in "
+            f"{counts['excerpts']} excerpts: {out / 'triplets.jsonl'}"
+        )
+    if counts["failed"]:
+        raise typer.Exit(BAD_REQUEST if counts["failed"] == counts["recordings"] else SOME_FAILED)

@@ -12,6 +12,8 @@ from soundsift.cli.console import stdout_errors, warn
 from soundsift.errors import SoundsiftError
 
 BAD_REQUEST, INTERRUPTED = 2, 130
+#: Some recordings failed, the others are done.
+SOME_FAILED = 3
 
 #: Key in `ctx.meta` of the span options' names, in the order of the command line.
 SPAN_ORDER = "soundsift.span_order"

@@ -284,6 +284,15 @@ Model = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+Adapter = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Changes of the model for one sound: a file that `soundsift tune` wrote, or a folder "
+        "with LoRA weights as PEFT writes it.",
+        rich_help_panel=MODEL,
+    ),
+]
 Preset = Annotated[
     PresetName,
     typer.Option(

@@ -54,6 +54,7 @@ class Request:
     points: tuple[str, ...] = ()
     segmenter: str = "opencv"
     language: str | None = None
+    adapter: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def make_recording_jobs(request: Request) -> list[RecordingJob]:
             check_removal(text, request.language)
     if request.jobs_file is None:
         for prompt in prompts:
+            suggest_phrase(prompt, request.adapter)
             _refuse_empty(prompt)
     if request.name is not None and not request.name.strip():
         raise SoundsiftError(
@@ -106,12 +108,14 @@ def make_recording_jobs(request: Request) -> list[RecordingJob]:
         )
 
     # Imported here because it takes time; errors above need none of it.
-    from soundsift.batch.fingerprint import of_model
+    from soundsift.batch.fingerprint import of_adapter, of_model
     from soundsift.batch.planner import RecordingJob
     from soundsift.checkpoints.store import find_model
 
     output, name = _output(request)
     identity = of_model(find_model(request.model))
+    if request.adapter is not None:
+        identity += f" {of_adapter(request.adapter)}"
     if request.jobs_file is None:
         asked = _from_words(request, prompts, name)
     else:
@@ -180,6 +184,25 @@ def _visual(
         points=tuple(map(Point.parse, points)),
         segmenter=segmenter,
     )
+
+
+def suggest_phrase(prompt: Prompt, adapter: Path | None) -> None:
+    """Refuse an empty prompt with the phrase that an adapter was tuned for.
+
+    Raises:
+        SoundsiftError: the prompt is empty and the adapter has a phrase, or there is no such
+            adapter.
+    """
+    if adapter is None:
+        return
+    from soundsift.checkpoints.adapter import read_facts
+
+    facts = read_facts(adapter)
+    if prompt.text is None and not prompt.spans and prompt.visual is None and facts.phrase:
+        raise SoundsiftError(
+            f"The prompt is empty. The adapter {adapter} was tuned for {facts.phrase!r}: add "
+            f"--text {facts.phrase!r}, or mark the sound with --span."
+        )
 
 
 def _refuse_empty(prompt: Prompt) -> None:
@@ -347,6 +370,7 @@ def _jobs(
             name_is_free=asked.name is None,
             track=request.track,
             bare=(None if prompt is None else prompt.text) in files,
+            adapter=request.adapter,
         )
         for index, (prompt, name, text, stems) in enumerate(wanted, start=first)
     )

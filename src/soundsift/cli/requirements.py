@@ -16,6 +16,7 @@ REMEDIES = {
     "bench": "pip install 'soundsift[bench]'",
     "studio": "pip install 'soundsift[studio]'",
     "listening": "pip install 'soundsift[listening]'",
+    "map": "pip install 'soundsift[map]'",
     "mcp": "pip install 'soundsift[mcp]'",
     "onnx": "pip install 'soundsift[onnx]'",
     "data": "make bank-tools",

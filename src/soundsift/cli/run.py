@@ -12,13 +12,10 @@ from soundsift.batch.pool import run
 from soundsift.batch.runner import Outcome
 from soundsift.cli import reports
 from soundsift.cli.console import say, warn
-from soundsift.cli.groups import BAD_REQUEST
+from soundsift.cli.groups import BAD_REQUEST, SOME_FAILED
 from soundsift.cli.outputs import check_folder
 from soundsift.cli.progress import files_progress
 from soundsift.errors import SoundsiftError
-
-#: Some recordings failed, the others are done.
-SOME_FAILED = 3
 
 
 def run_recordings(jobs: list[RecordingJob], workers: int, json_line: bool) -> None:

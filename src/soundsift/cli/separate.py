@@ -37,6 +37,7 @@ soundsift separate film.mp4 --point 3.0,320,180 --format video --out stems
 soundsift separate film.mp4 --track 2 --text speech --only target --out stems
 soundsift separate song.mp3 --stems vocals,drums,bass,other --out stems
 soundsift separate talk.wav --recipe voice --out clean
+soundsift separate yard.wav --adapter my-dog.safetensors --text "my dog" --out stems
 """
 
 REMOVE_HELP = """Remove a sound from recordings.
@@ -106,6 +107,7 @@ def separate(
     overwrite: options.OverwriteResults = False,
     preset: options.Preset = "standard",
     model: options.Model = "default",
+    adapter: options.Adapter = None,
     seed: options.Seed = 0,
     candidates: options.Candidates = 1,
     judge: options.Judge = False,
@@ -163,6 +165,7 @@ def separate(
             by=by,
         ),
         model=model,
+        adapter=adapter,
         device=device,
         precision=precision,
         points=tuple(point or ()),

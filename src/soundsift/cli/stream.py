@@ -84,6 +84,7 @@ def stream(
     ] = None,
     preset: options.Preset = "standard",
     model: options.Model = "default",
+    adapter: options.Adapter = None,
     seed: options.Seed = 0,
     device: options.Device = None,
     precision: options.Precision = "auto",
@@ -93,9 +94,10 @@ def stream(
     The default model follows the input by at most 2 s; the exact delay is printed. Target and
     residual (--remove) sum to the input. Spans count from the beginning of the stream.
     """
-    from soundsift.cli.requests import make_prompt
+    from soundsift.cli.requests import make_prompt, suggest_phrase
 
     prompt = make_prompt(text or (), span or (), not_span or (), ctx.meta[SPAN_ORDER], language)
+    suggest_phrase(prompt, adapter)
     prompt.check(None)
     for given in text or () if remove else ():
         check_removal(given, language)
@@ -122,7 +124,7 @@ def stream(
             )
         else:
             form = read_wav_header(source)
-        separator = soundsift.load(model, device, precision)
+        separator = soundsift.load(model, device, precision, adapter=adapter)
         delay = separator.stream_delay(form.sample_rate, block=_BLOCK_SECONDS, preset=preset)
         stem = "residual" if remove else "target"
         warn(

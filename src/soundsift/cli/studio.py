@@ -67,6 +67,15 @@ Models = Annotated[
         show_default="default only",
     ),
 ]
+Adapters = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--adapter",
+        metavar="FILE",
+        help="Offer the default model with this adapter, too, by the phrase it was tuned for; "
+        "repeatable.",
+    ),
+]
 Devices = Annotated[
     list[str] | None,
     typer.Option(
@@ -102,6 +111,7 @@ def studio(
     token: Token = None,
     no_token: NoToken = False,
     model: Models = None,
+    adapter: Adapters = None,
     device: Devices = None,
     precision: Precision = "auto",
     max_minutes: MaxMinutes = 120.0,
@@ -114,7 +124,17 @@ def studio(
     """
     limits = _Limits(max_minutes, job_minutes, keep_days)
     reach = _Reach("127.0.0.1", port, token, no_token)
-    _run(reach, data, model or [], device or [], precision, limits, file=file, open_page=open_)
+    _run(
+        reach,
+        data,
+        model or [],
+        adapter or [],
+        device or [],
+        precision,
+        limits,
+        file=file,
+        open_page=open_,
+    )
 
 
 def serve(
@@ -127,6 +147,7 @@ def serve(
     name: HostNames = None,
     proxy: Proxies = None,
     model: Models = None,
+    adapter: Adapters = None,
     device: Devices = None,
     precision: Precision = "auto",
     max_minutes: MaxMinutes = 120.0,
@@ -136,7 +157,7 @@ def serve(
     """Serve the studio and its HTTP API."""
     limits = _Limits(max_minutes, job_minutes, keep_days)
     reach = _Reach(host, port, token, no_token, name or [], proxy or [])
-    _run(reach, data, model or [], device or [], precision, limits, open_page=open_)
+    _run(reach, data, model or [], adapter or [], device or [], precision, limits, open_page=open_)
 
 
 @dataclass
@@ -178,6 +199,7 @@ def _run(
     reach: _Reach,
     data: Path | None,
     models: list[str],
+    adapters: list[Path],
     devices: list[str],
     precision: str,
     limits: _Limits,
@@ -195,6 +217,7 @@ def _run(
     from soundsift.studio.settings import Settings, usual_folder
 
     reach.check()
+    tuned = offered(adapters)
     token = None if reach.no_token else reach.token or secrets.token_urlsafe(24)
     settings = Settings(
         data=data or usual_folder(),
@@ -202,7 +225,10 @@ def _run(
         names=tuple(name.lower() for name in reach.names),
         token=token,
         proxies=tuple(reach.proxies),
-        models={"default": "default"} | {name: name for name in models},
+        models={"default": "default"}
+        | dict.fromkeys(tuned, "default")
+        | {name: name for name in models},
+        adapters=tuned,
         devices=tuple(devices) or (None,),
         precision=precision,
         limits=Limits(
@@ -233,6 +259,16 @@ def _run(
             threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
 
     answer(make_app(made), settings, listener, ready)
+
+
+def offered(adapters: list[Path]) -> dict[str, Path]:
+    """Adapters by the names under which the page offers the default model with them."""
+    if not adapters:
+        return {}
+    from soundsift.checkpoints.adapter import read_facts
+
+    facts = {path: read_facts(path) for path in adapters}
+    return {f"default for {facts[path].phrase or path.stem}": path for path in adapters}
 
 
 def _take(studio: Studio, file: Path) -> None:

@@ -69,6 +69,21 @@ class Rankers(Protocol):
 
 
 @dataclass(frozen=True)
+class AppliedAdapter:
+    """The adapter whose changes are in a model's weights.
+
+    Attributes:
+        name: of its file.
+        digest: SHA-256 of its file.
+        phrase: the text prompt that it was tuned for, if it says.
+    """
+
+    name: str
+    digest: str
+    phrase: str | None = None
+
+
+@dataclass(frozen=True)
 class ModelComponents:
     """The components of a loaded model.
 
@@ -83,6 +98,7 @@ class ModelComponents:
         rankers: rank candidates; loaded when candidates ask for them. None without any.
         hearing: loads the network that says with every result when the sound was heard; None
             without one. It is small; where there is one, it is the span predictor.
+        adapter: the adapter in the weights; None without one.
     """
 
     field: InferenceField
@@ -94,6 +110,7 @@ class ModelComponents:
     span_predictor: Callable[[], SpanPredictor] | None = None
     rankers: Rankers | None = None
     hearing: Callable[[], SpanPredictor] | None = None
+    adapter: AppliedAdapter | None = None
 
     def consistent(self) -> ModelComponents:
         """The same model with stems that add up to the mixture."""

@@ -181,6 +181,7 @@ def make_request(
     shared: dict[str, Any] = {
         "soundsift": __version__,
         "model": config.name,
+        "adapter": None if model.adapter is None else asdict(model.adapter),
         "input": str(recording.path) if recording.path else None,
         "preset": options.preset,
         **{k: v for k, v in asdict(preset).items() if k != "description"},

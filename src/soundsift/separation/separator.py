@@ -108,7 +108,7 @@ class Separator:
         self,
         config: SeparatorConfig,
         model: ModelComponents,
-        origin: tuple[str, str, str, int | None] | None = None,
+        origin: tuple[str, str, str, int | None, str | None] | None = None,
     ) -> None:
         self.config, self.model, self.origin = config, model, origin
         self._process = os.getpid()

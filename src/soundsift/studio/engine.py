@@ -112,11 +112,13 @@ class Separators:
         models: names of the offered models, and what `soundsift.load` loads for them.
         device: device to compute on; None is the best available.
         precision: see `soundsift.load`.
+        adapters: adapters of some of the models, by their names.
     """
 
     models: Mapping[str, str]
     device: str | None = None
     precision: str = "auto"
+    adapters: Mapping[str, Path] = field(default_factory=dict)
     _loaded: dict[str, Separator] = field(default_factory=dict)
     _detector: SoundDetector | None = None
 
@@ -174,7 +176,12 @@ class Separators:
             # One at a time: two large models rarely fit into memory.
             self._loaded.clear()
             try:
-                self._loaded[name] = soundsift.load(self.models[name], self.device, self.precision)
+                self._loaded[name] = soundsift.load(
+                    self.models[name],
+                    self.device,
+                    self.precision,
+                    adapter=self.adapters.get(name),
+                )
             except KeyError as error:
                 raise SoundsiftError(f"Model {name!r} is not offered by this server.") from error
         return self._loaded[name]

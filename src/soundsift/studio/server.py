@@ -55,7 +55,9 @@ class Studio:
         self.opened: str | None = None
         if engines is None:
             engines = [
-                Separators(dict(settings.models), device, settings.precision)
+                Separators(
+                    dict(settings.models), device, settings.precision, dict(settings.adapters)
+                )
                 for device in settings.devices
             ]
         self.jobs = Jobs(

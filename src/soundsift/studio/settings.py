@@ -24,6 +24,7 @@ class Settings:
         token: secret that requests must show; None if none is asked for.
         proxies: addresses or networks of proxies whose `X-Forwarded-*` headers are trusted.
         models: names of the offered models, and what `soundsift.load` loads for them.
+        adapters: adapters of some of the offered models, by their names.
         devices: devices with a process each; None is the best available.
         precision: see `soundsift.load`.
         limits: limits of requests, jobs and files.
@@ -35,6 +36,7 @@ class Settings:
     token: str | None = None
     proxies: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=lambda: {"default": "default"})
+    adapters: Mapping[str, Path] = field(default_factory=dict)
     devices: tuple[str | None, ...] = (None,)
     precision: str = "auto"
     limits: Limits = field(default_factory=Limits)

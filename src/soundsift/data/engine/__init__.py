@@ -1,0 +1,1 @@
+"""The data engine: training triplets from recordings that nobody labelled (paper, section 5)."""

@@ -1,0 +1,1 @@
+"""Separation of a manifest's rows, from any file system to any: `soundsift map`."""
