@@ -16,6 +16,7 @@ from soundsift.checkpoints.judge import JUDGE, ReleasedJudge, load_judge
 from soundsift.checkpoints.minilm import TextEncoder
 from soundsift.checkpoints.store import CONFIG, DEFAULT
 from soundsift.config import SAMPLE_RATE, MelCodecConfig
+from soundsift.devices import pick_dtype
 from soundsift.errors import SoundsiftError
 from soundsift.models.components import ModelComponents
 from soundsift.models.components import TextEncoder as Encoder
@@ -44,7 +45,8 @@ def _result_judge(
     folder: Path, codec: MelCodec, text: Encoder, device: torch.device | str
 ) -> ResultJudge:
     config, network = default_judge.load_default_judge(folder, device)
-    hearing = Hearing(load_hearing(hearing_folder(), device), text)
+    place = torch.device(device)
+    hearing = Hearing(load_hearing(hearing_folder(), place), text, pick_dtype(place))
     groups = [s.name for s in load_vocabulary(hearing_folder(), hearing) if s.kind == "group"]
     return ResultJudge(codec, config, network, hearing.network, text, hearing.phrases(groups))
 

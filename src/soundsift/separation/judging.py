@@ -12,7 +12,6 @@ from torch import Tensor
 
 from soundsift.audio.resampling import resample
 from soundsift.config import DefaultJudgeConfig
-from soundsift.devices import pick_dtype
 from soundsift.models.components import TextEncoder
 from soundsift.models.default_judge import (
     RATINGS,
@@ -155,10 +154,7 @@ class JudgeSession:
         length = min(config.window_frames, len(frames))
         starts = loudest_windows(frames, config.windows, length)
         energies = [window_energy(judge.codec, w, starts, length) for w in (target, residual)]
-        context = judge.codec.detail_context(torch.cat(energies))
-        low = pick_dtype(context.device) == torch.bfloat16
-        with torch.autocast(context.device.type, torch.bfloat16, enabled=low):
-            heard = judge.hearing.embed_frames(context)
+        heard = judge.hearing.embed_frames(judge.codec.detail_context(torch.cat(energies)))
         own, left = heard.float().chunk(2)
         return hearing_evidence(judge.hearing, own, left, self._phrases, judge.references)
 
