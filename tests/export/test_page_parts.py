@@ -371,6 +371,33 @@ def test_flac_files_of_16_bits_are_read_without_loss(page, rate: int) -> None:
     np.testing.assert_array_equal(read, steps / np.float32(2**15))
 
 
+@pytest.mark.parametrize(
+    ("samples", "reason"),
+    [
+        (np.full(300, 0.5), "too short"),
+        (np.full(4000, 0.25), "silent"),
+        (np.array([0.1, np.nan] * 2000), "no sound"),
+        (np.array([0.1, 1e12] * 2000), "no sound"),
+        (None, "can't decode"),
+    ],
+)
+def test_what_cannot_be_separated_is_refused(page, samples: np.ndarray | None, reason: str) -> None:
+    file = io.BytesIO(b"no sound at all, but some text")
+    if samples is not None:
+        file = io.BytesIO()
+        soundfile.write(file, samples, 8000, "FLOAT", format="WAV")
+    found = run(
+        page,
+        """
+        const { decode } = await import("./decoding.js");
+        const bytes = Uint8Array.from(atob(given), (letter) => letter.charCodeAt(0));
+        return decode(new Blob([bytes])).catch((error) => error.name + ": " + error.message);
+        """,
+        base64.b64encode(file.getvalue()).decode(),
+    )
+    assert found.startswith("PromptError: ") and reason in found
+
+
 @pytest.mark.parametrize(("kind", "subtype"), [("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III")])
 def test_compressed_files_keep_their_rate(page, kind: str, subtype: str) -> None:
     tone = 0.3 * np.sin(2 * np.pi * 440 / 32000 * np.arange(32000))

@@ -4,14 +4,42 @@ import { PromptError } from "./prompt-error.js";
 import { readWav } from "./wav.js";
 
 const USUAL_RATE = 48000;
+const SHORTEST_SECONDS = 0.04;
+// Half a step of 16 bits, and the largest sample that is taken for sound.
+const SILENCE = 2 ** -16;
+const LOUDEST = 2 ** 32;
 
 // {channels, sampleRate, format} of a File or Blob; the format is that of results.
 export async function decode(file) {
   const bytes = await file.arrayBuffer();
   const wav = readWav(bytes);
   const sound = wav ?? (await decodeByBrowser(bytes));
-  if (sound.channels[0].length === 0) throw new PromptError("There is no sound in this file.");
+  checkSound(sound);
   return sound;
+}
+
+// Refuse what can't be separated, as soundsift/audio/reading.py.
+function checkSound({ channels, sampleRate }) {
+  if (channels[0].length < SHORTEST_SECONDS * sampleRate) {
+    throw new PromptError(`The recording is too short. Use at least ${SHORTEST_SECONDS} s.`);
+  }
+  let silent = true;
+  for (const channel of channels) {
+    let [lowest, highest] = [Infinity, -Infinity];
+    for (const sample of channel) {
+      if (!(Math.abs(sample) <= LOUDEST)) {
+        throw new PromptError("The recording holds samples that are no sound. The file is damaged.");
+      }
+      if (sample < lowest) lowest = sample;
+      if (sample > highest) highest = sample;
+    }
+    silent &&= highest - lowest < 2 * SILENCE;
+  }
+  if (silent) {
+    throw new PromptError(
+      "The recording is silent: all of it stays below -96 dB. Use one with something to hear.",
+    );
+  }
 }
 
 async function decodeByBrowser(bytes) {
