@@ -105,6 +105,14 @@ def test_what_does_not_fit_together_is_refused(judge: ResultJudge) -> None:
     assert ours.overall == pytest.approx(theirs.overall, abs=1e-3)
 
 
+def test_where_nothing_was_separated_the_rating_says_so(judge: ResultJudge) -> None:
+    mixture, target = waves(2.5)
+    assert judge.score(mixture, target, RATE, Prompt("dog")).overall > 2
+    for one in (mixture, np.zeros_like(mixture)):
+        found = judge.score(mixture, one, RATE, Prompt("dog"))
+        assert found.overall <= 1.8
+
+
 def test_results_are_rated_where_asked(tmp_path: Path) -> None:
     mixture, _ = waves(1.0)
     separator = soundsift.load(write_tiny_model(tmp_path), device="cpu")

@@ -26,6 +26,10 @@ from soundsift.models.hearing import HearingNetwork
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import Prompt
 
+#: A target or residual with less than this share of the mixture's energy is silent: nothing was
+#: separated, and the overall rating is at most that of the mixture itself.
+_SILENCE, _UNCHANGED = 1e-6, 1.8
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -102,6 +106,8 @@ class JudgeSession:
         self._size = round(judge.config.stretch_seconds * sample_rate)
         self._held: list[np.ndarray] = []
         self._length = 0
+        #: Energies of mixture, target and residual.
+        self._sums: tuple[float, ...] = (0.0, 0.0, 0.0)
         self._found: list[tuple[float, Tensor]] = []
         self._inverted = prompt.inverted
         self._phrases = _phrases(judge, prompt)
@@ -126,12 +132,18 @@ class JudgeSession:
         weights = (energies + 1e-9) / (energies + 1e-9).sum()
         means = torch.stack([ratings for _, ratings in self._found]).T @ weights.float()
         overall, recall, precision, faithfulness = means.clamp(1, 5).tolist()
+        mixture, *stems = self._sums
+        if min(stems) <= _SILENCE * mixture:
+            overall = min(overall, _UNCHANGED)
         poor = overall < self._judge.config.poor
         return Judgement(overall, recall, precision, faithfulness, poor)
 
     def _judge_first(self, samples: int) -> None:
         whole = self._held[0] if len(self._held) == 1 else np.concatenate(self._held, axis=-1)
         stretch, rest = whole[..., :samples], whole[..., samples:]
+        parts = stretch[0], stretch[1], stretch[0] - stretch[1]
+        sums = [float(np.square(part, dtype=np.float64).sum()) for part in parts]
+        self._sums = tuple(a + b for a, b in zip(self._sums, sums, strict=True))
         self._held, self._length = [rest.copy()] if rest.shape[-1] else [], rest.shape[-1]
         self._found.append(self._of(stretch))
 
