@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel
 
 from soundsift.errors import SoundsiftError
+from soundsift.training.codec.config import CodecTrainingConfig
 from soundsift.training.config import (
     TrainingConfig,
     load_training_config,
@@ -16,6 +17,7 @@ from soundsift.training.config import (
 )
 from soundsift.training.hearing.config import HearingTrainingConfig
 from soundsift.training.judge.config import JudgeTrainingConfig
+from soundsift.training.latents.config import LatentTrainingConfig
 
 RECIPES = Path(__file__).parents[2] / "configs"
 
@@ -115,6 +117,10 @@ def test_recipes_of_the_repository_are_valid(recipe: Path) -> None:
         None: TrainingConfig,
         "hearing": HearingTrainingConfig,
         "judge": JudgeTrainingConfig,
+        "codec": CodecTrainingConfig,
+        "latents": LatentTrainingConfig,
     }
-    config = validated(recipe, values, kinds[values.get("network")])
-    assert config.model_dump()["bank"] == Path("bank")
+    config = validated(recipe, values, kinds[values.get("network")]).model_dump()
+    # Runs and what they write go where .gitignore expects them.
+    assert config["run"].parts[0] == "runs"
+    assert config.get("bank", Path("bank")) == Path("bank")

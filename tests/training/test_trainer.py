@@ -21,7 +21,8 @@ from soundsift.models.velocity_field import VelocityField
 from soundsift.training import trainer
 from soundsift.training.checkpoint import load_checkpoint
 from soundsift.training.config import OptimiserConfig, TrainingConfig
-from soundsift.training.trainer import Trainer, learning_rate, make_optimiser
+from soundsift.training.loop import learning_rate, make_optimiser
+from soundsift.training.trainer import Trainer
 
 Make = Callable[..., TrainingConfig]
 LIVES = Path(__file__).with_name("lives.py")

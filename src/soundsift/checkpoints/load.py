@@ -100,7 +100,7 @@ def open_model(
             config,
             finite(weights, folder),
             finite(dac_vae.convert(checkpoint), folder),
-            finite(pe_vision.convert(checkpoint), folder),
+            None if config.vision is None else finite(pe_vision.convert(checkpoint), folder),
         )
     config = load_config(folder)
     read: Callable[[Path], Mapping[str, Tensor]] = read_shapes if shapes_only else read_safetensors

@@ -45,6 +45,8 @@ RELEASED: dict[str, VelocityFieldConfig] = {
 """Sizes of `facebook/sam-audio-{small,base,large}`; the `-tv` variants share them."""
 
 _TEXT_ENCODERS = ("t5-base", "google-t5/t5-base")
+MINILM = "all-MiniLM-L6-v2"
+"""The text encoder of models that were trained here; the released ones have T5."""
 
 #: Windows of 20 s that overlap by 5 s: what the models were trained on.
 _WINDOW_SECONDS, _OVERLAP_SECONDS = 20.0, 5.0
@@ -145,7 +147,7 @@ def config_from(config: Mapping[str, Any], name: str, source: str | Path) -> Sep
 
 def _check_supported(config: Mapping[str, Any]) -> None:
     checks: tuple[tuple[str, str, object, tuple[object, ...]], ...] = (
-        ("text_encoder", "name", "t5-base", _TEXT_ENCODERS),
+        ("text_encoder", "name", "t5-base", (*_TEXT_ENCODERS, MINILM)),
         ("transformer", "fc_bias", False, (False,)),
     )
     for part, field, default, supported in checks:
@@ -159,6 +161,9 @@ def _check_supported(config: Mapping[str, Any]) -> None:
 
 def _separator_config(name: str, config: Mapping[str, Any]) -> SeparatorConfig:
     sizes, codec = config["transformer"], config["audio_codec"]
+    vision = config["vision_encoder"]  # None in models that were trained here without video
+    predictor = config.get("span_predictor") or "pe-a-frame-large"
+    minilm = config["text_encoder"].get("name") == MINILM
     # Two thirds of four times the width, as SwiGLU has three matrices, rounded up.
     hidden = int(2 * sizes.get("ffn_exp", 4) * sizes["dim"] / 3)
     multiple = sizes.get("multiple_of", 64)
@@ -179,20 +184,20 @@ def _separator_config(name: str, config: Mapping[str, Any]) -> SeparatorConfig:
         name=name,
         codec=dac_vae.config_from(codec),
         prediction="velocity",
-        text_encoder="t5-base",
+        text_encoder="minilm" if minilm else "t5-base",
         field=VelocityFieldConfig(
             latent_channels=codec["codebook_dim"],
             # The noisy stems are the first of the field's input channels.
             context_channels=config["in_channels"] - 2 * codec["codebook_dim"],
             anchor_count=config["num_anchors"],
             anchor_dim=config["anchor_embedding_dim"],
-            video_dim=config["vision_encoder"]["dim"],
+            video_dim=None if vision is None else vision["dim"],
             transformer=transformer,
         ),
-        vision=pe_vision.config_from(config["vision_encoder"]),
-        span_predictor=f"facebook/{config.get('span_predictor') or 'pe-a-frame-large'}",
-        window_seconds=_WINDOW_SECONDS,
-        overlap_seconds=_OVERLAP_SECONDS,
+        vision=None if vision is None else pe_vision.config_from(vision),
+        span_predictor=None if predictor == "none" else f"facebook/{predictor}",
+        window_seconds=config.get("window_seconds", _WINDOW_SECONDS),
+        overlap_seconds=config.get("overlap_seconds", _OVERLAP_SECONDS),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from soundsift.cli.requirements import need
+from soundsift.errors import SoundsiftError
 
 EXAMPLES = """Examples:
 
@@ -18,6 +19,8 @@ soundsift train configs/default.yaml --until 500
 soundsift train configs/gpu.yaml --minutes 9
 soundsift train configs/hearing.yaml
 soundsift train configs/judge.yaml
+soundsift train configs/toy-codec.yaml
+soundsift train configs/latents-base.yaml --plan --processes 64
 torchrun --nproc-per-node 2 -m soundsift.cli train configs/default.yaml
 """
 
@@ -44,6 +47,17 @@ def train(
             show_default="no limit",
         ),
     ] = None,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Print memory and time that a codec or a separator in latents would take; "
+            "trains nothing.",
+        ),
+    ] = False,
+    processes: Annotated[
+        int, typer.Option(min=1, help="With --plan: processes that share the run.")
+    ] = 1,
 ) -> None:
     """Train a model, or continue a run.
 
@@ -58,6 +72,9 @@ def train(
     values = read_yaml(config)
     # OpenMP reads the environment when PyTorch loads it, so nothing above may import PyTorch.
     network = values.get("network") if isinstance(values, dict) else None
+    if plan:
+        _print_plan(config, values, network, processes)
+        return
     if network == "hearing":
         from soundsift.training.hearing.config import HearingTrainingConfig
         from soundsift.training.hearing.trainer import train_hearing
@@ -70,8 +87,42 @@ def train(
 
         train_judge(validated(config, values, JudgeTrainingConfig))
         return
+    if network == "codec":
+        from soundsift.training.codec.config import CodecTrainingConfig
+        from soundsift.training.codec.trainer import train_codec
+
+        train_codec(validated(config, values, CodecTrainingConfig), until, minutes)
+        return
+    if network == "latents":
+        from soundsift.training.latents.config import LatentTrainingConfig
+        from soundsift.training.latents.trainer import train_latents
+
+        train_latents(validated(config, values, LatentTrainingConfig), until, minutes)
+        return
     run = validated(config, values, TrainingConfig)
 
     from soundsift.training.trainer import train as start
 
     start(run, until, minutes)
+
+
+def _print_plan(config: Path, values: Any, network: object, processes: int) -> None:
+    from soundsift.training.config import validated
+
+    if network == "latents":
+        from soundsift.training.latents.config import LatentTrainingConfig
+        from soundsift.training.latents.plan import plan as plan_latents
+
+        planned = plan_latents(validated(config, values, LatentTrainingConfig), processes)
+    elif network == "codec":
+        from soundsift.training.codec.config import CodecTrainingConfig
+        from soundsift.training.codec.plan import plan as plan_codec
+
+        planned = plan_codec(validated(config, values, CodecTrainingConfig), processes)
+    else:
+        raise SoundsiftError(
+            f"{config}: no plan is made for this kind of run. Use --plan with a recipe of network "
+            "codec or latents."
+        )
+    for line in planned.lines():
+        typer.echo(line)

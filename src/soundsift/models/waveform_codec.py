@@ -16,6 +16,12 @@ from soundsift.models.dac_vae import DacVae
 from soundsift.models.dac_vae_chain import Interval, Layer, decoder_chain, encoder_chain
 
 
+def mixture_context(latents: Tensor) -> Tensor:
+    """What the released fields see of a mixture's latents `(B, T, C)`: `(B, T, 4 * C)`."""
+    zeros = torch.zeros_like(latents)
+    return torch.cat([zeros, zeros, latents, latents], dim=-1)
+
+
 class WaveformCodec:
     """A `soundsift.models.codec.Codec` around DAC-VAE (arXiv 2512.18099, section 3).
 
@@ -54,9 +60,7 @@ class WaveformCodec:
         """
         if self.downmix:
             wave = wave.mean(dim=1, keepdim=True)
-        latents = self.vae.encode(wave.transpose(0, 1))
-        zeros = torch.zeros_like(latents)
-        return torch.cat([zeros, zeros, latents, latents], dim=-1)
+        return mixture_context(self.vae.encode(wave.transpose(0, 1)))
 
     def stems(self, latents: Tensor, mixture: Tensor) -> Tensor:
         """Targets and residuals, `(P, 2, C, N)`; see `soundsift.models.codec.Codec`."""

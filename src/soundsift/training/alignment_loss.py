@@ -63,22 +63,22 @@ class Tagger(nn.Module):
 
 
 class TaggedField(nn.Module):
-    """A velocity field with a tagger on one of its blocks, as one module for several processes.
+    """A velocity field with a network on one of its blocks, as one module for several processes.
 
     Args:
         field: the velocity field.
-        tagger: its tagger, or None to leave the alignment loss out.
-        block: number of the block that the tagger listens to.
+        tagger: a `Tagger`, or another network on the block's state; None for none.
+        block: number of the block that it listens to.
     """
 
-    def __init__(self, field: VelocityField, tagger: Tagger | None, block: int) -> None:
+    def __init__(self, field: VelocityField, tagger: nn.Module | None, block: int) -> None:
         super().__init__()
         self.field, self.tagger, self.block = field, tagger, block
 
     def forward(
         self, noisy: Tensor, time: Tensor, conditioning: Conditioning
     ) -> tuple[Tensor, Tensor | None]:
-        """The field's output, and logits `(B, T, K)` if there is a tagger."""
+        """The field's output, and the tagger's of `(B, T, dim)` if there is one."""
         taps: list[Tensor] = []
         output = self.field(noisy, time, conditioning, taps)
         return output, None if self.tagger is None else self.tagger(taps[self.block])

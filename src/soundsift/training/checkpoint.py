@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import zipfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from soundsift.cache import PARTIAL, partial_path, replace_durably
 from soundsift.errors import SoundsiftError, one_line
+from soundsift.training.sharded import own_part
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -133,8 +135,24 @@ class RunningAverage:
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         present = module.state_dict()
-        averages = list(self.weights.values())
-        torch._foreach_lerp_(averages, [present[k].detach() for k in self.weights], 1 - decay)
+        averages = [own_part(average) for average in self.weights.values()]
+        new = [own_part(present[name].detach()) for name in self.weights]
+        torch._foreach_lerp_(averages, new, 1 - decay)
+
+    @contextmanager
+    def applied(self, module: nn.Module) -> Iterator[None]:
+        """The module with the averaged weights, while the context lasts."""
+        present = module.state_dict()
+        kept = {name: present[name].detach().clone() for name in self.weights}
+        with torch.no_grad():
+            for name, average in self.weights.items():
+                own_part(present[name]).copy_(own_part(average))
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for name, weight in kept.items():
+                    own_part(present[name]).copy_(own_part(weight))
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""

@@ -77,21 +77,38 @@ class OptimiserConfig(_Strict):
     ema: float = 0.999
 
 
-class TrainingConfig(_Strict):
-    """Everything that decides a run.
+class RunConfig(_Strict):
+    """What every run has (`soundsift.training.loop`).
+
+    Attributes:
+        run: folder for checkpoints, metrics and the plot.
+        steps: optimiser steps in all.
+        seed: of data, noise and initial weights.
+        device: where to train, as cpu, cuda or cuda:1; the best one there is if None.
+        workers: processes that make examples.
+        threads: processor threads per training process; 0 leaves it to PyTorch.
+        validate_every: steps between validations.
+        checkpoint_minutes: time between checkpoints.
+    """
+
+    run: Path
+    steps: int = Field(gt=0)
+    seed: int = 0
+    device: str | None = None
+    workers: int = Field(default=1, ge=0)
+    threads: int = Field(default=0, ge=0)
+    validate_every: int = Field(default=500, gt=0)
+    checkpoint_minutes: float = Field(default=3.0, gt=0)
+
+
+class TrainingConfig(RunConfig):
+    """Everything that decides a run of the separator in mel shares.
 
     Attributes:
         bank: folder of the sound bank.
-        run: folder for checkpoints, metrics and the plot.
-        steps: optimiser steps in all.
-        seed: of scenes, noise and initial weights.
-        device: where to train, as cpu, cuda or cuda:1; the best one there is if None.
-        workers: processes that make scenes.
-        threads: processor threads per training process; 0 leaves it to PyTorch.
         compile: whether to compile the transformer's blocks: a minute at the start, then nearly
             twice the speed.
-        validate_every: steps between validations on a fixed set of `validation_scenes`.
-        checkpoint_minutes: time between checkpoints.
+        validation_scenes: fixed scenes of a validation.
         start_from: weights to start from (a model folder), if not from scratch; the new model may
             have more blocks (`soundsift.training.deepen`).
         released_with: other models of the same sizes (folders) and their shares in the weights
@@ -100,16 +117,8 @@ class TrainingConfig(_Strict):
     """
 
     bank: Path
-    run: Path
-    steps: int = Field(gt=0)
-    seed: int = 0
-    device: str | None = None
-    workers: int = Field(default=1, ge=0)
-    threads: int = Field(default=0, ge=0)
     compile: bool = True
-    validate_every: int = Field(default=500, gt=0)
     validation_scenes: int = Field(default=96, gt=0)
-    checkpoint_minutes: float = Field(default=3.0, gt=0)
     start_from: Path | None = None
     released_with: dict[Path, float] = {}
     model: MelSeparatorConfig

@@ -1,10 +1,8 @@
-"""The training loop: one process or several, exact to resume after kill -9."""
+"""Training of the separator in mel shares; the loop is `soundsift.training.loop`."""
 
 from __future__ import annotations
 
-import json
-import os
-import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +10,31 @@ import torch
 import torch.distributed as distributed
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from tqdm import tqdm
 
-from soundsift.allocator import keep_memory
 from soundsift.checkpoints.minilm import TextEncoder
-from soundsift.checkpoints.store import complete_file, load_config, load_weights, save_model
+from soundsift.checkpoints.store import load_config, load_weights, save_model
 from soundsift.config import FRAME_RATE, VelocityFieldConfig
 from soundsift.data.bank import Bank
-from soundsift.devices import pick_device
 from soundsift.errors import SoundsiftError
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
 from soundsift.sampling.flow import as_data
 from soundsift.training.alignment_loss import TaggedField, Tagger, concept_embeddings
 from soundsift.training.batches import Batch, Batches, batch_loader
-from soundsift.training.checkpoint import RunningAverage, load_checkpoint, save_checkpoint
-from soundsift.training.config import OptimiserConfig, TrainingConfig
+from soundsift.training.checkpoint import RunningAverage
+from soundsift.training.config import TrainingConfig
 from soundsift.training.deepen import grow
+from soundsift.training.loop import (
+    FileCheckpoints,
+    Loop,
+    learning_rate,
+    make_optimiser,
+    prepare_process,
+    process_device,
+    set_rate,
+)
 from soundsift.training.losses import training_loss
-from soundsift.training.plot import plot_metrics
 from soundsift.training.validation import Validation, noisy_latents, predict
-
-_LOG_EVERY = 20
 
 
 def train(config: TrainingConfig, until: int | None = None, minutes: float | None = None) -> None:
@@ -46,19 +47,17 @@ def train(config: TrainingConfig, until: int | None = None, minutes: float | Non
         until: stop after this step, with a checkpoint, as if interrupted.
         minutes: stop after so many minutes in the same way; the next call continues.
     """
-    keep_memory()
-    rank, world = _join()
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
+    rank, world = prepare_process(config)
     trainer = Trainer(config, rank, world)
-    trainer.run(min(config.steps, until or config.steps), minutes)
+    loop = Loop(config, trainer, FileCheckpoints(config.run / "checkpoint.pt", rank), rank, world)
+    trainer.parallelise()
+    loop.run(min(config.steps, until or config.steps), minutes)
     if world > 1:
         distributed.destroy_process_group()
 
 
 class Trainer:
-    """State of a run in one process.
+    """The separator's networks, optimiser and data: a `soundsift.training.loop.Task`.
 
     Args:
         config: the run.
@@ -67,9 +66,8 @@ class Trainer:
 
     def __init__(self, config: TrainingConfig, rank: int = 0, world: int = 1) -> None:
         self.config, self.rank, self.world = config, rank, world
-        config.run.mkdir(parents=True, exist_ok=True)
         self.codec = MelCodec(config.model.codec)
-        self.device = _device(config.device, rank, world)
+        self.device = process_device(config.device, world)
         self.text = TextEncoder(self.device)
         self.field = VelocityField(config.model.field)
         if config.start_from is not None:
@@ -82,67 +80,32 @@ class Trainer:
         self.model.to(self.device)
         self.average = RunningAverage(self.field, config.optimiser.ema)
         self.optimiser = make_optimiser(self.model, config.optimiser)
-        self.step, self.seconds, self.sound_seconds = 0, 0.0, 0.0
-        self.sums: dict[str, float] = {}  # of the terms since the last line of metrics
-        self._resume()
-        if config.compile:
+        self.sound_seconds = 0.0
+        self.validation: Validation | None = None
+        self.parallel: nn.Module = self.model
+
+    def parallelise(self) -> None:
+        """Compile the blocks and share gradients, as configured; after weights are restored."""
+        if self.config.compile:
             # One block at a time: all share the compiled code, a minute instead of five.
             for block in self.field.transformer.blocks:
                 block.compile(dynamic=True)
-        self.parallel: nn.Module = (
-            DistributedDataParallel(self.model, find_unused_parameters=True)
-            if world > 1
-            else self.model
-        )
+        if self.world > 1:
+            self.parallel = DistributedDataParallel(self.model, find_unused_parameters=True)
 
-    def run(self, until: int, minutes: float | None = None) -> None:
-        """Take steps up to number `until`, or for so many minutes, then save."""
-        config = self.config
-        batches = Batches(config, "train", self.rank, self.world)
-        validation = Validation(config, self.codec, self.text) if self.rank == 0 else None
-        saved = began = time.monotonic()
-        already = self.seconds
-        progress = tqdm(
-            initial=self.step, total=until, desc="training", unit="step", disable=self.rank > 0
-        )
-        source = batch_loader(batches, self.step, config.workers)
-        while self.step < until:
-            terms = self._take_step(next(source))
-            self.step += 1
-            self.seconds = already + time.monotonic() - began
-            progress.update()
-            for name, value in terms.items():
-                self.sums[name] = self.sums.get(name, 0.0) + value / _LOG_EVERY
-            if self.step % _LOG_EVERY == 0:
-                self._log(self.sums)
-                progress.set_postfix(snr=f"{-10 * self.sums['mask_snr']:.2f} dB")
-                self.sums = {}
-            if validation and self.step % config.validate_every == 0:
-                found = validation.run(self._averaged())
-                self._log({f"validation/{name}": value for name, value in found.items()})
-                plot_metrics(config.run / "metrics.jsonl", config.run / "metrics.png")
-            if time.monotonic() - saved > 60 * config.checkpoint_minutes:
-                self.save()
-                saved = time.monotonic()
-            if minutes is not None and self._all_agree(time.monotonic() - began > 60 * minutes):
-                break
-        progress.close()
-        self.save()
+    def batches(self, start: int) -> Iterator[Batch]:
+        """See `soundsift.training.loop.Task`."""
+        batches = Batches(self.config, "train", self.rank, self.world)
+        if self.rank == 0:
+            self.validation = Validation(self.config, self.codec, self.text)
+        return batch_loader(batches, start, self.config.workers)
 
-    def _all_agree(self, late: bool) -> bool:
-        """Whether the first process is late: all processes stop after the same step."""
-        if self.world == 1:
-            return late
-        decision = torch.tensor([float(late)], device=self.device)
-        distributed.broadcast(decision, 0)
-        return bool(decision.item())
-
-    def _take_step(self, batch: Batch) -> dict[str, float]:
+    def take_step(self, batch: Batch, step: int) -> dict[str, float]:
+        """See `soundsift.training.loop.Task`."""
         config = self.config
         batch = batch.to(self.device)
-        rate = learning_rate(self.step, config.steps, config.optimiser)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        rate = learning_rate(step, config.steps, config.optimiser)
+        set_rate(self.optimiser, rate)
         output, tags = predict(self.parallel, batch, self.text)
         clean = as_data(
             output.float(),
@@ -169,51 +132,41 @@ class Trainer:
         names = ("loss", "flow", "mask_snr", "alignment", "gradient")
         return dict(zip(names, terms.tolist(), strict=True)) | {"rate": rate}
 
-    def _averaged(self) -> VelocityField:
+    def headline(self, terms: Mapping[str, float]) -> dict[str, str]:
+        """See `soundsift.training.loop.Task`."""
+        return {"snr": f"{-10 * terms['mask_snr']:.2f} dB"}
+
+    def validate(self) -> dict[str, float]:
+        """See `soundsift.training.loop.Task`."""
+        if self.validation is None:
+            return {}
         field = VelocityField(self.config.model.field).to(self.device)
         field.load_state_dict(self.average.weights)
-        return field
+        return self.validation.run(field)
 
-    def _log(self, values: dict[str, float]) -> None:
-        if self.rank > 0:
-            return
-        line = {"step": self.step, "seconds": round(self.seconds, 1)} | {
-            name: round(value, 5) for name, value in values.items()
-        }
-        with (self.config.run / "metrics.jsonl").open("a") as out:
-            out.write(json.dumps(line) + "\n")
-
-    def save(self) -> None:
-        """Write the checkpoint, and the averaged weights as a model folder beside it."""
-        if self.rank > 0:
-            return
-        state: dict[str, Any] = {
-            "step": self.step,
-            "seconds": self.seconds,
+    def state(self) -> dict[str, Any]:
+        """See `soundsift.training.loop.Task`."""
+        return {
             "sound_seconds": self.sound_seconds,
-            "sums": self.sums,
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "random": torch.get_rng_state(),
         }
-        save_checkpoint(self.config.run / "checkpoint.pt", state)
-        weights = {name: tensor.cpu() for name, tensor in self.average.weights.items()}
-        save_model(self.config.run / "model", self.config.model, weights)
 
-    def _resume(self) -> None:
-        state = load_checkpoint(self.config.run / "checkpoint.pt")
-        if self.rank == 0:
-            _forget_after(self.config.run / "metrics.jsonl", state["step"] if state else 0)
-        if state is None:
-            return
-        self.step, self.seconds = state["step"], state["seconds"]
+    def restore(self, state: dict[str, Any]) -> None:
+        """See `soundsift.training.loop.Task`."""
         self.sound_seconds = state["sound_seconds"]
-        self.sums = state.get("sums", {})
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
+
+    def save_model(self, folder: Path) -> None:
+        """See `soundsift.training.loop.Task`."""
+        if self.rank == 0:
+            weights = {name: tensor.cpu() for name, tensor in self.average.weights.items()}
+            save_model(folder, self.config.model, weights)
 
 
 def _beginning(folder: Path, wanted: VelocityFieldConfig) -> dict[str, Tensor]:
@@ -222,47 +175,3 @@ def _beginning(folder: Path, wanted: VelocityFieldConfig) -> dict[str, Tensor]:
         return grow(load_weights(folder), load_config(folder).field, wanted)
     except ValueError as error:
         raise SoundsiftError(f"start_from: {folder}: {error}") from error
-
-
-def learning_rate(step: int, steps: int, config: OptimiserConfig) -> float:
-    """Rate at a step: linear warm-up, constant, linear decay to zero at the end."""
-    warm = min(1.0, (step + 1) / max(1, config.warmup))
-    left = (steps - step) / max(1.0, steps * config.decay_share)
-    return config.rate * min(warm, left, 1.0)
-
-
-def make_optimiser(field: nn.Module, config: OptimiserConfig) -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices alone."""
-    matrices = [p for p in field.parameters() if p.ndim >= 2]
-    vectors = [p for p in field.parameters() if p.ndim < 2]
-    groups: list[dict[str, Any]] = [
-        {"params": matrices, "weight_decay": config.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.rate, betas=config.betas, fused=True)
-
-
-def _device(wanted: str | None, rank: int, world: int) -> torch.device:
-    """A process's device: with several processes and GPUs, each has its own."""
-    device = pick_device(wanted)
-    if device.type == "cuda" and device.index is None and world > 1:
-        return torch.device("cuda", rank % torch.cuda.device_count())
-    return device
-
-
-def _join() -> tuple[int, int]:
-    """Join the other processes if `torchrun` started several."""
-    if "RANK" not in os.environ:
-        return 0, 1
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    return distributed.get_rank(), distributed.get_world_size()
-
-
-def _forget_after(metrics: Path, step: int) -> None:
-    """Drop lines of steps after the checkpoint, which will be taken again, and one cut short."""
-    if not metrics.exists():
-        return
-    whole = [line for line in metrics.read_text().splitlines(keepends=True) if line.endswith("}\n")]
-    kept = [line for line in whole if json.loads(line)["step"] <= step]
-    with complete_file(metrics) as part:
-        part.write_text("".join(kept))

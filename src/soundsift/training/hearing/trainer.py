@@ -29,7 +29,7 @@ from soundsift.training.hearing.heads import KeptScenes
 from soundsift.training.hearing.phrases import all_phrases, phrase_states, prior_offsets
 from soundsift.training.hearing.sources import RenderedSources, render_sources
 from soundsift.training.hearing.validation import HearingValidation
-from soundsift.training.trainer import learning_rate
+from soundsift.training.loop import learning_rate
 
 _LOG_EVERY = 20
 #: Weight of a frame that holds a phrase's sound: far fewer do than don't.

@@ -1,0 +1,1 @@
+"""Training of DAC-VAE, the codec of the released models."""

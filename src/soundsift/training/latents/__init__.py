@@ -1,0 +1,1 @@
+"""Training of the separator in latents of DAC-VAE, by flow matching."""

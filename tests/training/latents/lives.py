@@ -1,0 +1,88 @@
+"""Lives of runs in latents, each in processes of its own, for `test_trainer`.
+
+    lives.py [CONFIG.yaml PROCESSES END]...
+
+END: `done`; `until N` (stopped after step N); `step N` (killed within step N, between the optimiser
+and the running average); `save N` (killed while the checkpoint of step N is written).
+Processes are forked from one that has imported all there is to import. The text encoder is replaced
+by a small one, and every step's terms are logged.
+"""
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed.checkpoint
+from tests.training.lives import SmallEncoder, die
+
+from soundsift.training import checkpoint, loop, sharded
+from soundsift.training.config import read_yaml, validated
+from soundsift.training.latents import trainer
+from soundsift.training.latents.config import LatentTrainingConfig
+
+torch.set_num_threads(1)
+
+
+def live(config: LatentTrainingConfig, end: str) -> None:
+    trainer.build_text_encoder = lambda config, device: SmallEncoder()
+    loop._LOG_EVERY = 1
+    how, _, number = end.partition(" ")
+    if how == "step":
+        update = checkpoint.RunningAverage.update
+
+        def deadly_update(self: checkpoint.RunningAverage, module: torch.nn.Module) -> None:
+            if self.updates + 1 == int(number):
+                with (config.run / "metrics.jsonl").open("a") as out:
+                    out.write('{"step": 40, "lo')
+                die()
+            update(self, module)
+
+        checkpoint.RunningAverage.update = deadly_update
+    elif how == "save":
+        save = sharded.distributed_checkpoint.save
+
+        def deadly_save(state: object, checkpoint_id: Path, no_dist: bool) -> None:
+            save(state, checkpoint_id=checkpoint_id, no_dist=no_dist)
+            if checkpoint_id.stem == f"step-{number}":
+                die()
+
+        sharded.distributed_checkpoint.save = deadly_save
+    trainer.train_latents(config, until=int(number) if how == "until" else None)
+
+
+def begin(config: LatentTrainingConfig, processes: int, end: str) -> list[int]:
+    children = []
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for rank in range(processes):
+        child = os.fork()
+        if child:
+            children.append(child)
+            continue
+        code = 1
+        try:
+            if processes > 1:
+                os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+                os.environ |= {"WORLD_SIZE": str(processes), "MASTER_PORT": str(port)}
+                os.environ["MASTER_ADDR"] = "127.0.0.1"
+            live(config, end)
+            code = 0
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    return children
+
+
+if __name__ == "__main__":
+    for path, processes, how in zip(*[iter(sys.argv[1:])] * 3, strict=True):
+        settings = validated(Path(path), read_yaml(Path(path)), LatentTrainingConfig)
+        expected = -signal.SIGKILL if how.startswith(("step", "save")) else 0
+        for process in begin(settings, int(processes), how):
+            status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+            if status != expected:
+                sys.exit(f"{path} {how}: {status}")
