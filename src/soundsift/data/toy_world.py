@@ -1,7 +1,7 @@
 """A toy world: eight synthetic sounds with names, two at a time.
 
 Large systems are tried out on it in minutes: `configs/toy-codec.yaml`, `configs/toy-latents.yaml`.
-Seed and number decide an example. Everything lies below 1.8 kHz, so that a codec at 4 kHz will do.
+Seed and number decide an example. Everything lies below 560 Hz, so that a codec at 1.2 kHz will do.
 """
 
 from __future__ import annotations
@@ -50,22 +50,22 @@ def _tone(time: _Wave, hertz: float | _Wave, *overtones: float) -> _Wave:
 
 
 def _hum(time: _Wave, rng: np.random.Generator) -> _Wave:
-    return _tone(time, rng.uniform(90, 150), 0.5, 0.3, 0.2)
+    return _tone(time, rng.uniform(50, 75), 0.5, 0.3, 0.2)
 
 
 def _whistle(time: _Wave, rng: np.random.Generator) -> _Wave:
     vibrato = 1 + 0.01 * np.sin(2 * np.pi * rng.uniform(4, 7) * time)
-    return _tone(time, rng.uniform(1250, 1550) * vibrato)
+    return _tone(time, rng.uniform(400, 480) * vibrato)
 
 
 def _siren(time: _Wave, rng: np.random.Generator) -> _Wave:
     swing = np.sin(2 * np.pi * (rng.uniform(0.6, 1.2) * time + rng.random()))
-    return _tone(time, rng.uniform(550, 650) * (1 + 0.25 * swing), 0.3)
+    return _tone(time, rng.uniform(180, 220) * (1 + 0.25 * swing), 0.3)
 
 
 def _sweeps(time: _Wave, rng: np.random.Generator, up: bool) -> _Wave:
     position = (time * rng.uniform(1.5, 3.0) + rng.random()) % 1.0
-    return _tone(time, 300 * 4.0 ** (position if up else 1 - position))
+    return _tone(time, 100 * 4.0 ** (position if up else 1 - position))
 
 
 def _rising(time: _Wave, rng: np.random.Generator) -> _Wave:
@@ -79,7 +79,8 @@ def _falling(time: _Wave, rng: np.random.Generator) -> _Wave:
 def _beeps(time: _Wave, rng: np.random.Generator) -> _Wave:
     beat = (time * rng.uniform(3, 6) + rng.random()) % 1.0
     gate = np.clip(np.minimum(beat, 0.5 - beat) * 40, 0, 1)
-    return _tone(time, rng.uniform(850, 1100)) * gate
+    wave: _Wave = _tone(time, rng.uniform(290, 350)) * gate
+    return wave
 
 
 def _noise(time: _Wave, rng: np.random.Generator, low: float, high: float) -> _Wave:
@@ -91,11 +92,11 @@ def _noise(time: _Wave, rng: np.random.Generator, low: float, high: float) -> _W
 
 
 def _hiss(time: _Wave, rng: np.random.Generator) -> _Wave:
-    return _noise(time, rng, 1350, 1800)
+    return _noise(time, rng, 430, 560)
 
 
 def _rumble(time: _Wave, rng: np.random.Generator) -> _Wave:
-    return _noise(time, rng, 30, 220)
+    return _noise(time, rng, 15, 70)
 
 
 SOUNDS: dict[str, _Synthesiser] = {

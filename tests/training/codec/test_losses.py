@@ -66,8 +66,8 @@ def test_discriminators_learn_to_tell_and_the_decoder_to_fool() -> None:
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.5 * losses[0]
     (reals, r), (fakes, f) = judges(real), judges(fake)
-    assert float(adversarial_loss(reals)) < float(adversarial_loss(fakes))
-    assert float(feature_loss(r, r)) == 0 < float(feature_loss(r, f))
+    assert adversarial_loss(reals).item() < adversarial_loss(fakes).item()
+    assert feature_loss(r, r).item() == 0 < feature_loss(r, f).item()
 
 
 def test_balanced_terms_share_the_gradient_by_weight_whatever_their_scale() -> None:

@@ -43,7 +43,7 @@ def test_pieces_continue_each_other_and_leave_a_codec(make_codec_config: Make) -
     assert all(torch.equal(weights[name], others[name]) for name in weights)
     # What is written is the average, multiplied out; it marks nothing.
     codec = build(lambda: DacVae(sizes), weights, "it")
-    wave = torch.randn(1, 1, 640)
+    wave = torch.randn(1, 1, 960)
     expected = CodecTrainer(whole)
     expected.restore(torch.load(whole.run / "checkpoint.pt", weights_only=True))
     decoded = codec.decode(codec.encode(wave))
@@ -53,12 +53,14 @@ def test_pieces_continue_each_other_and_leave_a_codec(make_codec_config: Make) -
 
 @pytest.mark.parametrize("balance", [True, False])
 def test_it_learns(make_codec_config: Make, balance: bool) -> None:
-    config = make_codec_config(
-        steps=40, loss={"wave": 4.0, "adversarial_from": 30, "balance": balance}
-    )
-    train_codec(config)
-    lines = metrics(config)
-    assert sum(line["mel"] for line in lines[-5:]) < 0.7 * sum(line["mel"] for line in lines[:5])
+    """A tenth of what validation finds at the beginning is gone after 30 steps."""
+    loss = {"wave": 4.0, "adversarial_from": 100, "balance": balance, "mel": 1.0}
+    config = make_codec_config(steps=30, loss=loss)
+    task = CodecTrainer(config)
+    before = task.validate()["mel"]
+    for step, batch in zip(range(30), task.batches(0), strict=False):
+        task.take_step(batch, step)
+    assert task.validate()["mel"] < 0.9 * before
 
 
 def test_validation_measures_the_round_trip(

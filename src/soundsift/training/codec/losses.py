@@ -66,11 +66,11 @@ def mel_distance(first: Tensor, second: Tensor, rate: int) -> Tensor:
     total = first.new_zeros(())
     for window, bands in MEL_SCALES:
         filters = _filters(window, bands, rate).to(first.device)
-        mels = [
+        one, two = (
             (filters @ magnitudes(wave, window)).clamp(min=_FLOOR).log10()
             for wave in (first, second)
-        ]
-        total = total + functional.l1_loss(*mels)
+        )
+        total = total + functional.l1_loss(one, two)
     return total
 
 
@@ -84,8 +84,8 @@ def stft_distance(first: Tensor, second: Tensor) -> Tensor:
     total = first.new_zeros(())
     for window in STFT_WINDOWS:
         one, two = (magnitudes(wave, window) for wave in (first, second))
-        logarithms = [2 * part.clamp(min=_FLOOR).log10() for part in (one, two)]
-        total = total + functional.l1_loss(one, two) + functional.l1_loss(*logarithms)
+        log_one, log_two = (2 * part.clamp(min=_FLOOR).log10() for part in (one, two))
+        total = total + functional.l1_loss(one, two) + functional.l1_loss(log_one, log_two)
     return total
 
 

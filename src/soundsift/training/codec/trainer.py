@@ -20,7 +20,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from soundsift.checkpoints.released_form import open_codec, write_codec
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.metrics import si_sdr
-from soundsift.models.dac_vae import DacVae
+from soundsift.models.dac_vae import DacVae, ResidualUnit
 from soundsift.training.checkpoint import RunningAverage
 from soundsift.training.codec.audio import Crops, crop_loader
 from soundsift.training.codec.balancer import Balancer
@@ -46,6 +46,10 @@ from soundsift.training.loop import (
 
 _TRAINED = ("encoder", "to_gaussian", "from_latent", "decoder")
 _VALIDATED_AT_A_TIME = 8
+#: Level of a residual unit's branch at the beginning.
+_BRANCH = 0.1
+#: Sound has a level of about -20 dB, latents of 0.
+_GAIN = 10.0
 
 
 def train_codec(
@@ -239,14 +243,38 @@ def _beginning(config: CodecTrainingConfig) -> DacVae:
             )
         vae.load_state_dict(dict(weights))
         return vae
-    for module in vae.modules():
-        if isinstance(module, nn.Conv1d):
-            nn.init.trunc_normal_(module.weight, std=0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    _draw_weights(vae)
     # No watermark is trained: the branch writes nothing.
-    nn.init.zeros_(vae.watermark.last.weight)
+    for parameter in vae.watermark.last.parameters():
+        nn.init.zeros_(parameter)
     return vae
+
+
+def _draw_weights(vae: DacVae) -> None:
+    """Fresh weights that keep the variance of what passes: residual units begin near the identity.
+
+    With DAC's (0.02 everywhere) a shallow codec hears nothing of its input for hundreds of steps.
+    """
+    for name in _TRAINED:
+        for module in getattr(vae, name).modules():
+            if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
+                inputs = module.in_channels * module.kernel_size[0]
+                if isinstance(module, nn.ConvTranspose1d):
+                    inputs //= module.stride[0]
+                nn.init.normal_(module.weight, std=inputs**-0.5)
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
+    for unit in vae.modules():
+        if isinstance(unit, ResidualUnit):
+            nn.init.normal_(unit.conv2.weight, std=_BRANCH * unit.conv2.in_channels**-0.5)
+    assert vae.to_gaussian.bias is not None
+    with torch.no_grad():
+        mean, scale = vae.to_gaussian.weight.chunk(2)
+        mean.mul_(_GAIN)
+        scale.mul_(0.1)
+        # The deviation begins at 0.05: what is drawn says something from the first step on.
+        vae.to_gaussian.bias[vae.config.codebook_dim :] = -3.0
+        vae.from_latent.weight.div_(_GAIN)
 
 
 def normalised(vae: DacVae) -> DacVae:

@@ -1,0 +1,128 @@
+"""Examples and batches: the same whoever makes them, with prompts withheld as asked."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from soundsift.errors import SoundsiftError
+from soundsift.spans import POSITIVE
+from soundsift.training.latents.batches import LatentBatches
+from soundsift.training.latents.config import ExampleSourceConfig, LatentTrainingConfig
+from soundsift.training.latents.examples import TripletExamples, open_examples
+
+Make = Callable[..., LatentTrainingConfig]
+
+
+def test_processes_and_parts_share_a_batch(make_config: Make) -> None:
+    whole = make_config(batch={"seconds": (0.4, 0.8), "frames": 180})
+    (all_of_it,) = LatentBatches(whole)[5]
+    parts = make_config(batch={"seconds": (0.4, 0.8), "frames": 180, "accumulate": 2})
+    pieces = {}
+    for rank in (0, 1):
+        for which, part in enumerate(LatentBatches(parts, rank, 2)[5]):
+            pieces[rank + 2 * which] = part
+    frames = all_of_it.anchors.shape[1]
+    assert 10 <= frames <= 20
+    assert len(all_of_it.phrases) == 180 // frames
+    assert all_of_it.targets.shape == (180 // frames, frames * 160)
+    for first, part in pieces.items():
+        assert part.phrases == all_of_it.phrases[first::4]
+        for name in ("targets", "residuals", "anchors", "time", "noise"):
+            assert torch.equal(getattr(part, name), getattr(all_of_it, name)[first::4]), name
+    # What each part counts, averaged over processes.
+    assert sum(part.share for part in pieces.values()) / 2 == pytest.approx(1.0)
+    assert pieces[0].share == pytest.approx(2 * len(pieces[0].phrases) / len(all_of_it.phrases))
+
+
+def test_lengths_vary_and_the_frames_do_not(make_config: Make) -> None:
+    batches = LatentBatches(make_config(batch={"seconds": (0.4, 2.0), "frames": 200}))
+    shapes = {batches[number][0].anchors.shape for number in range(12)}
+    assert len({frames for _, frames in shapes}) > 4
+    assert all(200 - frames < examples * frames <= 200 for examples, frames in shapes)
+
+
+def test_each_kind_of_prompt_is_withheld_on_its_own(make_config: Make) -> None:
+    config = make_config(batch={"seconds": (0.4, 0.4), "frames": 3000})
+    (batch,) = LatentBatches(config)[0]
+    text = torch.tensor([phrase is not None for phrase in batch.phrases])
+    spans = (batch.anchors == POSITIVE).any(dim=1)
+    assert len(text) == 300
+    assert float(text.float().mean()) == pytest.approx(0.7, abs=0.1)
+    assert float(spans.float().mean()) == pytest.approx(0.7, abs=0.1)
+    assert float((~text & ~spans).float().mean()) == pytest.approx(0.09, abs=0.06)
+    (kept,) = LatentBatches(make_config(drop={"text": 0.0, "spans": 0.0, "video": 0.0}))[0]
+    assert None not in kept.phrases
+    assert bool((kept.anchors == POSITIVE).any(dim=1).all())
+
+
+def test_too_many_processes_are_told(make_config: Make) -> None:
+    with pytest.raises(SoundsiftError, match=r"fewer than 9 processes.*Raise frames to 180"):
+        LatentBatches(make_config(), 0, 9)
+
+
+def test_scenes_of_the_bank(make_config: Make, bank_folder: Path) -> None:
+    law = {"kind_weights": {"speech": 1.0, "effect": 1.0, "music": 1.0}, "absent": 0.0}
+    config = ExampleSourceConfig.model_validate({"bank": bank_folder, "scenes": law})
+    train, held_out = (open_examples(config, 1, flag) for flag in (False, True))
+    example = train.example(3, 0.8, 4000)
+    assert example.target.shape == example.residual.shape == (3200,)
+    assert example.text and example.spans
+    assert np.array_equal(example.target, train.example(3, 0.8, 4000).target)
+    assert {clip.split for clip in held_out.generator.bank.clips} == {"validation"}
+
+
+@pytest.fixture
+def triplets(tmp_path: Path) -> Path:
+    """Twenty triplets whose samples say when they are."""
+    rows = []
+    for number in range(20):
+        ramp = np.arange(16_000) / 16_000
+        soundfile.write(tmp_path / f"{number}.wav", ramp, 8000, "FLOAT")
+        soundfile.write(tmp_path / f"{number}r.wav", -ramp, 8000, "FLOAT")
+        row = {"target": f"{number}.wav", "residual": f"{number}r.wav", "text": str(number)}
+        rows.append(row | {"spans": [["+", 0.5, 1.5], ["-", 1.8, 2.0]], "filter": 1})
+    np.save(tmp_path / "video.npy", np.arange(50, dtype=np.float32)[:, None].repeat(3, 1))
+    rows[1]["video"] = "video.npy"
+    del rows[2]["spans"]
+    file = tmp_path / "triplets.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def test_triplets_are_cropped_together(triplets: Path) -> None:
+    source = TripletExamples(triplets, 1, held_out=False)
+    texts = set()
+    for number in range(60):
+        example = source.example(number, 0.6, 8000)
+        texts.add(example.text)
+        np.testing.assert_allclose(example.target, -example.residual)
+        start = float(example.target[0]) * 2  # seconds, from the ramp
+        assert start * 25 == pytest.approx(round(start * 25), abs=1e-3)
+        if example.text == "1":
+            assert example.video is not None
+            assert float(example.video[0, 0]) == pytest.approx(start * 25, abs=1e-3)
+        if example.text not in ("2",):
+            for span in example.spans:
+                edges = (0.5, 1.5) if span.positive else (1.8, 2.0)
+                assert span.start == pytest.approx(max(edges[0] - start, 0), abs=1e-3)
+                assert span.end == pytest.approx(min(edges[1] - start, 0.6), abs=1e-3)
+    assert texts == {str(number) for number in range(1, 20)}
+    (held_out,) = TripletExamples(triplets, 1, held_out=True).rows
+    assert held_out["text"] == "0"
+
+
+def test_faults_in_triplets_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "t.jsonl"
+    with pytest.raises(SoundsiftError, match="not a readable JSONL file"):
+        TripletExamples(file, 1, False)
+    file.write_text('{"target": "a.wav"}\n')
+    with pytest.raises(SoundsiftError, match="line 1 lacks target or residual"):
+        TripletExamples(file, 1, False)
+    file.write_text('{"target": "a.wav", "residual": "b.wav"}\n' * 2)
+    with pytest.raises(SoundsiftError, match=r"a\.wav: cannot be read"):
+        TripletExamples(file, 1, False).example(0, 1.0, 8000)
