@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 import torch.distributed as distributed
-import torch.distributed.checkpoint as distributed_checkpoint
 from torch import Tensor, nn
+from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
@@ -87,7 +87,7 @@ class ShardedCheckpoints:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
         self._wait()
-        distributed_checkpoint.save(tensors, checkpoint_id=partial, no_dist=self.alone)
+        state_dict_saver.save(tensors, checkpoint_id=partial, no_dist=self.alone)
         if self.rank == 0:
             (partial / _PROGRESS).write_text(json.dumps(rest))
             shutil.rmtree(final, ignore_errors=True)
@@ -107,7 +107,7 @@ class ShardedCheckpoints:
             tensors, _ = _parted(template)
             try:
                 rest: dict[str, Any] = json.loads((folder / _PROGRESS).read_text())
-                distributed_checkpoint.load(tensors, checkpoint_id=folder, no_dist=self.alone)
+                state_dict_loader.load(tensors, checkpoint_id=folder, no_dist=self.alone)
             except Exception as error:  # of a damaged file, the library raises anything
                 problems.append(f"{folder}: {one_line(error)}")
                 continue

@@ -70,7 +70,7 @@ def make_config(
             "workers": 0,
             "threads": 1,
             "precision": "float32",
-            "validate_every": 100,
+            "validate_every": 6,
             "validation_examples": 3,
             "validation_steps": 1,
             "batch": {"seconds": (0.4, 0.8), "frames": 90},

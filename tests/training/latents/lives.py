@@ -15,7 +15,6 @@ import sys
 from pathlib import Path
 
 import torch
-import torch.distributed.checkpoint
 from tests.training.lives import SmallEncoder, die
 
 from soundsift.training import checkpoint, loop, sharded
@@ -42,14 +41,14 @@ def live(config: LatentTrainingConfig, end: str) -> None:
 
         checkpoint.RunningAverage.update = deadly_update
     elif how == "save":
-        save = sharded.distributed_checkpoint.save
+        save = sharded.state_dict_saver.save
 
         def deadly_save(state: object, checkpoint_id: Path, no_dist: bool) -> None:
             save(state, checkpoint_id=checkpoint_id, no_dist=no_dist)
             if checkpoint_id.stem == f"step-{number}":
                 die()
 
-        sharded.distributed_checkpoint.save = deadly_save
+        sharded.state_dict_saver.save = deadly_save
     trainer.train_latents(config, until=int(number) if how == "until" else None)
 
 

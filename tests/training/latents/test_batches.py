@@ -84,8 +84,8 @@ def triplets(tmp_path: Path) -> Path:
         ramp = np.arange(16_000) / 16_000
         soundfile.write(tmp_path / f"{number}.wav", ramp, 8000, "FLOAT")
         soundfile.write(tmp_path / f"{number}r.wav", -ramp, 8000, "FLOAT")
-        row = {"target": f"{number}.wav", "residual": f"{number}r.wav", "text": str(number)}
-        rows.append(row | {"spans": [["+", 0.5, 1.5], ["-", 1.8, 2.0]], "filter": 1})
+        row = {"target": f"{number}.wav", "residual": f"{number}r.wav", "phrase": str(number)}
+        rows.append(row | {"spans": [[0.5, 1.5], ["-", 1.8, 2.0]], "filter": 1})
     np.save(tmp_path / "video.npy", np.arange(50, dtype=np.float32)[:, None].repeat(3, 1))
     rows[1]["video"] = "video.npy"
     del rows[2]["spans"]
@@ -113,7 +113,7 @@ def test_triplets_are_cropped_together(triplets: Path) -> None:
                 assert span.end == pytest.approx(min(edges[1] - start, 0.6), abs=1e-3)
     assert texts == {str(number) for number in range(1, 20)}
     (held_out,) = TripletExamples(triplets, 1, held_out=True).rows
-    assert held_out["text"] == "0"
+    assert held_out["phrase"] == "0"
 
 
 def test_faults_in_triplets_are_told(tmp_path: Path) -> None:

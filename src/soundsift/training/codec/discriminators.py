@@ -26,7 +26,8 @@ Scored = tuple[Tensor, list[Tensor]]
 
 def _conv(before: int, after: int, kernel: tuple[int, int], stride: tuple[int, int]) -> nn.Module:
     padding = (kernel[0] // 2, kernel[1] // 2)
-    return weight_norm(nn.Conv2d(before, after, kernel, stride, padding))
+    layer: nn.Module = weight_norm(nn.Conv2d(before, after, kernel, stride, padding))
+    return layer
 
 
 class PeriodDiscriminator(nn.Module):
@@ -51,7 +52,7 @@ class PeriodDiscriminator(nn.Module):
         """Score waves `(B, 1, N)`."""
         missing = -wave.shape[-1] % self.period
         x = functional.pad(wave, (0, missing), mode="reflect") if missing else wave
-        x = x.unflatten(-1, (-1, self.period))
+        x = x.reshape(*x.shape[:2], -1, self.period)
         features = []
         for layer in self.layers:
             x = functional.leaky_relu(layer(x), _SLOPE)

@@ -39,7 +39,8 @@ def plan(config: CodecTrainingConfig, processes: int = 1) -> Plan:
 
     def coded() -> Tensor:
         latents, divergence = draw_latents(vae.to_gaussian(vae.encoder(wave)), noise)
-        return vae.decoder(vae.from_latent(latents)).square().mean() + divergence
+        decoded: Tensor = vae.decoder(vae.from_latent(latents))
+        return decoded.square().mean() + divergence
 
     def judged() -> Tensor:
         scores, _ = judges(wave)

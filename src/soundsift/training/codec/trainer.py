@@ -315,7 +315,7 @@ def _update(
         joined = torch.cat([gradient.flatten() for gradient in gradients])
         distributed.all_reduce(joined)
         joined /= world
-        parts = joined.split([gradient.numel() for gradient in gradients])
+        parts = torch.split(joined, [gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
     norm = nn.utils.clip_grad_norm_(with_gradient, clip)

@@ -125,4 +125,5 @@ def resampled(waves: Tensor, rate: int, wanted: int) -> Tensor:
         return waves
     samples = round(waves.shape[-1] * wanted / rate)
     spectrum = torch.fft.rfft(waves)[..., : samples // 2 + 1]
-    return torch.fft.irfft(spectrum, samples) * (samples / waves.shape[-1])
+    again: Tensor = torch.fft.irfft(spectrum, samples) * (samples / waves.shape[-1])
+    return again

@@ -2,11 +2,12 @@
 
 A file of triplets has one JSON object a line, its paths relative to the file:
 
-    {"target": "a.wav", "residual": "b.wav", "text": "dog barking", "spans": [["+", 0.4, 2.1]],
+    {"target": "a.wav", "residual": "b.wav", "phrase": "dog barking", "spans": [[0.4, 2.1]],
      "video": "a.npy"}
 
-`text`, `spans` (when the target is heard; from its energy if missing) and `video` (features of the
-object, `(latent frames, video_dim)`) may be left out, and other keys are passed over.
+`phrase`, `spans` (when the target is heard; from its energy if missing; ["-", 0.4, 2.1] says when
+it is not) and `video` (features of the object, `(latent frames, video_dim)`) may be left out, and
+other keys are passed over.
 """
 
 from __future__ import annotations
@@ -151,11 +152,14 @@ class TripletExamples:
         if marks is None:
             spans = tuple(Span(a, b) for a, b in active_spans(target, rate) if b > a)
         else:
-            moved = [(sign, a - start, min(b - start, seconds)) for sign, a, b in marks]
-            spans = tuple(Span(max(a, 0.0), b, s == "+") for s, a, b in moved if b > max(a, 0.0))
+            spans = tuple(
+                Span(max(first - start, 0.0), min(last - start, seconds), sign != ["-"])
+                for *sign, first, last in marks
+                if min(last - start, seconds) > max(first - start, 0.0)
+            )
         video = row.get("video")
         features = None if video is None else self._features(video, start)
-        return Example(target, residual, row.get("text"), spans, features)
+        return Example(target, residual, row.get("phrase"), spans, features)
 
     def _read(
         self,

@@ -61,7 +61,7 @@ def with_projector(field: VelocityField, config: LatentTrainingConfig, width: in
 
 def forget_inside(block: nn.Module) -> None:
     """Make a module compute its inside again in the backward pass instead of keeping it."""
-    block.forward = partial(checkpoint, block.forward, use_reentrant=False)  # type: ignore[method-assign]
+    block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
 class FrozenCodec:
@@ -89,7 +89,7 @@ class FrozenCodec:
         """Latents `(B, T, C)` of whole frames `(B, N)`: the mean, as at inference."""
         parts = [
             self.network.to_gaussian(self.network.encoder(part[:, None])).chunk(2, dim=1)[0]
-            for part in waves.split(_ENCODED_AT_A_TIME)
+            for part in torch.split(waves, _ENCODED_AT_A_TIME)
         ]
         return torch.cat(parts).transpose(1, 2)
 

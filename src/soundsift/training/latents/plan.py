@@ -117,7 +117,7 @@ def _field_cost(config: LatentTrainingConfig, part: int, frames: int, layers: in
 
     def work() -> torch.Tensor:
         output, projected = model(noisy, time, prompt)
-        total = output.float().square().mean()
+        total: torch.Tensor = output.float().square().mean()
         return total if projected is None else total + projected.float().square().mean()
 
     narrow = narrow_products(model) if config.precision == "bfloat16" else nullcontext()

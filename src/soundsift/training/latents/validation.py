@@ -100,8 +100,10 @@ class LatentValidation:
             examples = [replace(example, text=None) for example in examples]
         batch = collate(examples, frames, config).to(device)
         prompt = conditioning(batch)
-        generator = torch.Generator().manual_seed(numbers[0])
-        noise = torch.randn(batch.noise.shape, generator=generator).to(device)
+        shape = batch.noise.shape[1:]
+        # Of every example its own, so that the figures don't depend on who separates it.
+        drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(n)) for n in numbers]
+        noise = torch.stack(drawn).to(device)
         latents = solve(
             lambda noisy, time: velocity(noisy, time, prompt), noise, config.validation_steps
         )
