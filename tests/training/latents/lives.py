@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from pathlib import Path
 
 import torch
@@ -70,6 +71,8 @@ def begin(config: LatentTrainingConfig, processes: int, end: str) -> list[int]:
                 os.environ["MASTER_ADDR"] = "127.0.0.1"
             live(config, end)
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
