@@ -19,7 +19,7 @@ import torch
 import torch.distributed as distributed
 from torch import Tensor, nn
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
 from soundsift.errors import SoundsiftError, one_line
@@ -38,6 +38,16 @@ def shard(model: nn.Module, blocks: Iterable[nn.Module]) -> None:
     for block in blocks:
         fully_shard(block)
     fully_shard(model)
+
+
+def forget_gathered(model: nn.Module) -> None:
+    """Let go of gathered weights: those around the blocks stay after a forward pass alone.
+
+    Call it when a process's own parts were changed by hand, or the next pass has the old weights.
+    """
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
 
 
 def own_part(tensor: Tensor) -> Tensor:

@@ -45,7 +45,13 @@ from soundsift.training.loop import (
     process_device,
     set_rate,
 )
-from soundsift.training.sharded import ShardedCheckpoints, optimiser_state, shard, whole
+from soundsift.training.sharded import (
+    ShardedCheckpoints,
+    forget_gathered,
+    optimiser_state,
+    shard,
+    whole,
+)
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
@@ -176,6 +182,7 @@ class LatentTrainer:
         self.model.eval()
         with torch.no_grad(), self.average.applied(self.model.field):
             found = self.validation.run(velocity, self.conditioning, self.device)
+        forget_gathered(self.model)
         self.model.train()
         return found
 
