@@ -23,8 +23,8 @@ from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
 from soundsift.training.batches import Batch
 from soundsift.training.config import LossConfig, OptimiserConfig
+from soundsift.training.loop import learning_rate
 from soundsift.training.losses import training_loss
-from soundsift.training.trainer import learning_rate
 from soundsift.training.tune.config import LAYERS, TuningConfig
 from soundsift.training.tune.scenes import TuningBatch, TuningScenes
 from soundsift.training.validation import predict
