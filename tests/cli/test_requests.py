@@ -75,7 +75,7 @@ def test_a_name_with_the_suffix_of_another_container(request_: Request) -> None:
 
 
 def test_every_option_reaches_the_separator(request_: Request) -> None:
-    options = Options("best", 7, True, "chunks", 4.0, 0.5, True, 2, False, 1.0, 2.0, 6.0)
+    options = Options("best", 7, True, "chunks", 4.0, 0.5, True, 2, True, 1.0, 2.0, 6.0)
     usual = asdict(Options())
     assert all(value != usual[name] for name, value in asdict(options).items())
     (one,) = make_recording_jobs(replace(request_, options=options))
