@@ -32,7 +32,7 @@ from soundsift.training.tune.backgrounds import (
 from soundsift.training.tune.config import TuningConfig
 from soundsift.training.tune.recordings import hold_out, read_recordings, spoken
 from soundsift.training.tune.scenes import SceneDrawer, TuningScenes
-from soundsift.training.tune.trainer import train_adapter
+from soundsift.training.tune.trainer import hold_loss, train_adapter
 from soundsift.training.tune.tuning import tune
 from soundsift.training.validation import predict
 
@@ -146,32 +146,34 @@ def test_procedural_sound_stands_in_for_a_bank(monkeypatch):
     assert "beep" not in phrases
 
 
-def test_training_learns_the_sound_and_holds_the_rest(model, clips, bank_folder):
-    weights = load_weights(model)
+def test_training_learns_the_sound(model, clips, bank_folder):
     text, codec = TextEncoder(), MelCodec(CONFIG.codec)
-    config = SMALL.model_copy(update={"steps": 40, "rank": 4, "rate": 1e-2})
+    config = SMALL.model_copy(update={"steps": 30, "rank": 4, "rate": 1e-2})
     scenes = TuningScenes(drawer_of(clips, bank_folder, config), ["my whistle"], codec)
-    losses, results = [], []
-    for _ in range(2):
-        field = VelocityField(CONFIG.field)
-        field.load_state_dict(weights)
-        terms = []
-        changes = train_adapter(
-            field, config, scenes, codec, text, 3, lambda _, own, to=terms: to.append(own), 0
-        )
-        losses.append([one.get("tuned", np.nan) for one in terms])
-        results.append(changes)
-    for layer, change in results[0].items():  # the same seed, the same numbers
-        torch.testing.assert_close(change.up, results[1][layer].up, rtol=0, atol=0)
-    assert np.nanmean(losses[0][-10:]) < np.nanmean(losses[0][:10]) - 0.05
-    batch = scenes[1].batch
+    field = VelocityField(CONFIG.field)
+    field.load_state_dict(load_weights(model))
+    terms = []
+    train_adapter(field, config, scenes, codec, text, 3, lambda _, own: terms.append(own), 0)
+    losses = [one.get("tuned", np.nan) for one in terms]
+    assert np.nanmean(losses[-10:]) < np.nanmean(losses[:10]) - 0.05
+    # At the first step nothing has changed, so nothing is lost yet.
+    assert terms[0]["kept"] == pytest.approx(0.0, abs=0.05)
+    with torch.no_grad(), without_low_rank(field):
+        plain = predict(field, scenes[0].batch, text)
+    fresh = VelocityField(CONFIG.field)
+    fresh.load_state_dict(load_weights(model))
     with torch.no_grad():
-        tuned = predict(field, batch, text)
-        with without_low_rank(field):
-            plain = predict(field, batch, text)
-    error = (tuned - plain).square().mean(dim=(1, 2))
-    own = scenes[1].tuned
-    assert error[~own].mean() < error[own].mean()
+        torch.testing.assert_close(predict(fresh.eval(), scenes[0].batch, text), plain)
+
+
+def test_what_is_held_is_the_output():
+    energy = torch.ones(1, 2, 10)
+    before = torch.full((1, 2, 10), 0.5)
+    assert hold_loss(before, before, energy) == pytest.approx(0.0, abs=1e-6)
+    tenth = hold_loss(before + 0.05, before, energy)  # -20 dB
+    assert tenth == pytest.approx(np.log10(1 + 10**0.5), abs=1e-3)
+    silent = torch.zeros(1, 2, 10)
+    assert hold_loss(silent + 0.01, silent, energy) < tenth + 0.2  # -40 dB of the mixture
 
 
 def test_the_command_writes_an_adapter_that_loads(model, clips, bank_folder, tmp_path):
