@@ -32,7 +32,7 @@ from soundsift.sampling.windows import Window
 from soundsift.separation.codec_input import waves_at
 from soundsift.separation.listener import Listener
 from soundsift.separation.occurrences import Finding, Occurrence, Presence, find_occurrences
-from soundsift.separation.separator import Source, as_recording
+from soundsift.separation.source import Source, as_recording
 from soundsift.separation.span_prediction import joined, window_probabilities
 
 #: Samples by which a resampled recording may be longer than its duration.

@@ -6,7 +6,7 @@ import torch
 
 from soundsift.audio.pcm import as_floats
 from soundsift.errors import SoundsiftError
-from soundsift.separation.separator import as_recording
+from soundsift.separation.source import as_recording
 from soundsift.separation.streaming import check_blocks
 
 WAVE = np.array([[0.0, 0.5, -0.5, -1.0]])

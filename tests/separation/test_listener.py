@@ -13,7 +13,8 @@ import soundsift
 from soundsift.checkpoints.load import HEARING
 from soundsift.separation.codec_input import codec_waves
 from soundsift.separation.listener import Listener
-from soundsift.separation.separator import Separator, as_recording
+from soundsift.separation.separator import Separator
+from soundsift.separation.source import as_recording
 
 RATE = 48_000
 

@@ -11,7 +11,9 @@ from soundsift.audio import Recording, read
 from soundsift.checkpoints.store import save_model
 from soundsift.errors import SoundsiftError
 from soundsift.models.velocity_field import VelocityField
-from soundsift.separation.separator import Separator, as_recording, make_prompt
+from soundsift.prompts import make_prompt
+from soundsift.separation.separator import Separator
+from soundsift.separation.source import as_recording
 from soundsift.spans import Span
 
 

@@ -16,7 +16,8 @@ from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
     from soundsift.separation.occurrences import Finding
-    from soundsift.separation.separator import SavedSeparation, Separator
+    from soundsift.separation.saved import SavedSeparation
+    from soundsift.separation.separator import Separator
 
 Report = Callable[[float], None]
 

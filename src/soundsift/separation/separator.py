@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from soundsift.audio import Recording, RecordingFile, examine, read
+from soundsift.audio import Recording, RecordingFile, examine
 from soundsift.audio.extras import Extras, read_extras
 from soundsift.audio.formats import FormatName, Output, coarser
-from soundsift.audio.normalisation import LOUDEST
-from soundsift.audio.pcm import as_floats
 from soundsift.audio.tags import read_tags
 from soundsift.audio.writing import SoundFacts
 from soundsift.config import SeparatorConfig
@@ -32,7 +28,7 @@ from soundsift.separation.finishing import Finishing
 from soundsift.separation.judges import judge_of
 from soundsift.separation.judging import ResultJudge, judged
 from soundsift.separation.listener import make_listener
-from soundsift.separation.occurrences import Finding, Occurrence
+from soundsift.separation.occurrences import Finding
 from soundsift.separation.options import OptionWords, make_options
 from soundsift.separation.pipeline import separate_blocks, separate_recording
 from soundsift.separation.progress import reporting
@@ -44,6 +40,8 @@ from soundsift.separation.request import (
     make_request,
 )
 from soundsift.separation.result import Separation
+from soundsift.separation.saved import SavedSeparation
+from soundsift.separation.source import FileSource, Source, as_recording
 from soundsift.separation.stem_files import Destination, check_destinations, stem_files
 from soundsift.separation.stored import stored
 from soundsift.separation.streaming import StreamConfig, check_blocks, stream_delay
@@ -52,47 +50,10 @@ from soundsift.spans import SpanLike
 if TYPE_CHECKING:
     from soundsift.video import VisualPrompt
 
-Source = str | Path | np.ndarray | Recording | bytes | BinaryIO
-"""A file, its content, an open file, samples, or a `Recording`."""
-
-FileSource = str | Path | RecordingFile | bytes | BinaryIO
-"""The same without samples."""
-
 Progress = Callable[[float], None] | bool | None
 """Called with the fraction done, 0 to 1; True shows a bar."""
 
 _WAV = Output()
-
-
-@dataclass(frozen=True)
-class SavedSeparation:
-    """The files that `separate_file` or `separate_into` wrote.
-
-    Attributes:
-        paths: the files, by stem, and `settings`, and `picture` if there is one.
-        settings: everything needed to make the result again with the same model and machine.
-        target_level_db: energy of the target relative to the mixture, in dB; very low if the sound
-            was not found.
-        recording: the recording they were made from.
-        finding: when the sound of a text prompt was heard, and how surely; None for other prompts,
-            and models that cannot hear.
-    """
-
-    paths: dict[str, Path]
-    settings: dict[str, Any]
-    target_level_db: float
-    recording: RecordingFile
-    finding: Finding | None = None
-
-    @property
-    def found(self) -> tuple[Occurrence, ...]:
-        """When the sound was heard."""
-        return () if self.finding is None else self.finding.found
-
-    @property
-    def confidence(self) -> float | None:
-        """The probability that the sound is in the recording, 0 to 1; None if unknown."""
-        return None if self.finding is None else self.finding.confidence
 
 
 class Separator:
@@ -577,38 +538,6 @@ class Separator:
         chosen = find_preset(preset, self.config.prediction)
         layout = (config or StreamConfig()).layout(frame_rate(self.model.codec))
         return make_plan(chosen, seed, layout)
-
-
-def as_recording(source: Source, sample_rate: int | None = None) -> Recording:
-    """Read a file, or check samples.
-
-    Raises:
-        SoundsiftError: for a file that cannot be used, samples of a wrong shape or that are not
-            finite, or a missing rate.
-    """
-    if isinstance(source, Recording):
-        return replace(source, samples=as_floats(source.samples))
-    if isinstance(source, str | Path | bytes | bytearray | memoryview) or hasattr(source, "read"):
-        with stored(source) as path:
-            recording = read(path)
-        # Of bytes there is no file any more.
-        return recording if path == source else replace(recording, path=None)
-    samples = np.atleast_2d(as_floats(source))
-    whole = isinstance(sample_rate, Real) and sample_rate > 0 and int(sample_rate) == sample_rate
-    if sample_rate is None or not whole:
-        raise SoundsiftError(f"Invalid sample_rate {sample_rate}: samples need their rate in Hz.")
-    if samples.ndim != 2 or samples.shape[0] > samples.shape[1]:
-        raise SoundsiftError(
-            f"Invalid samples of shape {np.shape(source)}: expected (channels, samples)."
-        )
-    if not np.isfinite(samples).all():
-        raise SoundsiftError("The samples hold NaN or infinite values. Use finite numbers.")
-    peak = float(np.abs(samples).max(initial=0.0))
-    if peak > LOUDEST:
-        raise SoundsiftError(
-            f"The samples reach {peak:.0e}, where full scale is 1. Scale them to -1..1."
-        )
-    return Recording(samples, int(sample_rate))
 
 
 def _prompts(given: Sequence[Prompt | str]) -> list[Prompt]:

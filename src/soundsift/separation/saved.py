@@ -1,0 +1,41 @@
+"""The result of a separation that was written to files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from soundsift.audio import RecordingFile
+from soundsift.separation.occurrences import Finding, Occurrence
+
+
+@dataclass(frozen=True)
+class SavedSeparation:
+    """The files that `separate_file` or `separate_into` wrote.
+
+    Attributes:
+        paths: the files, by stem, and `settings`, and `picture` if there is one.
+        settings: everything needed to make the result again with the same model and machine.
+        target_level_db: energy of the target relative to the mixture, in dB; very low if the sound
+            was not found.
+        recording: the recording they were made from.
+        finding: when the sound of a text prompt was heard, and how surely; None for other prompts,
+            and models that cannot hear.
+    """
+
+    paths: dict[str, Path]
+    settings: dict[str, Any]
+    target_level_db: float
+    recording: RecordingFile
+    finding: Finding | None = None
+
+    @property
+    def found(self) -> tuple[Occurrence, ...]:
+        """When the sound was heard."""
+        return () if self.finding is None else self.finding.found
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability that the sound is in the recording, 0 to 1; None if unknown."""
+        return None if self.finding is None else self.finding.confidence
