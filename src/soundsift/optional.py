@@ -45,14 +45,16 @@ def without_warnings() -> Iterator[None]:
         logging.disable(before)
 
 
-def check_installed(name: str) -> None:
-    """Check that a library is installed which `library` will import later.
+def check_installed(
+    name: str, needed_by: str = "the released models", extra: str = "released"
+) -> None:
+    """Check that a library is installed which `library` will import later; arguments as there.
 
     Raises:
         SoundsiftError: if it is not installed.
     """
     if importlib.util.find_spec(name) is None:
-        raise _not_installed(name, "the released models", "released")
+        raise _not_installed(name, needed_by, extra)
 
 
 def _not_installed(name: str, needed_by: str, extra: str) -> SoundsiftError:

@@ -22,6 +22,7 @@ def test_every_field_becomes_an_option() -> None:
         spans=[[1.25, 2], [3, 4]],
         not_spans=[[5, 6]],
         boxes=[box],
+        points=[{"time": 1.5, "x": 0.25, "y": 0.5, "positive": False}],
         preset="best",
         seed=7,
         mode="remove",
@@ -29,8 +30,8 @@ def test_every_field_becomes_an_option() -> None:
     assert shlex.split(command_line(asked, "my street.wav")) == [
         *("soundsift", "remove", "my street.wav", "--text", "dog's bark"),
         *("--span", "1.25-2", "--span", "3-4", "--not-span", "5-6"),
-        *("--box", "0.1,0.2,0.5,0.25@1-2.5", "--model", "default", "--preset", "best"),
-        *("--seed", "7", "--out", "stems"),
+        *("--box", "0.1,0.2,0.5,0.25@1-2.5", "--point", "1.5,0.25,0.5,-"),
+        *("--model", "default", "--preset", "best", "--seed", "7", "--out", "stems"),
     ]
 
 

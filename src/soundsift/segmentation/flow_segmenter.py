@@ -28,7 +28,7 @@ _FOUND_ALIKE, _FOUND_APART = 0.9, 0.1
 #: A scene is cut where the flow explains so little: the mean difference of all colours.
 _CUT = 24.0
 #: Pictures between the clicked one and the one that shows what moves.
-_MOTION_STEP = 3
+MOTION_STEP = 3
 #: Masks with less than this share of the object's usual size are trusted less; with so little of
 #: its size at the click, they are nothing.
 _WHOLE, _SMALLEST_SHARE = 0.4, 0.05
@@ -159,8 +159,8 @@ def _reaches(mask: np.ndarray, place: tuple[float, float]) -> bool:
 
 def _neighbour(pictures: WorkingPictures, index: int) -> np.ndarray | None:
     """A picture near another in the same scene; None in a video of one picture."""
-    later = index + _MOTION_STEP
-    near = later if later < len(pictures) else index - _MOTION_STEP
+    later = index + MOTION_STEP
+    near = later if later < len(pictures) else index - MOTION_STEP
     return pictures[near] if 0 <= near < len(pictures) else None
 
 

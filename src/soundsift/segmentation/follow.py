@@ -8,8 +8,7 @@ from pathlib import Path
 from soundsift.errors import SoundsiftError
 from soundsift.segmentation.flow_segmenter import follow_by_flow
 from soundsift.segmentation.pictures import WORKING_SIDE, WorkingPictures
-from soundsift.segmentation.sam import SAM_SIDE, follow_by_sam
-from soundsift.segmentation.seeds import find_seeds
+from soundsift.segmentation.seeds import Seeds, find_seeds
 from soundsift.segmentation.track import ObjectTrack
 from soundsift.video.boxes import Box
 from soundsift.video.frames import read_video
@@ -55,10 +54,18 @@ def follow_object(
             "Nothing says where the object is. Give a point such as 3.0,320,180 or a box such as "
             "120,40,200,180@3.0."
         )
-    side = WORKING_SIDE if name == "opencv" else SAM_SIDE
-    with WorkingPictures.of(read_video(video), side) as pictures:
-        size = pictures[0].shape[:2]
-        seeds = find_seeds(points, boxes, pictures.times, pictures.size, size)
-        if name == "opencv":
-            return follow_by_flow(pictures, seeds, progress)
+    if name == "opencv":
+        with WorkingPictures.of(read_video(video), WORKING_SIDE) as pictures:
+            return follow_by_flow(pictures, _seeds(pictures, points, boxes), progress)
+    # Imported here: the studio, which outlines clicked objects, has no PyTorch.
+    from soundsift.segmentation.sam import SAM_SIDE, follow_by_sam
+
+    with WorkingPictures.of(read_video(video), SAM_SIDE) as pictures:
+        seeds = _seeds(pictures, points, boxes)
         return follow_by_sam(pictures, seeds, name, weights or None, progress)
+
+
+def _seeds(
+    pictures: WorkingPictures, points: Sequence[Point], boxes: Sequence[Box]
+) -> dict[int, Seeds]:
+    return find_seeds(points, boxes, pictures.times, pictures.size, pictures[0].shape[:2])

@@ -12,6 +12,10 @@ from soundsift.spans import format_seconds
 from soundsift.video.boxes import Box
 from soundsift.video.points import Point
 
+#: Refusal of points of which none is on the object.
+ONLY_OUTSIDE = (
+    "All points say where the object is not. Add one on the object, with a + or nothing after it."
+)
 #: A click so many seconds after the last picture's time still means that picture.
 _HOLD = 0.5
 
@@ -84,10 +88,7 @@ def find_seeds(
         area = (_scaled(rows, down, working_size[0]), _scaled(columns, across, working_size[1]))
         found[index] = Seeds(own.inside, own.outside, area)
     if not any(seeds.begin for seeds in found.values()):
-        raise SoundsiftError(
-            "All points say where the object is not. Add one on the object, with a + or nothing "
-            "after it."
-        )
+        raise SoundsiftError(ONLY_OUTSIDE)
     return dict(sorted(found.items()))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from soundsift.prompts import Prompt
 from soundsift.separation.file_names import default_name
 from soundsift.spans import Span
+from soundsift.video.points import Point
 
 _OUT = "stems"
 
@@ -45,6 +46,8 @@ def command_line(
     for box in request["boxes"]:
         numbers = ",".join(f"{box[key]:g}" for key in ("x", "y", "width", "height"))
         words += ["--box", numbers + (f"@{Span(*box['span'])}" if box["span"] else "")]
+    for p in request.get("points", []):
+        words += ["--point", str(Point(p["time"], p["x"], p["y"], p["positive"]))]
     words += ["--model", request["model"], "--preset", request["preset"]]
     words += ["--seed", str(request["seed"])]
     if request.get("candidates", 1) > 1:

@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ from soundsift.studio.confinement import Confinement
 from soundsift.studio.disk import disk_is_full
 from soundsift.studio.peaks import write_peaks
 from soundsift.studio.records import AUDIO, ORIGINAL, PEAKS
+from soundsift.video.frames import read_video
+from soundsift.video.points import Point
 
 try:
     import resource
@@ -159,7 +162,50 @@ def draw(source: str, place: str) -> dict[str, Any]:
     return {}
 
 
-_TASKS: dict[str, Callable[..., dict[str, Any]]] = {"take": take, "copy": copy, "draw": draw}
+def outline(source: str, place: str, points: list[list[Any]]) -> dict[str, Any]:
+    """Store the outlines of a clicked object.
+
+    Args:
+        source: video file.
+        place: JSON file to write: a list of `soundsift.segmentation.outlines.Outline`.
+        points: arguments of each `soundsift.video.Point`.
+
+    Raises:
+        SoundsiftError: see `soundsift.segmentation.outlines.outlines`.
+    """
+    # Imported here: OpenCV is optional.
+    from soundsift.segmentation.outlines import outlines
+    from soundsift.segmentation.pictures import opencv
+
+    opencv().setNumThreads(1)
+    found = [asdict(one) for one in outlines(source, [Point(*point) for point in points])]
+    Path(place).write_text(json.dumps(found), encoding="ascii")
+    return {}
+
+
+def measure(source: str) -> dict[str, Any]:
+    """Size and end of a video's pictures.
+
+    Args:
+        source: video file.
+
+    Returns:
+        `height` and `width` in pixels; `seconds`, 0 if the file doesn't say.
+    """
+    # With threads of the decoder, closing the file was seen to hang in forks.
+    height, width = next(read_video(source, threads=1)).pixels.shape[:2]
+    with open_media(Path(source)) as container:
+        seconds = (container.duration or 0) / av.time_base
+    return {"height": height, "width": width, "seconds": seconds}
+
+
+_TASKS: dict[str, Callable[..., dict[str, Any]]] = {
+    "take": take,
+    "copy": copy,
+    "draw": draw,
+    "outline": outline,
+    "measure": measure,
+}
 
 
 def _refuse_strangers(path: Path) -> None:

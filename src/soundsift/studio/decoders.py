@@ -9,6 +9,7 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from soundsift.studio.confinement import Confinement
 from soundsift.studio.errors import RequestError, no_room, too_large, unusable
 from soundsift.studio.limits import Limits
 from soundsift.studio.records import ORIGINAL
+from soundsift.video.points import Point
 
 _log = logging.getLogger(__name__)
 
@@ -122,16 +124,39 @@ class Decoders:
         arguments = {"source": str(source), "place": str(place)}
         self._do("draw", arguments, {str(source): "The stem"}, [source], place.parent)
 
+    def outline(self, video: Path, place: Path, points: Sequence[Point], name: str) -> None:
+        """Store the outlines of a clicked object.
+
+        Args:
+            video: video file.
+            place: file to write, in a folder of its own.
+            points: the clicks.
+            name: name of the recording, for messages.
+
+        Raises:
+            RequestError: a point is outside the pictures, or nothing is found there.
+        """
+        arguments = {"source": str(video), "place": str(place)} | {
+            "points": [[p.time, p.x, p.y, p.positive] for p in points]
+        }
+        self._do("outline", arguments, {str(video): name}, [video], place.parent)
+
+    def measure(self, video: Path, name: str) -> tuple[int, int, float]:
+        """Height and width of a video's pictures, and its seconds, 0 if the file doesn't say."""
+        found = self._do("measure", {"source": str(video)}, {str(video): name}, [video], None)
+        return found["height"], found["width"], found["seconds"]
+
     def _do(
         self,
         task: str,
         arguments: dict[str, Any],
         names: dict[str, str],
         reads: list[Path],
-        writes: Path,
+        writes: Path | None,
     ) -> dict[str, Any]:
-        """Run a task, which may read some files, and change one folder."""
+        """Run a task, which may read some files, and change one folder or none."""
         limits = self._limits
+        written = [] if writes is None else [str(writes)]
         request = {
             "task": task,
             "arguments": arguments,
@@ -140,7 +165,7 @@ class Decoders:
                 "seconds": limits.longest_decoding,
                 "bytes": limits.decoded_bytes + (1 << 20),
             },
-            "files": {"reads": [str(path) for path in reads], "writes": [str(writes)]},
+            "files": {"reads": [str(path) for path in reads], "writes": written},
         }
         process = self._free.get()
         try:

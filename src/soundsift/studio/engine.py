@@ -143,7 +143,7 @@ class Separators:
             language=asked.get("language"),
             spans=[tuple(span) for span in asked["spans"]],
             not_spans=[tuple(span) for span in asked["not_spans"]],
-            visual=_visual(asked["boxes"], task.video),
+            visual=_visual(asked["boxes"], asked.get("points", []), task.video),
             preset=asked["preset"],
             seed=asked["seed"],
             candidates=asked.get("candidates", 1),
@@ -187,11 +187,13 @@ class Separators:
         return self._loaded[name]
 
 
-def _visual(boxes: list[dict[str, Any]], video: Path | None) -> VisualPrompt | None:
-    if not boxes:
+def _visual(
+    boxes: list[dict[str, Any]], points: list[dict[str, Any]], video: Path | None
+) -> VisualPrompt | None:
+    if not boxes and not points:
         return None
     from soundsift.spans import Span
-    from soundsift.video import Box, VisualPrompt
+    from soundsift.video import Box, Point, VisualPrompt
 
     return VisualPrompt(
         tuple(
@@ -199,4 +201,5 @@ def _visual(boxes: list[dict[str, Any]], video: Path | None) -> VisualPrompt | N
             for b in boxes
         ),
         video=video,
+        points=tuple(Point(p["time"], p["x"], p["y"], p["positive"]) for p in points),
     )

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from soundsift.errors import SoundsiftError
+from soundsift.optional import check_installed
 from soundsift.prompts import Prompt, check_removal
+from soundsift.segmentation.seeds import ONLY_OUTSIDE
 from soundsift.separation.occurrences import NOTHING_ASKED
-from soundsift.spans import Span
+from soundsift.spans import Span, format_seconds
 from soundsift.studio.command import command_line
 from soundsift.studio.database import Database
 from soundsift.studio.device_worker import DeviceWorker
@@ -116,6 +118,8 @@ class Jobs:
             raise unusable(f"Model {request.model!r} is not offered here. Use one of: {names}.")
         recording, source = self._source(request)
         _check(request, recording)
+        if request.points:
+            _check_points(request, recording, self._recordings.measure(recording))
         if request.seed is None:
             request = request.model_copy(update={"seed": secrets.randbelow(2**31)})
         if self._space.free() < self._queue.bytes_needed(recording):
@@ -267,6 +271,8 @@ def _check(request: JobRequest, recording: RecordingRow) -> None:
     """Refuse requests that would fail, as far as that is known without a model."""
     if request.boxes and not recording.has_video:
         raise unusable(f"{recording.name} has no picture. Use boxes with a video.")
+    if request.points and not recording.has_video:
+        raise unusable(f"{recording.name} has no picture. Use points with a video.")
     try:
         for box in request.boxes:
             if box.span is not None:
@@ -276,7 +282,38 @@ def _check(request: JobRequest, recording: RecordingRow) -> None:
         prompt = Prompt(request.text, tuple(spans), language=request.language)
         if request.mode == "remove":
             check_removal(request.text, request.language)
-        if not request.boxes or spans:
+        if not (request.boxes or request.points) or spans:
             prompt.check(recording.seconds)
+    except SoundsiftError as error:
+        raise unusable(str(error)) from error
+
+
+def _check_points(
+    request: JobRequest, recording: RecordingRow, picture: tuple[int, int, float]
+) -> None:
+    """Refuse points that no object can be followed from.
+
+    Args:
+        request: with points.
+        recording: has a picture.
+        picture: its height, width and seconds.
+    """
+    height, width, seconds = picture
+    end = max(seconds, recording.seconds)
+    try:
+        check_installed("cv2", "visual prompts", "visual")
+        for point in (one.point() for one in request.points):
+            point.place(height, width)
+            if point.time > end:
+                raise SoundsiftError(
+                    f"Point {point} is after the end of {recording.name}, which has "
+                    f"{format_seconds(round(end, 3))} s. Use an earlier point."
+                )
+        if not any(point.positive for point in request.points):
+            raise SoundsiftError(ONLY_OUTSIDE)
+        if request.boxes:
+            raise SoundsiftError(
+                "Boxes can't be combined with points, which mark the object, too. Give one of them."
+            )
     except SoundsiftError as error:
         raise unusable(str(error)) from error

@@ -16,6 +16,8 @@ from soundsift.studio.records import RecordingRow
 from soundsift.studio.schemas import (
     Heard,
     NewName,
+    Outlines,
+    OutlinesRequest,
     Peaks,
     RecordingId,
     RecordingList,
@@ -138,6 +140,17 @@ def recording_routes(studio: Studio) -> APIRouter:
         """Get the uploaded video. Supports `Range`."""
         row = recordings.find(recording_id)
         return sound_response(recordings.video(row), row.name, "", download, row.suffix)
+
+    @router.post(
+        "/{recording_id}/outlines",
+        response_model=Outlines,
+        responses=refusals(404, 408, 413, 507),
+    )
+    async def outlines(recording_id: RecordingId, clicks: OutlinesRequest) -> dict[str, Any]:
+        """Outline a clicked object in the clicked pictures, as a job would; nothing is stored."""
+        row = await run_in_threadpool(recordings.find, recording_id)
+        points = [point.point() for point in clicks.points]
+        return {"outlines": await recordings.outlines(row, points)}
 
     @router.get("/{recording_id}/peaks", response_model=Peaks, responses=refusals(404))
     def peaks(

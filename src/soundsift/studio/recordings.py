@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -34,6 +35,7 @@ from soundsift.studio.records import AUDIO, ORIGINAL, PEAKS, RecordingRow
 from soundsift.studio.spectrogram import Spectrograms
 from soundsift.studio.storage import Storage
 from soundsift.studio.uploads import Upload, clean_name, receive
+from soundsift.video.points import Point
 
 _T = TypeVar("_T")
 
@@ -166,6 +168,32 @@ class Recordings:
         if not row.has_video:
             raise unusable(f"{row.name} has no picture. Use a video.")
         return self._file(row.id, ORIGINAL)
+
+    def measure(self, row: RecordingRow) -> tuple[int, int, float]:
+        """Height and width of a video's pictures, and its seconds, 0 if the file doesn't say.
+
+        Raises:
+            RequestError: the recording has no picture, or a damaged one.
+        """
+        return self._decoders.measure(self.video(row), row.name)
+
+    async def outlines(self, row: RecordingRow, points: Sequence[Point]) -> list[dict[str, Any]]:
+        """The clicked object in each picture with points, as `soundsift.studio.schemas.OutlineOut`.
+
+        Raises:
+            RequestError: the recording has no picture, a point is outside of it, or nothing is
+                found there.
+        """
+        video = await run_in_threadpool(self.video, row)
+
+        def find() -> list[dict[str, Any]]:
+            with self._storage.partial_folder() as folder:
+                place = folder / "outlines.json"
+                self._decoders.outline(video, place, points, row.name)
+                found: list[dict[str, Any]] = json.loads(place.read_text(encoding="ascii"))
+            return found
+
+        return await self._decoding(find)
 
     def peaks(
         self, row: RecordingRow, points: int, start: float, end: float | None

@@ -10,6 +10,7 @@ from soundsift.languages.codes import LanguageCode
 from soundsift.presets import PresetName
 from soundsift.separation.occurrences import Presence
 from soundsift.studio.records import Status
+from soundsift.video.points import Point
 
 RecordingId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -50,6 +51,24 @@ class BoxIn(_Strict):
     )
 
 
+class PointIn(_Strict):
+    """A click on the object, or beside it, in the picture that is shown at a time."""
+
+    time: _Time = Field(description="Second of the recording.")
+    x: _Place = Field(
+        description="From the left, in pixels; in fractions of the picture if neither is above 1."
+    )
+    y: _Place = Field(description="From above, in the same unit.")
+    positive: bool = Field(True, strict=True, description="Whether the object is there.")
+
+    def point(self) -> Point:
+        """The same for a `soundsift.video.VisualPrompt`."""
+        return Point(self.time, self.x, self.y, self.positive)
+
+
+_Points = Annotated[list[PointIn], Field(max_length=50)]
+
+
 class PromptIn(_Strict):
     """One of several sounds to separate from a recording."""
 
@@ -57,6 +76,7 @@ class PromptIn(_Strict):
     spans: _Spans = []
     not_spans: _Spans = []
     boxes: list[BoxIn] = Field([], max_length=100)
+    points: _Points = []
 
 
 class JobRequest(_Strict):
@@ -74,6 +94,9 @@ class JobRequest(_Strict):
         [], description="Where it is not heard; the later of two overlapping spans counts."
     )
     boxes: list[BoxIn] = Field([], max_length=100)
+    points: _Points = Field(
+        [], description="Clicks on the object in the video, which is followed from there."
+    )
     preset: PresetName = "standard"
     model: str = Field("default", max_length=200)
     seed: int | None = Field(
@@ -95,13 +118,17 @@ class JobsRequest(JobRequest):
     prompts: list[PromptIn] = Field(
         [],
         max_length=16,
-        description="Several sounds, each with its own job, in place of `text`, spans and boxes.",
+        description="Several sounds, each with its own job, in place of `text`, spans, boxes and "
+        "points.",
     )
 
     @model_validator(mode="after")
     def _in_one_place(self) -> JobsRequest:
-        if self.prompts and (self.text or self.spans or self.not_spans or self.boxes):
-            raise ValueError("give text, spans and boxes inside of prompts, or give no prompts")
+        alone = self.text or self.spans or self.not_spans or self.boxes or self.points
+        if self.prompts and alone:
+            raise ValueError(
+                "give text, spans, boxes and points inside of prompts, or give no prompts"
+            )
         return self
 
     def jobs(self) -> list[JobRequest]:
@@ -199,6 +226,31 @@ class Heard(BaseModel):
     status: Literal["listening", "done", "failed"]
     error: str | None
     sounds: list[HeardSound]
+
+
+class OutlinesRequest(_Strict):
+    """Clicks on an object of a video."""
+
+    points: Annotated[list[PointIn], Field(min_length=1, max_length=50)]
+
+
+class OutlineOut(BaseModel):
+    """The clicked object in one picture."""
+
+    start: float = Field(description="Second at which the picture is shown.")
+    end: float | None = Field(description="Second of the next picture; null for the last one.")
+    width: int = Field(description="Of the picture in pixels.")
+    height: int
+    polygons: list[list[tuple[float, float]]] = Field(
+        description="The object's parts, each with corners [x, y] in pixels; none in a picture "
+        "whose points all say where it is not."
+    )
+
+
+class Outlines(BaseModel):
+    """The clicked object in every picture that has points, in order of time."""
+
+    outlines: list[OutlineOut]
 
 
 class JobAccepted(BaseModel):

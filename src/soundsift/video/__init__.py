@@ -13,13 +13,17 @@ kept, all others are black. The authors' helper for masks blackens the object in
 benchmark does what the paper says; so do we.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from soundsift.video.boxes import Box, keep_boxes
-from soundsift.video.features import video_features
 from soundsift.video.frames import VideoFrame, read_video
 from soundsift.video.masks import keep_masks, read_masks
 from soundsift.video.pairing import Pair, pair_by_time, pair_evenly
 from soundsift.video.points import Point
 from soundsift.video.prompt import VisualPrompt
+
+if TYPE_CHECKING:
+    from soundsift.video.features import video_features
 
 __all__ = [
     "Box",
@@ -35,3 +39,12 @@ __all__ = [
     "read_video",
     "video_features",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Only when it is used: it needs PyTorch, which the studio's server does not load.
+    if name == "video_features":
+        from soundsift.video.features import video_features
+
+        return video_features
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

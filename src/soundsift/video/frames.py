@@ -1,6 +1,7 @@
 """Pictures of a video file at their times on the recording clock."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,9 @@ from soundsift.audio.timeline import file_clock_start
 from soundsift.audio.tracks import moving_pictures, packets, seconds
 from soundsift.config import FRAME_RATE
 from soundsift.errors import SoundsiftError
+
+#: Containers that can be searched and hold a time for every picture.
+_SEARCHABLE = {"mov", "matroska"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class VideoFrame:
         return replace(self, pixels=self.pixels * mask[..., None])
 
 
-def read_video(path: str | Path) -> Iterator[VideoFrame]:
+def read_video(path: str | Path, since: float = 0.0, threads: int = 0) -> Iterator[VideoFrame]:
     """Read the pictures of a video in any format that FFmpeg knows, one by one.
 
     Time 0 is the beginning of sound or picture, whichever is earlier, as in `soundsift.audio.read`.
@@ -43,6 +47,9 @@ def read_video(path: str | Path) -> Iterator[VideoFrame]:
 
     Args:
         path: The file; an image is a video of one picture.
+        since: Second from which on pictures are needed. Earlier ones are left out as far as the
+            file can be searched.
+        threads: Of the decoder; 0 means one per processor. With one, no picture is decoded ahead.
 
     Returns:
         The frames in order of time.
@@ -65,15 +72,20 @@ def read_video(path: str | Path) -> Iterator[VideoFrame]:
         raise SoundsiftError(f"{path} has no video. Use a file with moving pictures.")
     # Without sound, and where FFmpeg does not say when pictures begin, time 0 is the first picture.
     start = file_clock_start(path) if container.streams.audio else None
-    return _decode(path, container, streams[0], start)
+    return _decode(path, container, streams[0], start, since, threads)
 
 
 def _decode(
-    path: Path, container: Any, stream: Any, start: Fraction | None
+    path: Path, container: Any, stream: Any, start: Fraction | None, since: float, threads: int
 ) -> Iterator[VideoFrame]:
     """Frames of an open container, which is closed at the end."""
     with container:
         stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = threads
+        if since > 0 and start is not None and _SEARCHABLE & {*container.format.name.split(",")}:
+            # Damaged files may have no index; they are read from their beginning.
+            with suppress(av.FFmpegError):
+                container.seek(int((start + Fraction(since)) * av.time_base))
         count = 0
         for frame in _pictures(container, stream):
             time = _time(frame, stream, count)
