@@ -14,6 +14,9 @@ from pathlib import Path
 from soundsift.errors import SoundsiftError
 from soundsift.studio.engine import ListenTask, Result, Task
 
+#: How it rates its results, if asked to.
+RATING = {"overall": 2.5, "recall": 3.0, "precision": 3.5, "faithfulness": 4.0, "poor": False}
+
 
 class _UnspeakableError(Exception):
     def __str__(self) -> str:
@@ -89,13 +92,16 @@ class Halves:
             report(part / 100)
             time.sleep(0.1 if text == "slow" else self.step / 100)
         half = recording.samples / 2
+        settings = {"seed": task.request["seed"], "text": text}
+        if task.request["judge"]:
+            settings["judge"] = RATING
         separation = Separation(
             recording.samples,
             half,
             recording.samples - half,
             recording.sample_rate,
             "f32",
-            {"seed": task.request["seed"], "text": text},
+            settings,
             finding=Finding((Occurrence(0.2, 0.4, 0.9, True),), 0.9, "sure"),
         )
         paths = separation.save(task.folder, "stem", record={"input": task.name})

@@ -12,6 +12,7 @@ pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 
 import soundfile
 from clients import JSON, Client, film, sound, tone
+from halves import RATING
 
 from soundsift.audio.tags import read_tags
 from soundsift.version import __version__
@@ -160,6 +161,14 @@ def test_a_job_from_its_request_to_its_stems(client: Client) -> None:
     assert quiet.headers["content-disposition"] == 'inline; filename="street.residual.flac"'
 
 
+def test_results_are_rated_unless_declined(client: Client) -> None:
+    recording = client.recording()
+    rated, unrated = client.do(recording), client.do(recording, judge=False)
+    assert rated["judge"] == RATING
+    assert rated["settings"]["judge"] == RATING
+    assert (unrated["request"]["judge"], unrated["judge"]) == (False, None)
+
+
 def test_a_second_turn_works_on_a_stem(client: Client) -> None:
     recording = client.recording()
     first = client.do(recording, mode="remove")
@@ -216,6 +225,7 @@ def test_progress_and_remaining_time_are_reported(client: Client) -> None:
         ({"preset": "worst"}, "preset: input should be 'draft', 'standard' or 'best'."),
         ({"seed": -1}, "seed: input should be greater than or equal to 0."),
         ({"seed": 2**32}, "seed: input should be less than or equal to 4294967295."),
+        ({"judge": "no"}, "judge: input should be a valid boolean."),
         ({"mode": "both"}, "mode: input should be 'separate' or 'remove'."),
         ({"boxes": [{"x": 0, "y": 0, "width": 1, "height": 1}]}, "street.wav has no picture"),
         ({"extra": 1}, "extra: extra inputs are not permitted."),

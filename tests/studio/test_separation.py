@@ -22,6 +22,7 @@ from soundsift.checkpoints.store import load_weights
 from soundsift.cli.studio import offered
 from soundsift.models.low_rank import LowRankChange
 from soundsift.studio.engine import Separators, Task
+from soundsift.studio.schemas import Rating
 
 PRESET = {"preset": "standard", "seed": 0}
 
@@ -96,6 +97,24 @@ def test_an_adapter_is_offered_as_a_model_of_its_own(model: Path, tmp_path: Path
         assert (settings["adapter"] is not None) == (name == "tuned")
         stems[name] = soundfile.read(tmp_path / name / "stem.target.wav")[0]
     assert np.any(stems["tiny"] != stems["tuned"])
+
+
+def test_results_are_rated_by_models_with_a_judge(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "street.wav"
+    source.write_bytes(sound(0.5))
+    engine = Separators({"tiny": str(model)}, "cpu", "float32")
+
+    def settings(name: str, **more: bool) -> dict[str, object]:
+        asked = {"model": "tiny", "text": "dog", "spans": [], "not_spans": [], "boxes": []}
+        task = Task(name, source, "street.wav", None, tmp_path / name, asked | PRESET | more)
+        return engine.separate(task, lambda _: None).settings
+
+    assert Rating.model_validate(settings("rated")["judge"])
+    assert "judge" not in settings("declined", judge=False)
+    monkeypatch.setattr("soundsift.checkpoints.default_judge.is_there", lambda: False)
+    assert "judge" not in settings("without a judge", judge=True)
 
 
 @pytest.mark.slow

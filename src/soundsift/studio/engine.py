@@ -130,6 +130,7 @@ class Separators:
         """See `Engine`."""
         # Imported here: the server imports this module, and has no PyTorch.
         from soundsift.audio import examine
+        from soundsift.separation.judges import has_judge
 
         asked = task.request
         separator = self._separator(asked["model"])
@@ -147,6 +148,7 @@ class Separators:
             preset=asked["preset"],
             seed=asked["seed"],
             candidates=asked.get("candidates", 1),
+            judge=asked.get("judge", True) and has_judge(separator.model),
             record={"input": task.name},
             progress=report,
         )

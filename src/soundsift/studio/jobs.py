@@ -171,6 +171,7 @@ class Jobs:
             "stems": STEMS if row.status == "done" else (),
             "target_level_db": row.target_level_db,
             **{name: settings.get(name, none) for name, none in NOTHING_ASKED.items()},
+            "judge": settings.get("judge"),
             "command": command_line(row.request, name, self._before(row)),
             "created": row.created,
             "started": row.started,

@@ -109,6 +109,9 @@ class JobRequest(_Strict):
         strict=True,
         description="Results to draw, of which the best is kept; released models only.",
     )
+    judge: bool = Field(
+        True, strict=True, description="Rate the result, where the model has a judge."
+    )
     mode: Literal["separate", "remove"] = "separate"
 
 
@@ -180,6 +183,16 @@ class Occurrence(BaseModel):
     sure: bool
 
 
+class Rating(BaseModel):
+    """A model's judge's ratings of its result, 1 to 5."""
+
+    overall: float = Field(ge=1, le=5)
+    recall: float = Field(ge=1, le=5, description="How much of the wanted sound is there.")
+    precision: float = Field(ge=1, le=5, description="Absence of other sounds.")
+    faithfulness: float = Field(ge=1, le=5, description="Absence of artefacts.")
+    poor: bool = Field(description="Whether the result is probably no better than its input.")
+
+
 class JobOut(BaseModel):
     """A job with its progress."""
 
@@ -203,6 +216,7 @@ class JobOut(BaseModel):
         description="Probability that it is in the recording; null if unknown."
     )
     presence: Presence | None = Field(description="The confidence in a word.")
+    judge: Rating | None = Field(description="Ratings of the result; null if it was not rated.")
     command: str
     created: float
     started: float | None

@@ -35,6 +35,12 @@ FINDS = {
     },
     "absent": {"found": [], "confidence": 0.03, "presence": "absent"},
 }
+_PARTS = {"recall": 3.94, "precision": 2.81, "faithfulness": 3.02}
+#: How it rates its results for prompts that begin with these words, if asked to.
+RATES = {
+    "found": {"overall": 3.14, **_PARTS, "poor": False},
+    "poor": {"overall": 1.7, **_PARTS, "poor": True},
+}
 #: What it says to hear in every recording.
 HEARD = ("a low tone", "a high tone")
 
@@ -102,7 +108,10 @@ class Sieve:
         power = [np.square(x, dtype=np.float64).sum() + 1e-9 for x in (target, samples)]
         level = 10 * float(np.log10(power[0] / power[1]))
         settings = {"engine": "sieve", "seed": asked["seed"], "target_level_db": level}
-        settings |= FINDS.get((asked["text"] or "").partition(" ")[0], {})
+        first = (asked["text"] or "").partition(" ")[0]
+        settings |= FINDS.get(first, {})
+        if asked["judge"] and first in RATES:
+            settings["judge"] = RATES[first]
         (task.folder / "stem.json").write_text(json.dumps(settings), encoding="utf-8")
         report(1.0)
         return Result(settings, level)

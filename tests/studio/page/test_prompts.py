@@ -6,6 +6,8 @@ import numpy as np
 import soundfile
 from pointing import drag_to
 
+from soundsift.separation.verdicts import POOR
+
 
 def test_several_sounds_in_one_request(visit, server, clip, tmp_path) -> None:
     visit.open(clip.path)
@@ -89,6 +91,44 @@ def test_a_sound_that_is_probably_not_there(visit, clip) -> None:
     visit.turn("low", count=2)
     visit.until("document.querySelector('.turn').classList.contains('shown')")
     assert page.is_hidden("#found")
+
+
+def test_results_are_rated_in_words(visit, clip) -> None:
+    visit.open(clip.path)
+    visit.turn("poor low")
+    page = visit.page
+    parts = "recall 3.9, precision 2.8, faithfulness 3.0"
+    rating = page.locator("[data-track=target] .track-rating p")
+    assert rating.all_inner_texts() == [f"Rated 1.7 of 5: {parts}", POOR]
+    assert page.locator(".track-rating").count() == 1
+    facts = page.inner_text(".turn.done .turn-facts")
+    assert "rated 1.7 of 5 · probably poor" in facts
+    # Of several results, each has its own; it is kept in the database.
+    page.fill("#text", "found low")
+    page.click("#add-prompt")
+    visit.start("poor high")
+    visit.until("document.querySelectorAll('.track-rating').length === 2")
+    first, second = (page.locator(".track-rating").nth(at).inner_text() for at in (0, 1))
+    assert first == f"Rated 3.1 of 5: {parts}"
+    assert second.startswith("Rated 1.7 of 5")
+    page.reload()
+    visit.until("document.querySelectorAll('.turn').length === 3")
+    assert "rated 3.1 of 5" in page.inner_text(".turn-list")
+
+
+def test_results_are_not_rated_unless_wanted(visit, clip) -> None:
+    visit.open(clip.path)
+    page = visit.page
+    page.click(".more summary")
+    page.uncheck("text=Rate the result")
+    visit.turn("poor low")
+    job = visit.jobs()[0]
+    assert (job["request"]["judge"], job["judge"]) == (False, None)
+    assert page.locator(".track-rating").count() == 0
+    # Loading another turn's settings brings its choice back.
+    page.check("text=Rate the result")
+    page.click("text=Redo…")
+    assert not page.is_checked("text=Rate the result")
 
 
 def test_progress_says_what_is_done(visit, clip) -> None:

@@ -2,6 +2,7 @@
 
 import { clock, fromRequest } from "./spans.js";
 import { button, element } from "./dom.js";
+import { ratingWords } from "./rating.js";
 import { subject } from "./session.js";
 
 const STATUS = { queued: "waiting", running: "running", failed: "failed", cancelled: "cancelled" };
@@ -61,12 +62,15 @@ export class History {
     const words = `${request.mode === "remove" ? "Remove" : "Isolate"} ${subject(request)}`;
     const from = typeof request.recording === "string" ? null : this.session.describe(request.recording);
     const level = job.target_level_db;
+    const rating = done ? ratingWords(job) : null;
     const facts = [
       STATUS[status],
       from && `from ${from}`,
       done && job.presence === "absent" ? "probably not in this recording" : null,
       done && job.found?.length ? `found ${job.found.length} ${job.found.length === 1 ? "time" : "times"}` : null,
       done && Number.isFinite(level) ? `${level.toFixed(1).replace("-", "−")} dB relative to the whole` : null,
+      rating?.overall.toLowerCase(),
+      rating?.poor ? "probably poor" : null,
       status === "failed" ? job.error : null,
     ].filter(Boolean);
     const pinned = this.pinned === job.id;

@@ -90,13 +90,14 @@ export class Prompt {
   }
 
   read() {
-    const { text, model, preset, seed } = this.form.elements;
+    const { text, model, preset, seed, judge } = this.form.elements;
     return {
       text: text.value.trim(),
       ...this.spans.toRequest(),
       model: model.value,
       preset: preset.value,
       seed: Number.isInteger(seed.valueAsNumber) ? seed.valueAsNumber : 0,
+      judge: judge.checked,
     };
   }
 
@@ -105,6 +106,7 @@ export class Prompt {
     for (const name of ["text", "model", "preset", "seed"]) {
       if (request[name] !== undefined) this.form.elements[name].value = request[name] ?? "";
     }
+    if (request.judge !== undefined) this.form.elements.judge.checked = request.judge;
     this.#explain();
     this.check();
   }

@@ -21,9 +21,10 @@ export class Track {
 
   /**
    * `key` names the track in the player, `tone` the colour (`--track-TONE`), `title` and `about` are
-   * shown, `actions` are buttons for the track's foot. A `ruled` track has the time line.
+   * shown, and `rating` (`ratingWords`), `actions` are buttons for the track's foot. A `ruled` track
+   * has the time line.
    */
-  constructor({ key, tone, title, about, sound, actions = [], ruled = false }, player, viewport, number) {
+  constructor({ key, tone, title, about, sound, rating = null, actions = [], ruled = false }, player, viewport, number) {
     this.key = key;
     this.tone = tone;
     this.title = title;
@@ -55,6 +56,9 @@ export class Track {
       element("div", { class: "track-head" },
         element("div", { class: "track-name" },
           element("h2", {}, title), about ? element("p", { class: "track-about" }, about) : null),
+        rating ? element("div", { class: "track-rating" },
+          element("p", {}, element("strong", {}, rating.overall), `: ${rating.parts}`),
+          rating.poor ? element("p", { class: "track-poor" }, rating.poor) : null) : null,
         element("div", { class: "track-controls" },
           this.solo, this.mute, element("label", { class: "gain" }, this.gain, this.gainText)),
         actions.length ? element("div", { class: "track-actions" }, ...actions) : null),

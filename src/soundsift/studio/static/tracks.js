@@ -41,8 +41,8 @@ export class Tracks {
   }
 
   /**
-   * Show tracks: `[{ key, tone, title, about, url, actions, marked, muted }]`; spans are drawn on the
-   * marked one. `pair` are the keys of A and B; `heard` is the soloed one, or null; `found` are the
+   * Show tracks: `[{ key, tone, title, about, rating, url, actions, marked, muted }]`; spans are drawn
+   * on the marked one. `pair` are the keys of A and B; `heard` is the soloed one, or null; `found` are the
    * occurrences `{ start, end }`. Returns false if another view was shown meanwhile.
    */
   async show(tracks, { pair, heard, found = [] }) {

@@ -2,6 +2,7 @@
 
 import { stemUrl, audioUrl } from "./api.js";
 import { button } from "./dom.js";
+import { ratingWords } from "./rating.js";
 import { STEM_NAMES, subject } from "./session.js";
 
 const sourceUrl = (source) => (typeof source === "string" ? audioUrl(source) : stemUrl(source.job, source.stem));
@@ -24,14 +25,14 @@ export function viewTracks(session, goOnFrom) {
   if (group) return grouped(session, before, group);
   const job = session.shown;
   if (job === null) return { tracks: [before], pair: ["source", null], heard: null };
+  const wanted = wantedStem(job);
   const stems = ["target", "residual"].map((stem) => ({
     key: stem, tone: stem === "target" ? "isolated" : "without", title: STEM_NAMES[stem],
-    about: subject(job.request), url: stemUrl(job.id, stem),
+    about: subject(job.request), url: stemUrl(job.id, stem), rating: stem === wanted ? ratingWords(job) : null,
     actions: [button("Go on from this", () => goOnFrom(job, stem), {
       title: "Use this track as the input of the next turn", "aria-label": `Go on from: ${STEM_NAMES[stem]}`,
     })],
   }));
-  const wanted = wantedStem(job);
   return { tracks: [before, ...stems], pair: ["source", wanted], heard: wanted, found: job.found ?? [] };
 }
 
@@ -41,6 +42,7 @@ function compared(session, before, { a, b, stem }) {
     key: letter, tone: letter === "a" ? "isolated" : "other",
     title: `${letter.toUpperCase()}: ${subject(session.jobs.get(id).request)}`,
     about: STEM_NAMES[stem].toLowerCase(), url: stemUrl(id, stem),
+    rating: ratingWords(session.jobs.get(id)),
   });
   return { tracks: [before, side("a", a), side("b", b)], pair: ["a", "b"], heard: "a" };
 }
@@ -53,6 +55,7 @@ function grouped(session, before, group) {
     return {
       key: id, tone: tones[at % tones.length], title: subject(job.request),
       about: STEM_NAMES[wantedStem(job)].toLowerCase(), url: stemUrl(id, wantedStem(job)),
+      rating: ratingWords(job),
     };
   });
   return { tracks: [{ ...before, muted: true }, ...results], pair: ["source", group[0]], heard: null };
