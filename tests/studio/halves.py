@@ -93,7 +93,7 @@ class Halves:
             time.sleep(0.1 if text == "slow" else self.step / 100)
         half = recording.samples / 2
         settings = {"seed": task.request["seed"], "text": text}
-        if task.request["judge"]:
+        if task.request.get("judge", True):
             settings["judge"] = RATING
         separation = Separation(
             recording.samples,
