@@ -12,7 +12,7 @@ from soundsift.version import __version__
 
 GUIDE = Path(__file__).parents[2] / "docs" / "commands.md"
 TOP = get_command(app)
-GROUPS = ("data", "edit", "listening-test", "models", "results", "systems")
+GROUPS = ("data", "edit", "export", "listening-test", "models", "results", "systems")
 COMMANDS = {name: command for name, command in TOP.commands.items() if name not in GROUPS} | {
     f"{group} {name}": command
     for group in GROUPS
