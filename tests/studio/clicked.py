@@ -27,9 +27,8 @@ def write_film(path: Path, codec: str = "libx264", sound: str = "aac") -> np.nda
             picture = av.VideoFrame.from_ndarray(_picture(number / PICTURES), format="rgb24")
             container.mux(shown.encode(picture))
         container.mux(shown.encode(None))
-        frame = av.AudioFrame.from_ndarray(
-            tones.sum(axis=0, keepdims=True).astype(np.float32), "fltp", "mono"
-        )
+        samples = np.round(32767 * tones.sum(axis=0, keepdims=True)).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(samples, "s16", "mono")
         frame.sample_rate, frame.pts = RATE, 0
         container.mux(heard.encode(frame))
         container.mux(heard.encode(None))
@@ -48,6 +47,6 @@ def _picture(time: float) -> np.ndarray:
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     for ((x, y), _, times), colour in ((LOW, (220, 60, 40)), (HIGH, (60, 80, 230))):
         moving = any(start <= time < end for start, end in times)
-        down = 14 * np.sin(2 * np.pi * 4 * time) if moving else 0.0
+        down = 8 * np.sin(2 * np.pi * 3 * time) if moving else 0.0
         picture[np.hypot(columns - x, rows - y - down) < 18] = colour
     return picture.clip(0, 255).astype(np.uint8)

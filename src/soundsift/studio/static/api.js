@@ -50,6 +50,9 @@ export const heard = (id) => call("GET", `/recordings/${encodeURIComponent(id)}/
 export const renameRecording = (id, name) => call("PATCH", `/recordings/${encodeURIComponent(id)}`, { name });
 /** Delete a recording with its results. */
 export const deleteRecording = (id) => call("DELETE", `/recordings/${encodeURIComponent(id)}?results=true`);
+/** The clicked object in each picture with points: `[{ start, end, width, height, polygons }]`. */
+export const outlines = async (id, points) =>
+  (await call("POST", `/recordings/${encodeURIComponent(id)}/outlines`, { points })).outlines;
 export const recording = (id) => call("GET", `/recordings/${encodeURIComponent(id)}`);
 /** All jobs, newest first. */
 export const jobs = async () => (await call("GET", "/jobs?limit=1000")).jobs;

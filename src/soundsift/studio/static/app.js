@@ -8,7 +8,10 @@ import { differences, History } from "./history.js";
 import { attempt, notice, showError } from "./messages.js";
 import { mixDown, save } from "./mixdown.js";
 import { Overview } from "./overview.js";
+import { Picture } from "./picture.js";
 import { Player } from "./player.js";
+import { PointList } from "./point-list.js";
+import { Points } from "./points.js";
 import { Progress } from "./progress.js";
 import { Prompt } from "./prompt.js";
 import { showReadAs } from "./read-as.js";
@@ -30,13 +33,17 @@ const OPENED = "soundsift-opened";
 
 const session = new Session();
 const spans = new Spans();
+const points = new Points();
 const player = new Player();
 const viewport = new Viewport();
 const overview = new Overview(byId("overview"), viewport, spans, player);
 const tracks = new Tracks(byId("tracks"), { player, spans, viewport, overview });
 const transport = new Transport({ player, viewport, tracks, spans });
 const video = new Video(byId("video-panel"), byId("video"), player);
-const prompt = new Prompt(byId("prompt"), spans, start);
+new Picture(byId("picture"), byId("video"), {
+  player, points, attempt, fetchOutlines: (clicks) => api.outlines(session.recording.id, clicks),
+});
+const prompt = new Prompt(byId("prompt"), spans, points, start);
 const suggestions = new Suggestions(prompt);
 const progress = new Progress(byId("progress"), cancel);
 const downloads = new Downloads(byId("downloads"), notice, attempt);
@@ -44,6 +51,9 @@ const history = new History(byId("history"), session, { show, redo, compare, rem
 const recordings = new Recordings(byId("recordings"), openById, attempt);
 const found = new Found(byId("found"), { go: goToFound, again: againWithout });
 new SpanList(byId("span-list"), spans);
+new PointList(byId("point-list"), points, {
+  onGo: (time) => transport.goTo(time), onEmpty: () => byId("picture").focus(),
+});
 
 // Turns
 
@@ -57,6 +67,7 @@ function formNow() {
 function fillForm(form) {
   prompt.fill(form);
   spans.reset(session.recording.seconds, form.marks ?? fromRequest(form));
+  points.reset(form.points);
 }
 
 function go(view) {
@@ -350,6 +361,10 @@ function setUpControls() {
   session.addEventListener("view", drawView);
   session.addEventListener("jobs", drawJobs);
   byId("undo").addEventListener("click", undo);
+  byId("point-sign").addEventListener("click", ({ currentTarget: toggle }) => {
+    points.sign = points.sign === "+" ? "-" : "+";
+    toggle.setAttribute("aria-pressed", String(points.sign === "-"));
+  });
   byId("home").addEventListener("click", goHome);
   for (const sign of document.querySelectorAll("input[name=sign]")) {
     sign.addEventListener("change", () => setSign(sign.value));

@@ -20,6 +20,7 @@ export function settingRows(request) {
     ["preset", request.preset],
     ["seed", String(request.seed ?? 0)],
     ["model", request.model],
+    ["points", request.points?.map(({ time, positive }) => `${positive ? "+" : "−"} ${clock(time)}`).join(", ") || null],
     ["spans", [...spans, ...(marks.length > MOST_SPANS ? [`${marks.length - MOST_SPANS} more`] : [])].join(", ") || null],
   ].filter(([, value]) => value);
 }

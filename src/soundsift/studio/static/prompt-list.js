@@ -12,7 +12,7 @@ export class PromptList {
     this.onChange = onChange;
   }
 
-  /** `[{ text, spans, not_spans }]`. */
+  /** `[{ text, spans, not_spans, points }]`. */
   get all() {
     return this.#prompts;
   }

@@ -6,9 +6,10 @@ import { PromptList } from "./prompt-list.js";
 const EXAMPLES = ["speech", "music", "dog barking", "cow mooing", "birds", "applause", "guitar", "footsteps"];
 
 export class Prompt {
-  constructor(form, spans, onStart) {
+  constructor(form, spans, points, onStart) {
     this.form = form;
     this.spans = spans;
+    this.points = points;
     this.text = form.elements.text;
     this.suggest([]);
     this.others = new PromptList(byId("prompt-list"), () => this.check());
@@ -23,6 +24,7 @@ export class Prompt {
     });
     this.text.addEventListener("input", () => this.check());
     spans.addEventListener("change", () => this.check());
+    points.addEventListener("change", () => this.check());
     this.check();
   }
 
@@ -62,10 +64,10 @@ export class Prompt {
   }
 
   get #isThere() {
-    return this.text.value.trim() !== "" || this.spans.all.length > 0;
+    return this.text.value.trim() !== "" || this.spans.all.length > 0 || this.points.all.some(({ positive }) => positive);
   }
 
-  /** Enable the buttons if there is a text or a span. */
+  /** Enable the buttons if there is a text, a span or a point on the object. */
   check() {
     const there = this.#isThere || this.others.all.length > 0;
     for (const start of this.form.querySelectorAll("button[name=mode]")) start.disabled = !there;
@@ -75,16 +77,21 @@ export class Prompt {
 
   /** Set the prompt aside, and begin another one. */
   #addAnother() {
-    this.others.add({ text: this.text.value.trim(), ...this.spans.toRequest() });
+    this.others.add({ text: this.text.value.trim(), ...this.#marks });
     this.text.value = "";
     this.spans.reset();
+    this.points.reset();
     this.text.focus();
+  }
+
+  get #marks() {
+    return { ...this.spans.toRequest(), ...this.points.toRequest() };
   }
 
   /** The request, with all prompts if there are several. */
   #request() {
-    const { text, spans, not_spans: notSpans, ...settings } = this.read();
-    const last = this.#isThere ? [{ text, spans, not_spans: notSpans }] : [];
+    const { text, spans, not_spans: notSpans, points, ...settings } = this.read();
+    const last = this.#isThere ? [{ text, spans, not_spans: notSpans, points }] : [];
     const prompts = [...this.others.all, ...last];
     return prompts.length === 1 ? { ...settings, ...prompts[0] } : { ...settings, prompts };
   }
@@ -93,7 +100,7 @@ export class Prompt {
     const { text, model, preset, seed, judge } = this.form.elements;
     return {
       text: text.value.trim(),
-      ...this.spans.toRequest(),
+      ...this.#marks,
       model: model.value,
       preset: preset.value,
       seed: Number.isInteger(seed.valueAsNumber) ? seed.valueAsNumber : 0,

@@ -14,9 +14,10 @@ export const sourceKey = (source) =>
 
 export const STEM_NAMES = { target: "Isolated", residual: "Without" };
 
-/** A job's prompt in words: “cow”, span 0:41–0:43, 2 spans. */
-export function subject({ text, spans = [], not_spans: notSpans = [] }) {
+/** A job's prompt in words: “cow”, the clicked object, span 0:41–0:43, 2 spans. */
+export function subject({ text, spans = [], not_spans: notSpans = [], points = [] }) {
   if (text) return `“${text}”`;
+  if (points.length > 0) return "the clicked object";
   const count = spans.length + notSpans.length;
   if (count !== 1) return `${count} spans`;
   const [start, end] = spans[0] ?? notSpans[0];

@@ -19,7 +19,6 @@ export class Video {
       this.#align(0);
     });
     player.addEventListener("timeupdate", () => this.#align(player.paused ? 0 : TOLERANCE));
-    video.addEventListener("click", () => player.toggle());
   }
 
   /** Show the video at `url`, or none. */
