@@ -457,7 +457,14 @@ def sounds_and_rest(takes: Path, model: Path, out: Path, *more: object) -> tuple
     return command(takes / "take0.wav", model, out, "--text", "bell", *more)
 
 
-@pytest.mark.parametrize("form", [(), ("--format", "flac"), ("--bits", "16")])
+@pytest.mark.parametrize(
+    "form",
+    [
+        (),
+        pytest.param(("--format", "flac"), marks=pytest.mark.slow),
+        pytest.param(("--bits", "16"), marks=pytest.mark.slow),
+    ],
+)
 def test_sounds_share_a_recording_and_leave_the_rest(run, takes, model, tmp_path, form):
     out = tmp_path / "out"
     subtype = "PCM_24" if "--bits" in form else "PCM_16"

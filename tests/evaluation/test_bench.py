@@ -235,6 +235,7 @@ def test_ceilings_know_the_answer(bank: Path) -> None:
             separate(scene.mixture, Query("man speaking"))
 
 
+@pytest.mark.slow
 def test_blind_methods(bank: Path) -> None:
     pytest.importorskip("librosa")
     scene = Benchmark(bank, "familiar").scene(3)

@@ -65,6 +65,7 @@ def asked(said: str) -> int:
     return int(found[1])
 
 
+@pytest.mark.slow
 def test_generated_requests(tmp_path: Path) -> None:
     (said,) = ask(tmp_path, ("--generation-deterministic", "--max-examples", "8"))
     assert asked(said) > 500

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import soundfile
 from pointing import drag_to
 
@@ -143,6 +144,7 @@ def test_progress_says_what_is_done(visit, clip) -> None:
     page.wait_for_selector("#progress", state="hidden")
 
 
+@pytest.mark.slow
 def test_an_encoded_download_says_how_far_it_is(visit, server, clip, tmp_path) -> None:
     visit.open(clip.path)
     visit.turn("low")

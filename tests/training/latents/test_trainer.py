@@ -73,6 +73,7 @@ def weights(config: LatentTrainingConfig) -> dict[str, Tensor]:
     return load_file(config.run / "model" / "model.safetensors")
 
 
+@pytest.mark.slow
 def test_a_run_killed_again_and_again_ends_like_one_that_was_not(
     runs: dict[str, LatentTrainingConfig],
 ) -> None:
@@ -85,6 +86,7 @@ def test_a_run_killed_again_and_again_ends_like_one_that_was_not(
     assert kept == ["step-7", "step-8"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", ["two", "fewer", "forgetful"])
 def test_runs_agree_to_a_hundred_thousandth(
     runs: dict[str, LatentTrainingConfig], other: str

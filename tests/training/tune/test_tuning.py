@@ -131,6 +131,7 @@ def test_own_backgrounds_are_heard_and_never_named(clips, bank_folder):
     assert len(scene.sources) > 1
 
 
+@pytest.mark.slow
 def test_procedural_sound_stands_in_for_a_bank(monkeypatch):
     few = {name: table.SOUNDS[name] for name in ("beep", "door_knock")}
     monkeypatch.setattr(backgrounds_module, "SOUNDS", few)
