@@ -11,8 +11,9 @@ from torch import Tensor
 from soundsift.data.scenes import Query, Scene, SceneConfig, SceneGenerator
 from soundsift.models.mel_codec import MelCodec, fold
 from soundsift.spans import NULL, OPEN, Span
-from soundsift.training.batches import Batch, Batches, batch_loader, encode_queries
+from soundsift.training.batches import Batch, Batches, encode_queries
 from soundsift.training.config import TrainingConfig
+from soundsift.training.loader import batch_loader
 
 Make = Callable[..., TrainingConfig]
 

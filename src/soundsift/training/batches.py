@@ -8,7 +8,7 @@ Shapes: B queries, T latent frames, S = T * subframes columns, N samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import cycle, islice
 from typing import Any
@@ -17,9 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from soundsift.allocator import keep_memory
 from soundsift.data.bank import Bank
 from soundsift.data.example_prompts import (
     SHORTEST_SECONDS,
@@ -270,24 +269,3 @@ class Batches(Dataset[Batch]):
         noise = np.zeros(shape, np.float32)
         noise[~mean] = rng.standard_normal((int((~mean).sum()), *shape[1:]), dtype=np.float32)
         return torch.from_numpy(time), torch.from_numpy(noise)
-
-
-def batch_loader(batches: Batches, start: int, workers: int) -> Iterator[Batch]:
-    """Batches from number `start` on, made ahead of time by `workers` processes."""
-    loader: DataLoader[Batch] = DataLoader(
-        batches,
-        batch_size=None,
-        sampler=range(start, len(batches)),
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        worker_init_fn=_set_up_worker if workers else None,
-        # Its own, or starting anew would draw from the one that dropout uses.
-        generator=torch.Generator(),
-    )
-    return iter(loader)
-
-
-def _set_up_worker(_: int) -> None:
-    # A worker must not compete with the training process for every core.
-    torch.set_num_threads(1)
-    keep_memory()

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -128,9 +129,10 @@ class Loop:
             self.sums = state.get("sums", {})
             task.restore(state)
 
-    def run(self, until: int, minutes: float | None = None) -> None:
-        """Take steps up to number `until`, or for so many minutes, then save."""
+    def run(self, until: int | None = None, minutes: float | None = None) -> None:
+        """Take steps up to the last, up to number `until`, or for so many minutes, then save."""
         config = self.config
+        until = min(config.steps, until or config.steps)
         saved = began = time.monotonic()
         already = self.seconds
         progress = tqdm(
@@ -190,10 +192,11 @@ class Loop:
             out.write(json.dumps(line) + "\n")
 
 
-def prepare_process(config: RunConfig) -> tuple[int, int]:
-    """Set this process up for a run, and join the others if `torchrun` started several.
+@contextmanager
+def joined_processes(config: RunConfig) -> Iterator[tuple[int, int]]:
+    """Set this process up for a run, together with the others if `torchrun` started several.
 
-    Returns:
+    Yields:
         This process's number and how many there are.
     """
     keep_memory()
@@ -201,9 +204,14 @@ def prepare_process(config: RunConfig) -> tuple[int, int]:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     if "RANK" not in os.environ:
-        return 0, 1
+        yield 0, 1
+        return
     distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    return distributed.get_rank(), distributed.get_world_size()
+    rank, world = distributed.get_rank(), distributed.get_world_size()
+    yield rank, world
+    # Only after a whole run: one that failed must not wait for the others.
+    if world > 1:
+        distributed.destroy_process_group()
 
 
 def process_device(wanted: str | None, world: int) -> torch.device:

@@ -20,16 +20,17 @@ from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
 from soundsift.sampling.flow import as_data
 from soundsift.training.alignment_loss import TaggedField, Tagger, concept_embeddings
-from soundsift.training.batches import Batch, Batches, batch_loader
+from soundsift.training.batches import Batch, Batches
 from soundsift.training.checkpoint import RunningAverage
 from soundsift.training.config import TrainingConfig
 from soundsift.training.deepen import grow
+from soundsift.training.loader import batch_loader
 from soundsift.training.loop import (
     FileCheckpoints,
     Loop,
+    joined_processes,
     learning_rate,
     make_optimiser,
-    prepare_process,
     process_device,
     set_rate,
 )
@@ -47,13 +48,12 @@ def train(config: TrainingConfig, until: int | None = None, minutes: float | Non
         until: stop after this step, with a checkpoint, as if interrupted.
         minutes: stop after so many minutes in the same way; the next call continues.
     """
-    rank, world = prepare_process(config)
-    trainer = Trainer(config, rank, world)
-    loop = Loop(config, trainer, FileCheckpoints(config.run / "checkpoint.pt", rank), rank, world)
-    trainer.parallelise()
-    loop.run(min(config.steps, until or config.steps), minutes)
-    if world > 1:
-        distributed.destroy_process_group()
+    with joined_processes(config) as (rank, world):
+        trainer = Trainer(config, rank, world)
+        checkpoints = FileCheckpoints(config.run / "checkpoint.pt", rank)
+        loop = Loop(config, trainer, checkpoints, rank, world)
+        trainer.parallelise()
+        loop.run(until, minutes)
 
 
 class Trainer:

@@ -5,7 +5,6 @@ Crop number i of a run is always the same, however many processes share the work
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -14,9 +13,8 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from soundsift.allocator import keep_memory
 from soundsift.audio.resampling import resample
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank
@@ -181,25 +179,6 @@ class Crops(Dataset[Tensor]):
                 wave = wave * np.float32(10 ** (rng.uniform(*config.gain_db) / 20) / peak)
                 break
         return torch.from_numpy(wave)[None]
-
-
-def crop_loader(crops: Crops, start: int, workers: int) -> Iterator[Tensor]:
-    """Batches from number `start` on, made ahead of time by `workers` processes."""
-    loader: DataLoader[Tensor] = DataLoader(
-        crops,
-        batch_size=None,
-        sampler=range(start, len(crops)),
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        worker_init_fn=_set_up_worker if workers else None,
-        generator=torch.Generator(),
-    )
-    return iter(loader)
-
-
-def _set_up_worker(_: int) -> None:
-    torch.set_num_threads(1)
-    keep_memory()
 
 
 def _without_held_out(files: list[Path]) -> list[Path]:

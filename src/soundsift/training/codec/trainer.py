@@ -9,6 +9,7 @@ Shapes: B crops, N samples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from soundsift.errors import SoundsiftError
 from soundsift.evaluation.metrics import si_sdr
 from soundsift.models.dac_vae import DacVae, ResidualUnit
 from soundsift.training.checkpoint import RunningAverage
-from soundsift.training.codec.audio import Crops, crop_loader
+from soundsift.training.codec.audio import Crops
 from soundsift.training.codec.balancer import Balancer
 from soundsift.training.codec.config import CodecTrainingConfig
 from soundsift.training.codec.discriminators import Discriminators
@@ -34,12 +35,13 @@ from soundsift.training.codec.losses import (
     mel_distance,
     stft_distance,
 )
+from soundsift.training.loader import batch_loader
 from soundsift.training.loop import (
     FileCheckpoints,
     Loop,
+    joined_processes,
     learning_rate,
     make_optimiser,
-    prepare_process,
     process_device,
     set_rate,
 )
@@ -56,12 +58,11 @@ def train_codec(
     config: CodecTrainingConfig, until: int | None = None, minutes: float | None = None
 ) -> None:
     """Train a codec; see `soundsift.training.trainer.train`."""
-    rank, world = prepare_process(config)
-    trainer = CodecTrainer(config, rank, world)
-    loop = Loop(config, trainer, FileCheckpoints(config.run / "checkpoint.pt", rank), rank, world)
-    loop.run(min(config.steps, until or config.steps), minutes)
-    if world > 1:
-        distributed.destroy_process_group()
+    with joined_processes(config) as (rank, world):
+        trainer = CodecTrainer(config, rank, world)
+        checkpoints = FileCheckpoints(config.run / "checkpoint.pt", rank)
+        loop = Loop(config, trainer, checkpoints, rank, world)
+        loop.run(until, minutes)
 
 
 class CodecTrainer:
@@ -97,7 +98,7 @@ class CodecTrainer:
 
     def batches(self, start: int) -> Iterator[Tensor]:
         """See `soundsift.training.loop.Task`."""
-        return crop_loader(self.crops, start, self.config.workers)
+        return batch_loader(self.crops, start, self.config.workers)
 
     def headline(self, terms: Mapping[str, float]) -> dict[str, str]:
         """See `soundsift.training.loop.Task`."""
@@ -183,13 +184,12 @@ class CodecTrainer:
             return {}
         config = self.config
         vae = self.averaged()
-        held_out = Crops(config, held_out=True)
         samples = round(config.validation_seconds * config.model.sample_rate)
         mel, wave, latent = [], [], []
         with torch.no_grad():
             for first in range(0, config.validation_crops, _VALIDATED_AT_A_TIME):
                 last = min(first + _VALIDATED_AT_A_TIME, config.validation_crops)
-                crops = [held_out.crop(number, samples) for number in range(first, last)]
+                crops = [self.held_out.crop(number, samples) for number in range(first, last)]
                 real = torch.stack(crops).to(self.device)
                 latents = vae.encode(real)
                 decoded = vae.decode(latents)[..., :samples]
@@ -199,6 +199,11 @@ class CodecTrainer:
                 latent.append(float(latents.std()))
         figures = {"mel": mel, "si_sdr": wave, "latent": latent}
         return {name: sum(values) / len(values) for name, values in figures.items()}
+
+    @cached_property
+    def held_out(self) -> Crops:
+        """Crops of sound that is not trained on."""
+        return Crops(self.config, held_out=True)
 
     def averaged(self) -> DacVae:
         """The codec with the averaged weights, plain."""

@@ -29,7 +29,7 @@ from soundsift.training.hearing.heads import KeptScenes
 from soundsift.training.hearing.phrases import all_phrases, phrase_states, prior_offsets
 from soundsift.training.hearing.sources import RenderedSources, render_sources
 from soundsift.training.hearing.validation import HearingValidation
-from soundsift.training.loop import learning_rate
+from soundsift.training.loop import learning_rate, set_rate
 
 _LOG_EVERY = 20
 #: Weight of a frame that holds a phrase's sound: far fewer do than don't.
@@ -228,8 +228,7 @@ class HearingTrainer:
             rng = np.random.default_rng((config.seed, 2, step))
             levels, mixed = kept.read(rng.choice(heads.batches, heads.together, replace=False))
             batch = batches.asked(mixed, rng)
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(step, heads.steps, heads.optimiser)
+            set_rate(optimiser, learning_rate(step, heads.steps, heads.optimiser))
             with torch.autocast("cpu", torch.bfloat16):
                 frames = self.network.embed_pyramid(levels)
             loss = self._loss(frames, batch)

@@ -8,7 +8,7 @@ Shapes: B examples, N samples, T latent frames, C latent channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -16,9 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from soundsift.allocator import keep_memory
 from soundsift.errors import SoundsiftError
 from soundsift.spans import frame_anchors
 from soundsift.training.latents.config import MOST_EXAMPLES, LatentTrainingConfig
@@ -162,22 +161,3 @@ def collate(examples: Sequence[Example], frames: int, config: LatentTrainingConf
         noise=torch.zeros(len(examples), frames, 2 * codec.latent_channels),
         video=video,
     )
-
-
-def latent_loader(batches: LatentBatches, start: int, workers: int) -> Iterator[list[LatentBatch]]:
-    """Batches from number `start` on, made ahead of time by `workers` processes."""
-    loader: DataLoader[list[LatentBatch]] = DataLoader(
-        batches,
-        batch_size=None,
-        sampler=range(start, len(batches)),
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        worker_init_fn=_set_up_worker if workers else None,
-        generator=torch.Generator(),
-    )
-    return iter(loader)
-
-
-def _set_up_worker(_: int) -> None:
-    torch.set_num_threads(1)
-    keep_memory()

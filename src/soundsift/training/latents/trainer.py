@@ -27,7 +27,7 @@ from soundsift.models.velocity_field import Conditioning
 from soundsift.sampling.flow import interpolate, velocity_target
 from soundsift.training.checkpoint import RunningAverage
 from soundsift.training.latents.alignment import FrameModel, alignment_term, load_frame_model
-from soundsift.training.latents.batches import LatentBatch, LatentBatches, latent_loader
+from soundsift.training.latents.batches import LatentBatch, LatentBatches
 from soundsift.training.latents.config import LatentTrainingConfig
 from soundsift.training.latents.networks import (
     FrozenCodec,
@@ -37,11 +37,12 @@ from soundsift.training.latents.networks import (
     with_projector,
 )
 from soundsift.training.latents.validation import LatentValidation
+from soundsift.training.loader import batch_loader
 from soundsift.training.loop import (
     Loop,
+    joined_processes,
     learning_rate,
     make_optimiser,
-    prepare_process,
     process_device,
     set_rate,
 )
@@ -60,13 +61,11 @@ def train_latents(
     config: LatentTrainingConfig, until: int | None = None, minutes: float | None = None
 ) -> None:
     """Train a separator in latents; see `soundsift.training.trainer.train`."""
-    rank, world = prepare_process(config)
-    trainer = LatentTrainer(config, rank, world)
-    checkpoints = ShardedCheckpoints(config.run / "checkpoints", rank, world)
-    loop = Loop(config, trainer, checkpoints, rank, world)
-    loop.run(min(config.steps, until or config.steps), minutes)
-    if world > 1:
-        distributed.destroy_process_group()
+    with joined_processes(config) as (rank, world):
+        trainer = LatentTrainer(config, rank, world)
+        checkpoints = ShardedCheckpoints(config.run / "checkpoints", rank, world)
+        loop = Loop(config, trainer, checkpoints, rank, world)
+        loop.run(until, minutes)
 
 
 class LatentTrainer:
@@ -105,7 +104,7 @@ class LatentTrainer:
 
     def batches(self, start: int) -> Iterator[list[LatentBatch]]:
         """See `soundsift.training.loop.Task`."""
-        return latent_loader(self.data, start, self.config.workers)
+        return batch_loader(self.data, start, self.config.workers)
 
     def headline(self, terms: Mapping[str, float]) -> dict[str, str]:
         """See `soundsift.training.loop.Task`."""

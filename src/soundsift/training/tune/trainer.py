@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from soundsift.allocator import keep_memory
 from soundsift.checkpoints.minilm import TextEncoder
@@ -23,7 +22,8 @@ from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
 from soundsift.training.batches import Batch
 from soundsift.training.config import LossConfig, OptimiserConfig
-from soundsift.training.loop import learning_rate
+from soundsift.training.loader import batch_loader
+from soundsift.training.loop import learning_rate, set_rate
 from soundsift.training.losses import training_loss
 from soundsift.training.tune.config import LAYERS, TuningConfig
 from soundsift.training.tune.scenes import TuningBatch, TuningScenes
@@ -76,17 +76,8 @@ def train_adapter(
     weights = [weight for weight in field.parameters() if weight.requires_grad]
     schedule = OptimiserConfig(rate=config.rate, warmup=config.warmup, decay_share=1.0)
     optimiser = torch.optim.AdamW(weights, lr=config.rate, betas=schedule.betas, weight_decay=0.0)
-    loader = DataLoader(
-        scenes,
-        batch_size=None,
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        worker_init_fn=_set_up_worker if workers else None,
-        generator=torch.Generator(),
-    )
-    for step, drawn in enumerate(loader):
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, config.steps, schedule)
+    for step, drawn in enumerate(batch_loader(scenes, 0, workers)):
+        set_rate(optimiser, learning_rate(step, config.steps, schedule))
         terms = _losses(field, drawn, config, codec, text, device)
         total = torch.stack(list(terms.values())).sum()
         total.backward()  # type: ignore[no-untyped-call]
@@ -164,9 +155,3 @@ def _has(field: VelocityField, name: str) -> bool:
         return isinstance(field.get_submodule(name), nn.Linear)
     except AttributeError:
         return False
-
-
-def _set_up_worker(_: int) -> None:
-    # A worker must not compete with the training process for every core.
-    torch.set_num_threads(1)
-    keep_memory()
