@@ -46,20 +46,25 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def die_within_step(run: Path, step: int) -> None:
+    """Be killed between the optimiser and the running average, with half a line of metrics."""
+    update = checkpoint.RunningAverage.update
+
+    def deadly_update(self: checkpoint.RunningAverage, module: torch.nn.Module) -> None:
+        if self.updates + 1 == step:
+            with (run / "metrics.jsonl").open("a") as out:
+                out.write('{"step": 40, "lo')
+            die()
+        update(self, module)
+
+    checkpoint.RunningAverage.update = deadly_update
+
+
 def live(config: TrainingConfig, end: str) -> None:
     how, _, number = end.partition(" ")
     trainer.TextEncoder = SmallEncoder
     if how == "step":
-        update = checkpoint.RunningAverage.update
-
-        def deadly_update(self: checkpoint.RunningAverage, module: torch.nn.Module) -> None:
-            if self.updates + 1 == int(number):
-                with (config.run / "metrics.jsonl").open("a") as out:
-                    out.write('{"step": 40, "lo')
-                die()
-            update(self, module)
-
-        checkpoint.RunningAverage.update = deadly_update
+        die_within_step(config.run, int(number))
     elif how == "save":
         save = torch.save
 

@@ -16,9 +16,9 @@ import traceback
 from pathlib import Path
 
 import torch
-from tests.training.lives import SmallEncoder, die
+from tests.training.lives import SmallEncoder, die, die_within_step
 
-from soundsift.training import checkpoint, loop, sharded
+from soundsift.training import loop, sharded
 from soundsift.training.config import read_yaml, validated
 from soundsift.training.latents import trainer
 from soundsift.training.latents.config import LatentTrainingConfig
@@ -31,16 +31,7 @@ def live(config: LatentTrainingConfig, end: str) -> None:
     loop._LOG_EVERY = 1
     how, _, number = end.partition(" ")
     if how == "step":
-        update = checkpoint.RunningAverage.update
-
-        def deadly_update(self: checkpoint.RunningAverage, module: torch.nn.Module) -> None:
-            if self.updates + 1 == int(number):
-                with (config.run / "metrics.jsonl").open("a") as out:
-                    out.write('{"step": 40, "lo')
-                die()
-            update(self, module)
-
-        checkpoint.RunningAverage.update = deadly_update
+        die_within_step(config.run, int(number))
     elif how == "save":
         save = sharded.state_dict_saver.save
 
