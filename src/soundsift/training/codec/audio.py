@@ -147,11 +147,7 @@ class Crops(Dataset[Tensor]):
     def __init__(
         self, config: CodecTrainingConfig, held_out: bool = False, rank: int = 0, world: int = 1
     ) -> None:
-        if config.batch % world:
-            raise SoundsiftError(
-                f"A batch of {config.batch} crops cannot be shared by {world} processes equally. "
-                f"Set batch to a multiple of {world}."
-            )
+        config.crops_of_each(world)
         self.config, self.held_out, self.rank, self.world = config, held_out, rank, world
         self.sources = [open_source(source, held_out) for source in config.audio]
         shares = np.array([source.share for source in config.audio])

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from soundsift.config import DacVaeConfig
+from soundsift.errors import SoundsiftError
 from soundsift.training.config import OptimiserConfig, RunConfig
 
 
@@ -125,3 +126,16 @@ class CodecTrainingConfig(RunConfig):
         """Samples of a crop: whole latent frames."""
         frames = -(-self.seconds * self.model.sample_rate // self.model.samples_per_frame)
         return int(frames) * self.model.samples_per_frame
+
+    def crops_of_each(self, processes: int) -> int:
+        """Crops of a batch that each of so many processes has.
+
+        Raises:
+            SoundsiftError: if they cannot share it equally.
+        """
+        if self.batch % processes:
+            raise SoundsiftError(
+                f"A batch of {self.batch} crops cannot be shared by {processes} processes equally. "
+                f"Set batch to a multiple of {processes}."
+            )
+        return self.batch // processes

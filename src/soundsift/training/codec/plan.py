@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from soundsift.errors import SoundsiftError
 from soundsift.models.dac_vae import DacVae
 from soundsift.training.codec.config import CodecTrainingConfig
 from soundsift.training.codec.discriminators import Discriminators
@@ -23,12 +22,7 @@ def plan(config: CodecTrainingConfig, processes: int = 1) -> Plan:
     Raises:
         SoundsiftError: if they cannot.
     """
-    if config.batch % processes:
-        raise SoundsiftError(
-            f"A batch of {config.batch} crops cannot be shared by {processes} processes equally. "
-            f"Set batch to a multiple of {processes}."
-        )
-    crops = config.batch // processes
+    crops = config.crops_of_each(processes)
     with torch.device("meta"):
         vae = DacVae(config.model)
         judges = Discriminators(config.discriminators)

@@ -16,7 +16,7 @@ from soundsift.models.velocity_field import Conditioning
 from soundsift.sampling.solvers import solve
 from soundsift.training.latents.batches import LatentBatch, collate
 from soundsift.training.latents.config import LatentTrainingConfig
-from soundsift.training.latents.examples import open_examples
+from soundsift.training.latents.examples import Example, open_examples
 from soundsift.training.latents.networks import FrozenCodec
 
 KINDS = ("text", "span", "both")
@@ -41,7 +41,7 @@ class LatentValidation:
     ) -> None:
         self.config, self.codec, self.world = config, codec, world
         self.source = open_examples(config.data[0], config.seed, held_out=True)
-        self.seconds = config.batch.seconds[0]
+        self.frames = max(1, round(config.batch.seconds[0] * config.codec_config.frame_rate))
         # All evaluate the field equally often: the last ones are separated twice, and count once.
         count = config.validation_examples
         most = -(-count // world)
@@ -62,16 +62,17 @@ class LatentValidation:
             conditioning: makes what the field is told of a batch.
             device: where to compute.
         """
+        codec = self.config.codec_config
+        length = self.frames / codec.frame_rate
         sums = torch.zeros(len(KINDS), 2, dtype=torch.float64, device=device)
         for start in range(0, len(self.numbers), _AT_A_TIME):
-            numbers = self.numbers[start : start + _AT_A_TIME]
+            part = self.numbers[start : start + _AT_A_TIME]
+            numbers = [number for number, _ in part]
+            examples = [self.source.example(n, length, codec.sample_rate) for n in numbers]
             for row, kind in zip(sums, KINDS, strict=True):
-                for gain, counted in zip(
-                    self._gains([n for n, _ in numbers], kind, velocity, conditioning, device),
-                    [counts for _, counts in numbers],
-                    strict=True,
-                ):
-                    if counted and gain is not None:
+                gains = self._gains(numbers, examples, kind, velocity, conditioning, device)
+                for gain, (_, counts) in zip(gains, part, strict=True):
+                    if counts and gain is not None:
                         row += torch.tensor([gain, 1.0], device=device)
         if self.world > 1:
             distributed.all_reduce(sums)
@@ -84,6 +85,7 @@ class LatentValidation:
     def _gains(
         self,
         numbers: list[int],
+        examples: list[Example],
         kind: str,
         velocity: Velocity,
         conditioning: Callable[[LatentBatch], Conditioning],
@@ -91,14 +93,11 @@ class LatentValidation:
     ) -> list[float | None]:
         config = self.config
         codec = config.codec_config
-        frames = max(1, round(self.seconds * codec.frame_rate))
-        length = frames / codec.frame_rate
-        examples = [self.source.example(n, length, codec.sample_rate) for n in numbers]
         if kind == "text":
             examples = [replace(example, spans=()) for example in examples]
         elif kind == "span":
             examples = [replace(example, text=None) for example in examples]
-        batch = collate(examples, frames, config).to(device)
+        batch = collate(examples, self.frames, config).to(device)
         prompt = conditioning(batch)
         shape = batch.noise.shape[1:]
         # Of every example its own, so that the figures don't depend on who separates it.
