@@ -84,14 +84,16 @@ class TaggedField(nn.Module):
         return output, None if self.tagger is None else self.tagger(taps[self.block])
 
 
-def alignment_term(logits: Tensor, heard: Tensor) -> Tensor:
-    """Cross-entropy in nats per frame, summed over concepts.
+def alignment_term(logits: Tensor, heard: Tensor, known: Tensor | None = None) -> Tensor:
+    """Cross-entropy in nats per frame, summed over concepts, averaged over queries.
 
     Args:
         logits: `(B, T, K)`.
         heard: `(B, T, K)`, bool: whether a source of the concept is heard in the frame.
+        known: `(B,)`, bool: whether `heard` holds; other queries count as if they had no loss.
     """
     per_concept = functional.binary_cross_entropy_with_logits(
         logits, heard.float(), reduction="none"
     )
-    return per_concept.sum(dim=-1).mean()
+    per_query = per_concept.sum(dim=-1).mean(dim=-1)
+    return (per_query if known is None else per_query * known).mean()

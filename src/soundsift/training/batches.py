@@ -31,6 +31,7 @@ from soundsift.models.mel_codec import MelCodec
 from soundsift.spans import NULL, OPEN, frame_anchors
 from soundsift.training.alignment_loss import concept_indices
 from soundsift.training.config import TrainingConfig
+from soundsift.training.triplets import TripletExamples, query_of_triplet
 
 #: A target with less than this share of the mixture's energy counts as absent.
 AUDIBLE = 1e-3
@@ -56,6 +57,7 @@ class Batch:
         share: what a mean over these queries counts in the mean over processes; 1 unless the
             processes that share a batch have unequal parts of it.
         sounds: `(B, T, concepts)`, bool: which concepts are heard in a frame, asked for or not.
+        sounds_known: `(B,)`, bool: whether `sounds` says so; not of triplets. None: of all queries.
     """
 
     phrases: list[str | None]
@@ -71,6 +73,7 @@ class Batch:
     noise: Tensor
     share: float = 1.0
     sounds: Tensor | None = None
+    sounds_known: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same batch with its tensors on a device."""
@@ -221,6 +224,7 @@ class Batches(Dataset[Batch]):
         )
         self.codec = MelCodec(config.model.codec)
         self.concepts = concept_indices(self.generator.bank) if config.loss.alignment else None
+        self.triplets = [TripletExamples(file, config.seed, False) for file in config.triplets]
 
     def __len__(self) -> int:
         return self.config.steps
@@ -234,7 +238,14 @@ class Batches(Dataset[Batch]):
         parts = []
         phrases: list[str | None] = []
         for index in range(self.rank, scenes, self.world):
-            part, texts = self.scene(number * 1024 + index, seconds)
+            place = number * 1024 + index
+            source = self._drawn_triplets(place)
+            if source is None:
+                part, texts = self.scene(place, seconds)
+            else:
+                part, texts = self.taken_apart(source, place, seconds)
+            if self.triplets and self.concepts is not None:
+                part["sounds_known"] = torch.full((len(texts),), source is None)
             parts.append(part)
             phrases += texts
         joined = {name: torch.cat([p[name] for p in parts]) for name in parts[0]}
@@ -261,6 +272,31 @@ class Batches(Dataset[Batch]):
         tensors = encode_queries(self.codec, scene, queries, float(rng.normal(0, 3)), self.concepts)
         tensors["time"], tensors["noise"] = self._noise(tensors["latents"].shape, rng)
         return tensors, [query.text for query in queries]
+
+    def taken_apart(
+        self, source: TripletExamples, number: int, seconds: float
+    ) -> tuple[dict[str, Tensor], list[str | None]]:
+        """As many triplets as a scene has queries, with one query each, times and noise."""
+        rng = np.random.default_rng((self.config.seed, 6, number))
+        rows, texts = [], []
+        for index in range(self.config.batch.queries):
+            place = number * self.config.batch.queries + index
+            scene, query = query_of_triplet(source, place, seconds, self.config.scenes, rng)
+            level = float(rng.normal(0, 3))
+            rows.append(encode_queries(self.codec, scene, [query], level, self.concepts))
+            texts.append(query.text)
+        tensors = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+        tensors["time"], tensors["noise"] = self._noise(tensors["latents"].shape, rng)
+        return tensors, texts
+
+    def _drawn_triplets(self, number: int) -> TripletExamples | None:
+        """The file that takes the place of scene `number`; None for a scene of the bank."""
+        if not self.triplets:
+            return None
+        draw = np.random.default_rng((self.config.seed, 7, number)).random()
+        edges = np.cumsum(list(self.config.triplets.values()))
+        chosen = int(np.searchsorted(edges, draw, side="right"))
+        return self.triplets[chosen] if chosen < len(self.triplets) else None
 
     def _noise(self, shape: torch.Size, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Flow times in 0..1 with Gaussian noise, or 0 with none for those that learn the mean."""

@@ -106,6 +106,8 @@ class TrainingConfig(RunConfig):
 
     Attributes:
         bank: folder of the sound bank.
+        triplets: JSONL files of triplets (`soundsift.training.triplets`), and for each the
+            probability that a triplet takes the place of a scene of the bank.
         compile: whether to compile the transformer's blocks: a minute at the start, then nearly
             twice the speed.
         validation_scenes: fixed scenes of a validation.
@@ -117,6 +119,7 @@ class TrainingConfig(RunConfig):
     """
 
     bank: Path
+    triplets: dict[Path, float] = {}
     compile: bool = True
     validation_scenes: int = Field(default=96, gt=0)
     start_from: Path | None = None
@@ -140,6 +143,12 @@ class TrainingConfig(RunConfig):
             raise ValueError(
                 f"released_with has shares {', '.join(map(str, shares))}; use shares above 0 "
                 "that sum to less than 1"
+            )
+        likely = self.triplets.values()
+        if min(likely, default=1) <= 0 or sum(likely) > 1:
+            raise ValueError(
+                f"triplets has probabilities {', '.join(map(str, likely))}; use numbers above 0 "
+                "that sum to 1 at most"
             )
         layers = self.model.field.transformer.layers
         if self.loss.alignment and self.loss.alignment_block >= layers:

@@ -86,7 +86,7 @@ def training_loss(
     total = config.flow * flow + config.mask_snr * mask_snr
     alignment = predicted.new_zeros(())
     if tags is not None and batch.sounds is not None:
-        alignment = alignment_term(tags, batch.sounds)
+        alignment = alignment_term(tags, batch.sounds, batch.sounds_known)
         total = total + config.alignment * alignment
     return Losses(total, flow.detach(), mask_snr.detach(), alignment.detach())
 

@@ -73,7 +73,11 @@ class Validation:
             self.rows += _by_example(config.validation_scenes, generator, codec)
 
     def run(self, field: VelocityField) -> dict[str, float]:
-        """Means over scenes.
+        """The figures of `each` as means over scenes."""
+        return {name: float(np.mean(values)) for name, values in self.each(field).items()}
+
+    def each(self, field: VelocityField) -> dict[str, list[float]]:
+        """Figures of every scene, in the same order for every field.
 
         Returns:
             Improvement of SI-SDR in dB as `text`, `span`, `both`, and `text/KIND` per kind of
@@ -108,7 +112,7 @@ class Validation:
                         found.setdefault(f"{name}/sdr", []).append(sdr_gains[i])
                         found.setdefault(f"{name}/level", []).append(near[i])
         field.train()
-        return {name: float(np.mean(values)) for name, values in found.items()}
+        return found
 
 
 def _prompts(

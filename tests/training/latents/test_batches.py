@@ -1,19 +1,17 @@
 """Examples and batches: the same whoever makes them, with prompts withheld as asked."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 
 from soundsift.errors import SoundsiftError
 from soundsift.spans import POSITIVE
 from soundsift.training.latents.batches import LatentBatches
 from soundsift.training.latents.config import ExampleSourceConfig, LatentTrainingConfig
-from soundsift.training.latents.examples import TripletExamples, open_examples
+from soundsift.training.latents.examples import open_examples
 
 Make = Callable[..., LatentTrainingConfig]
 
@@ -74,55 +72,3 @@ def test_scenes_of_the_bank(make_config: Make, bank_folder: Path) -> None:
     assert example.text and example.spans
     assert np.array_equal(example.target, train.example(3, 0.8, 4000).target)
     assert {clip.split for clip in held_out.generator.bank.clips} == {"validation"}
-
-
-@pytest.fixture
-def triplets(tmp_path: Path) -> Path:
-    """Twenty triplets whose samples say when they are."""
-    rows = []
-    for number in range(20):
-        ramp = np.arange(16_000) / 16_000
-        soundfile.write(tmp_path / f"{number}.wav", ramp, 8000, "FLOAT")
-        soundfile.write(tmp_path / f"{number}r.wav", -ramp, 8000, "FLOAT")
-        row = {"target": f"{number}.wav", "residual": f"{number}r.wav", "phrase": str(number)}
-        rows.append(row | {"spans": [[0.5, 1.5], ["-", 1.8, 2.0]], "filter": 1})
-    np.save(tmp_path / "video.npy", np.arange(50, dtype=np.float32)[:, None].repeat(3, 1))
-    rows[1]["video"] = "video.npy"
-    del rows[2]["spans"]
-    file = tmp_path / "triplets.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return file
-
-
-def test_triplets_are_cropped_together(triplets: Path) -> None:
-    source = TripletExamples(triplets, 1, held_out=False)
-    texts = set()
-    for number in range(60):
-        example = source.example(number, 0.6, 8000)
-        texts.add(example.text)
-        np.testing.assert_allclose(example.target, -example.residual)
-        start = float(example.target[0]) * 2  # seconds, from the ramp
-        assert start * 25 == pytest.approx(round(start * 25), abs=1e-3)
-        if example.text == "1":
-            assert example.video is not None
-            assert float(example.video[0, 0]) == pytest.approx(start * 25, abs=1e-3)
-        if example.text not in ("2",):
-            for span in example.spans:
-                edges = (0.5, 1.5) if span.positive else (1.8, 2.0)
-                assert span.start == pytest.approx(max(edges[0] - start, 0), abs=1e-3)
-                assert span.end == pytest.approx(min(edges[1] - start, 0.6), abs=1e-3)
-    assert texts == {str(number) for number in range(1, 20)}
-    (held_out,) = TripletExamples(triplets, 1, held_out=True).rows
-    assert held_out["phrase"] == "0"
-
-
-def test_faults_in_triplets_are_told(tmp_path: Path) -> None:
-    file = tmp_path / "t.jsonl"
-    with pytest.raises(SoundsiftError, match="not a readable JSONL file"):
-        TripletExamples(file, 1, False)
-    file.write_text('{"target": "a.wav"}\n')
-    with pytest.raises(SoundsiftError, match="line 1 lacks target or residual"):
-        TripletExamples(file, 1, False)
-    file.write_text('{"target": "a.wav", "residual": "b.wav"}\n' * 2)
-    with pytest.raises(SoundsiftError, match=r"a\.wav: cannot be read"):
-        TripletExamples(file, 1, False).example(0, 1.0, 8000)

@@ -21,7 +21,8 @@ from torch.utils.data import Dataset
 from soundsift.errors import SoundsiftError
 from soundsift.spans import frame_anchors
 from soundsift.training.latents.config import MOST_EXAMPLES, LatentTrainingConfig
-from soundsift.training.latents.examples import Example, open_examples
+from soundsift.training.latents.examples import open_examples
+from soundsift.training.triplets import Example
 
 
 @dataclass

@@ -25,7 +25,7 @@ class ExampleSourceConfig(_Strict):
     Attributes:
         bank: folder of a sound bank, from which scenes are drawn.
         scenes: the law of the scenes; `drop_text`, `drop_spans` and examples in it are not used.
-        triplets: a JSONL file of targets and residuals (`soundsift.training.latents.examples`).
+        triplets: a JSONL file of targets and residuals (`soundsift.training.triplets`).
         toy: the toy world (`soundsift.data.toy_world`).
         share: how often it is drawn, relative to the other sources.
     """

@@ -16,8 +16,9 @@ from soundsift.models.velocity_field import Conditioning
 from soundsift.sampling.solvers import solve
 from soundsift.training.latents.batches import LatentBatch, collate
 from soundsift.training.latents.config import LatentTrainingConfig
-from soundsift.training.latents.examples import Example, open_examples
+from soundsift.training.latents.examples import open_examples
 from soundsift.training.latents.networks import FrozenCodec
+from soundsift.training.triplets import Example
 
 KINDS = ("text", "span", "both")
 _AT_A_TIME = 8
