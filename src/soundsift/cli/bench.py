@@ -36,6 +36,8 @@ class Suite(StrEnum):
     STRANGERS = "strangers"
     FAMILIAR = "familiar"
     STRANGER_VALIDATION = "stranger-validation"
+    PODCASTS = "podcasts"
+    SONGS = "songs"
     PROCEDURAL = "procedural"
     PAIRS = "pairs"
     DCASE = "dcase2024-task9"
@@ -47,6 +49,7 @@ class Suite(StrEnum):
 
 
 _SCENES = (Suite.STRANGERS, Suite.FAMILIAR, Suite.STRANGER_VALIDATION)
+_WITHOUT_FOLDER = (*_SCENES, Suite.PODCASTS, Suite.SONGS, Suite.PROCEDURAL)
 
 
 def bench(
@@ -62,8 +65,10 @@ def bench(
         Suite,
         typer.Option(
             help="strangers: sources never trained on; familiar: held-out clips of sources trained "
-            "on; stranger-validation: for choosing; procedural: generated sound, no data needed; "
-            "pairs: two clips of FOLDER at 0 dB; folder: your recordings; others: published suites."
+            "on; stranger-validation: for choosing; podcasts: ten minutes of two voices over "
+            "music with soft, rare sounds; songs: four stems of a song; procedural: generated "
+            "sound, no data needed; pairs: two clips of FOLDER at 0 dB; folder: your recordings; "
+            "others: published suites."
         ),
     ] = Suite.STRANGERS,
     subset: Annotated[
@@ -177,7 +182,7 @@ def bench(
     With --system, and on all other suites: one folder per system with a line per item, and a table
     of all of them. Run the same command again to go on after an interruption.
     """
-    if suite in (*_SCENES, Suite.PROCEDURAL):
+    if suite in _WITHOUT_FOLDER:
         if data is not None:
             raise typer.BadParameter(f"--suite {suite} takes no FOLDER: leave it out.")
     elif data is None:

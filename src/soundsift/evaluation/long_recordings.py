@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from soundsift.config import SAMPLE_RATE
-from soundsift.data.bank import Bank, Clip, active_level_db
+from soundsift.data.bank import Bank, Clip
 from soundsift.data.scenes import Samples
 from soundsift.data.spans import active_spans
 from soundsift.errors import SoundsiftError
+from soundsift.evaluation.laying import endless, lay_recurring, levelled
 from soundsift.evaluation.metrics import si_sdr
 from soundsift.evaluation.scenes import confusable
 from soundsift.spans import Span
@@ -39,7 +40,6 @@ _SHORTEST, _LONGEST = 0.4, 6.0
 #: Different clips of a target, at most and, where a voice has them, at least.
 _CLIPS, _FEW = 6, 3
 _ENDLESS = frozenset({"music", "ambience"})
-_FADE = round(0.02 * SAMPLE_RATE)
 #: As in training: levels while a sound is heard differ by at most 15 dB.
 _LEVEL_DB, _OFFSET_DB = -26.0, 7.5
 
@@ -126,12 +126,14 @@ class LongScenes:
             if any(confusable(a, b) for i, a in enumerate(sources) for b in sources[:i]):
                 continue
             target = np.zeros(samples, np.float32)
-            times = self._recurring(target, own, int(rng.integers(*_OCCURRENCES)), rng)
+            count = int(rng.integers(*_OCCURRENCES))
+            times = lay_recurring(target, self._bank, own, count, _LONGEST, rng)
             scene_target = _levelled(target, rng)
-            mixture = scene_target + _levelled(self._endless_wave(others[0][0], samples, rng), rng)
+            mixture = scene_target + _levelled(endless(self._bank, others[0][0], samples, rng), rng)
             for clips in others[1:]:
                 wave = np.zeros(samples, np.float32)
-                self._recurring(wave, clips, int(rng.integers(20, 40)), rng)
+                count = int(rng.integers(20, 40))
+                lay_recurring(wave, self._bank, clips, count, _LONGEST, rng)
                 mixture += _levelled(wave, rng)
             scene = LongScene(
                 number=number,
@@ -160,37 +162,6 @@ class LongScenes:
         picked = rng.permutation(len(clips))[:_CLIPS]
         return [clips[int(i)] for i in picked]
 
-    def _recurring(
-        self, out: Samples, clips: Sequence[Clip], count: int, rng: np.random.Generator
-    ) -> list[tuple[float, float]]:
-        """Lay clips in, one at a random place of each of `count` equal parts."""
-        slot = len(out) / count
-        times = []
-        for i in range(count):
-            clip = clips[int(rng.integers(len(clips)))]
-            wave = self._bank.audio(clip, 0, round(_LONGEST * SAMPLE_RATE))[: int(slot)].copy()
-            fade = min(_FADE, len(wave))
-            wave[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
-            at = int(i * slot + rng.uniform(0, slot - len(wave)))
-            out[at : at + len(wave)] += wave[: len(out) - at]
-            times.append((at / SAMPLE_RATE, (at + len(wave)) / SAMPLE_RATE))
-        return times
-
-    def _endless_wave(self, clip: Clip, samples: int, rng: np.random.Generator) -> Samples:
-        """A clip over and over, faded into itself."""
-        wave = self._bank.audio(clip)
-        fade = min(SAMPLE_RATE // 2, len(wave) // 4)
-        rise = np.sqrt(np.linspace(0, 1, fade, dtype=np.float32))
-        wave[:fade] *= rise
-        wave[-fade:] *= rise[::-1]
-        out = np.zeros(samples, np.float32)
-        at = -int(rng.uniform(0, len(wave) - fade))
-        while at < samples:
-            start, end = max(0, at), min(samples, at + len(wave))
-            out[start:end] += wave[start - at : end - at]
-            at += len(wave) - fade
-        return out
-
 
 def seam_si_sdr(
     estimate: Samples, target: Samples, seams: Sequence[float], around: float = 1.0
@@ -215,6 +186,4 @@ def seam_si_sdr(
 
 def _levelled(wave: Samples, rng: np.random.Generator) -> Samples:
     """A sound at a random level while it is heard."""
-    wanted = _LEVEL_DB + rng.uniform(-_OFFSET_DB, _OFFSET_DB)
-    levelled: Samples = wave * np.float32(10 ** ((wanted - active_level_db(wave)) / 20))
-    return levelled
+    return levelled(wave, _LEVEL_DB + rng.uniform(-_OFFSET_DB, _OFFSET_DB))

@@ -15,9 +15,11 @@ from soundsift.evaluation.suites import (
     fuss,
     musdb18_hq,
     pairs,
+    podcasts,
     procedural,
     sam_audio_bench,
     scenes,
+    songs,
 )
 
 _OF_DATA = (audiosep, dcase2024_task9, folder, fuss, musdb18_hq, pairs, sam_audio_bench)
@@ -25,10 +27,12 @@ _OF_DATA = (audiosep, dcase2024_task9, folder, fuss, musdb18_hq, pairs, sam_audi
 OPENERS: dict[str, Callable[[Path | None, str | None], Suite]] = {
     module.NAME: module.open_suite for module in _OF_DATA
 }
+#: Long recordings of the sound bank.
+_OF_BANK = {podcasts.NAME: podcasts.open_suite, songs.NAME: songs.open_suite}
 _SUMMARIES: dict[str, Callable[[Sequence[Scored]], dict[str, Figure]]] = {
-    module.NAME: module.summarise for module in (*_OF_DATA, procedural)
+    module.NAME: module.summarise for module in (*_OF_DATA, podcasts, procedural, songs)
 }
-NAMES = (*SCENES, procedural.NAME, *OPENERS)
+NAMES = (*SCENES, *_OF_BANK, procedural.NAME, *OPENERS)
 
 
 def open_suite(
@@ -58,6 +62,8 @@ def open_suite(
         raise SoundsiftError(f"--suite {name} takes neither a folder nor --subset.")
     if name == procedural.NAME:
         return procedural.open_suite()
+    if name in _OF_BANK:
+        return _OF_BANK[name](bank)
     return scenes.open_suite(bank, name, prompts)
 
 
