@@ -72,3 +72,19 @@ def test_scenes_of_the_bank(make_config: Make, bank_folder: Path) -> None:
     assert example.text and example.spans
     assert np.array_equal(example.target, train.example(3, 0.8, 4000).target)
     assert {clip.split for clip in held_out.generator.bank.clips} == {"validation"}
+
+
+def test_examples_come_again_with_other_noise(make_config: Make) -> None:
+    batches = LatentBatches(
+        make_config(distinct_examples=5, batch={"seconds": (0.4, 0.4), "frames": 60})
+    )
+    seen: dict[int, list[torch.Tensor]] = {}
+    for number in range(4):
+        for part in batches[number]:
+            assert part.numbers is not None
+            for drawn, wave, noise in zip(part.numbers, part.targets, part.noise, strict=True):
+                if drawn in seen:
+                    assert torch.equal(seen[drawn][0], wave)
+                    assert not torch.equal(seen[drawn][1], noise)
+                seen[drawn] = [wave, noise]
+    assert set(seen) == set(range(5))

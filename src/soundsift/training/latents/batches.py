@@ -37,6 +37,7 @@ class LatentBatch:
         time: `(B,)`, flow time.
         noise: `(B, T, 2 * C)`.
         video: `(B, T, video_dim)`, zero where there is none; None if no example has any.
+        numbers: of the examples, where these come again; None where every example is new.
         share: what a mean over these examples counts in the mean over processes.
     """
 
@@ -47,6 +48,7 @@ class LatentBatch:
     time: Tensor
     noise: Tensor
     video: Tensor | None = None
+    numbers: list[int] | None = None
     share: float = 1.0
 
     def to(self, device: torch.device) -> LatentBatch:
@@ -112,15 +114,25 @@ class LatentBatches(Dataset[list[LatentBatch]]):
             joined,
             time=torch.tensor([time for _, time, _ in rows]),
             noise=torch.from_numpy(np.stack([noise for _, _, noise in rows])),
+            numbers=None if config.distinct_examples is None else [self._drawn(n) for n in numbers],
             share=weight * len(rows),
         )
+
+    def _drawn(self, number: int) -> int:
+        """Which example is drawn for a number."""
+        distinct = self.config.distinct_examples
+        if distinct is None:
+            return number
+        return int(np.random.default_rng((self.config.seed, 4, number)).integers(distinct))
 
     def _row(self, number: int, frames: int) -> tuple[Example, float, NDArray[np.float32]]:
         config = self.config
         rng = np.random.default_rng((config.seed, 3, number))
-        source = self.sources[int(rng.choice(len(self.sources), p=self.shares))]
+        drawn = self._drawn(number)
+        choice = np.random.default_rng((config.seed, 5, drawn))
+        source = self.sources[int(choice.choice(len(self.sources), p=self.shares))]
         codec = config.codec_config
-        example = source.example(number, frames / codec.frame_rate, codec.sample_rate)
+        example = source.example(drawn, frames / codec.frame_rate, codec.sample_rate)
         time = float(rng.random())
         if config.loss.time == "logit-normal":
             time = float(1 / (1 + np.exp(-rng.standard_normal())))

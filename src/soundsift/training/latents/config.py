@@ -128,6 +128,9 @@ class LatentTrainingConfig(RunConfig):
         checkpoint_activations: compute the inside of every block again in the backward pass instead
             of keeping it.
         compile: whether to compile the transformer's blocks.
+        distinct_examples: draw only so many examples, and keep in memory what codec and frame model
+            make of each, so that a step needs neither; None to draw without end. Noise, time and
+            withheld prompts are new every time.
         validation_examples: held-out examples of a validation, asked by text, spans and both.
         validation_steps: midpoint steps with which they are separated.
     """
@@ -145,6 +148,7 @@ class LatentTrainingConfig(RunConfig):
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     checkpoint_activations: bool = False
     compile: bool = False
+    distinct_examples: int | None = Field(default=None, gt=0)
     validation_examples: int = Field(default=24, gt=0)
     validation_steps: int = Field(default=8, gt=0)
     optimiser: OptimiserConfig = OptimiserConfig(

@@ -29,6 +29,7 @@ from soundsift.training.checkpoint import RunningAverage
 from soundsift.training.latents.alignment import FrameModel, alignment_term, load_frame_model
 from soundsift.training.latents.batches import LatentBatch, LatentBatches
 from soundsift.training.latents.config import LatentTrainingConfig
+from soundsift.training.latents.encoding import BatchEncoder
 from soundsift.training.latents.networks import (
     FrozenCodec,
     build_field,
@@ -85,11 +86,12 @@ class LatentTrainer:
         self.data = LatentBatches(config, rank, world)
         self.codec = FrozenCodec(config.codec, config.codec_config, self.device)
         self.text = build_text_encoder(config, self.device)
-        self.frames: FrameModel | None = None
+        frames: FrameModel | None = None
         if config.loss.alignment:
-            self.frames = load_frame_model(config.frame_model, self.device)
+            frames = load_frame_model(config.frame_model, self.device)
+        self.encoder = BatchEncoder(self.codec, frames, config.codec_config.sample_rate)
         field = build_field(config)
-        self.model = with_projector(field, config, self.frames.width if self.frames else 0)
+        self.model = with_projector(field, config, frames.width if frames else 0)
         self.model.to(self.device)
         blocks = field.transformer.blocks
         if config.compile:
@@ -138,23 +140,23 @@ class LatentTrainer:
 
     def _losses(self, batch: LatentBatch) -> tuple[Tensor, Tensor]:
         """The two terms of the loss of a part of a batch."""
-        targets = self.codec.encode(batch.targets)
-        data = torch.cat([targets, self.codec.encode(batch.residuals)], dim=-1)
+        encoded = self.encoder.encode(batch)
+        data = torch.cat([encoded.targets, encoded.residuals], dim=-1)
         sigma = self.config.loss.sigma_min
         noisy = interpolate(batch.noise, data, batch.time, sigma)
-        output, projected = self.evaluate(noisy, batch.time, self.conditioning(batch))
+        prompt = self.conditioning(batch, encoded.context)
+        output, projected = self.evaluate(noisy, batch.time, prompt)
         error = output.float() - velocity_target(batch.noise, data, sigma)
         velocity = error.square().mean()
-        if projected is None or self.frames is None:
+        if projected is None or encoded.heard is None:
             return velocity, torch.zeros_like(velocity)
-        heard = self.frames.embed(batch.targets, self.config.codec_config.sample_rate, targets)
-        return velocity, alignment_term(projected, heard)
+        return velocity, alignment_term(projected, encoded.heard)
 
-    def conditioning(self, batch: LatentBatch) -> Conditioning:
-        """What the field is told of a batch."""
+    def conditioning(self, batch: LatentBatch, context: Tensor) -> Conditioning:
+        """What the field is told of a batch, whose mixtures it sees as `context`."""
         states, mask = self.text.encode_batch(batch.phrases)
         return Conditioning(
-            context=self.codec.context(batch.targets + batch.residuals),
+            context=context,
             text=states,
             text_mask=mask,
             anchors=batch.anchors,
@@ -178,9 +180,12 @@ class LatentTrainer:
         def velocity(noisy: Tensor, time: Tensor, conditioning: Conditioning) -> Tensor:
             return self.evaluate(noisy, time.expand(len(noisy)), conditioning)[0].float()
 
+        def told(batch: LatentBatch) -> Conditioning:
+            return self.conditioning(batch, self.codec.context(batch.targets + batch.residuals))
+
         self.model.eval()
         with torch.no_grad(), self.average.applied(self.model.field):
-            found = self.validation.run(velocity, self.conditioning, self.device)
+            found = self.validation.run(velocity, told, self.device)
         forget_gathered(self.model)
         self.model.train()
         return found
