@@ -12,8 +12,16 @@ LOW = ((45, 60), 300.0, ((0.4, 0.9), (2.0, 2.5)))
 HIGH = ((115, 60), 3000.0, ((1.2, 1.7), (3.0, 3.5)))
 
 
-def write_film(path: Path, codec: str = "libx264", sound: str = "aac") -> np.ndarray:
+def write_film(
+    path: Path, codec: str = "libx264", sound: str = "aac", wall: float = SECONDS
+) -> np.ndarray:
     """Write it.
+
+    Args:
+        path: The file.
+        codec: Of the pictures.
+        sound: Codec of the sound.
+        wall: Second from which on a wall hides the low disc.
 
     Returns:
         `(2, samples)`: the low and the high tone.
@@ -24,7 +32,10 @@ def write_film(path: Path, codec: str = "libx264", sound: str = "aac") -> np.nda
         shown.width, shown.height, shown.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         heard.codec_context.layout = "mono"
         for number in range(SECONDS * PICTURES):
-            picture = av.VideoFrame.from_ndarray(_picture(number / PICTURES), format="rgb24")
+            pixels = _picture(number / PICTURES)
+            if number / PICTURES >= wall:
+                pixels[:, :80] = (120, 90, 40)
+            picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             container.mux(shown.encode(picture))
         container.mux(shown.encode(None))
         samples = np.round(32767 * tones.sum(axis=0, keepdims=True)).astype(np.int16)

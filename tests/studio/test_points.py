@@ -1,5 +1,6 @@
 """Clicks on an object in a recording's video."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,16 @@ import pytest
 pytest.importorskip("fastapi", reason="pip install 'soundsift[studio]'")
 pytest.importorskip("cv2", reason="pip install 'soundsift[visual]'")
 
+import anyio
+import cv2
 from clicked import HIGH, LOW, write_film
 from clients import Client, Opens
 from tests.tiny_model import write_tiny_model
 
 import soundsift
+from soundsift.segmentation import follow_object
 from soundsift.studio.engine import Separators
+from soundsift.studio.records import FOLLOWED
 from soundsift.video import Point, VisualPrompt
 
 
@@ -63,6 +68,71 @@ def test_outlines(client: Client, seen: str) -> None:
     assert outlined(client, seen, *both).json()["outlines"] == [first]
 
 
+def followed(client: Client, recording: str, *points: dict[str, Any]) -> list[Any]:
+    path = f"/api/recordings/{recording}/outlines/followed"
+    answer = client.http.post(path, json={"points": points})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-encoding"] == "gzip"
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def test_followed_outlines_are_the_masks_of_a_job(client: Client, seen: str, film: Path) -> None:
+    facts, *outlines = followed(client, seen, click(*LOW[0], 0.9))
+    assert facts == {"width": 160, "height": 120, "pictures": 100, "start": 0.0, "end": None}
+    by_time = {one["start"]: one for one in outlines}
+    assert len(by_time) == len(outlines) == 100
+    track = follow_object(film, [Point(0.9, *LOW[0])])
+    for time, mask, score in zip(track.times, track.masks(), track.scores, strict=True):
+        one = by_time[float(time)]
+        assert one["score"] == score
+        # Corners are the middles of pixels.
+        corners = [np.int32(np.array(polygon) - 0.5) for polygon in one["polygons"]]
+        drawn = cv2.fillPoly(np.zeros(mask.shape, np.uint8), corners, 1).astype(bool)
+        assert np.count_nonzero(drawn & mask) > 0.95 * np.count_nonzero(drawn | mask)
+
+
+def test_a_long_video_is_followed_around_the_clicks(
+    opens: Opens, film: Path, tmp_path: Path
+) -> None:
+    with opens(tmp_path, follow_seconds=0.5) as client:
+        recording = client.upload(film.read_bytes(), "film.mp4").json()["id"]
+        facts, *outlines = followed(client, recording, click(*HIGH[0], 2.0))
+    assert (facts["start"], facts["end"]) == (1.48, 2.52)
+    assert facts["pictures"] == len(outlines) == 26
+    assert all(one["score"] > 0.35 for one in outlines)
+
+
+def test_following_ends_with_the_connection(
+    client: Client, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = client.studio
+    written: list[int] = []
+    follow = studio.decoders.follow
+
+    def counted(video: Path, folder: Path, *rest: Any) -> None:
+        follow(video, folder, *rest)
+        written.append(len((folder / FOLLOWED).read_text().splitlines()))
+
+    monkeypatch.setattr(studio.decoders, "follow", counted)
+
+    async def read_and_leave() -> None:
+        left = False
+
+        async def gone() -> bool:
+            return left
+
+        point = Point(0.0, *LOW[0])
+        lines = studio.outlines.followed(studio.recordings.find(seen), [point], gone)
+        await anext(lines)
+        left = True
+        assert [line async for line in lines] == []
+        while not written:
+            await anyio.sleep(0.05)
+
+    anyio.run(read_and_leave)
+    assert 0 < written[0] < 101
+
+
 REFUSED = [
     ([click(200, 10)], "Point 0,200,10,+ is outside the picture, which is 160 pixels wide"),
     ([click(10, 10, 9.0)], "Point 9,10,10,+ is after the end"),
@@ -73,7 +143,9 @@ REFUSED = [
 
 @pytest.mark.parametrize(("points", "part"), REFUSED)
 def test_refusals(client: Client, seen: str, points: list[dict[str, Any]], part: str) -> None:
-    for answer in (outlined(client, seen, *points), client.ask(seen, points=points)):
+    path = f"/api/recordings/{seen}/outlines/followed"
+    follow = client.http.post(path, json={"points": points})
+    for answer in (outlined(client, seen, *points), client.ask(seen, points=points), follow):
         assert answer.status_code == 422
         assert answer.json()["detail"].startswith(part)
         assert answer.json()["detail"].endswith(".")

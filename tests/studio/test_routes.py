@@ -499,6 +499,7 @@ def test_every_route_is_documented(client: Client) -> None:
         "/api/recordings",
         "/api/recordings/{recording_id}",
         "/api/recordings/{recording_id}/outlines",
+        "/api/recordings/{recording_id}/outlines/followed",
         "/api/recordings/{recording_id}/audio",
         "/api/recordings/{recording_id}/video",
         "/api/recordings/{recording_id}/heard",

@@ -52,6 +52,7 @@ def follow_by_flow(
     pictures: WorkingPictures,
     seeds: Mapping[int, Seeds],
     report: Callable[[float], None] = lambda _: None,
+    found: Callable[[int, np.ndarray, float, State], None] = lambda *_: None,
 ) -> ObjectTrack:
     """Follow an object from the marked pictures to the beginning and the end of a video.
 
@@ -62,6 +63,8 @@ def follow_by_flow(
         pictures: The video.
         seeds: What is marked, by the number of the picture.
         report: Called with the fraction done.
+        found: Called with each mask as soon as it is found, with the picture's number, the mask's
+            score and its state; again where a nearer click gives another one.
 
     Raises:
         SoundsiftError: Nothing is found at a click.
@@ -75,9 +78,10 @@ def follow_by_flow(
     kept = _Masks(track)
     done = 0
 
-    def keep(index: int, found: _Found, distance: int) -> None:
+    def keep(index: int, mask: _Found, distance: int) -> None:
         nonlocal done
-        kept.offer(index, found, distance)
+        if kept.offer(index, mask, distance):
+            found(index, mask.mask, mask.score, mask.state)
         done += 1
         report(min(0.99, done / (2 * len(pictures))))
 
@@ -88,22 +92,22 @@ def follow_by_flow(
         here = first
         for stop in stops:
             last = None
-            for index, found in _followed(
+            for index, one in _followed(
                 pictures, here, masks[here], range(here + step, stop + step, step)
             ):
-                keep(index, found, abs(index - here))
-                last = found
+                keep(index, one, abs(index - here))
+                last = one
             masks[stop] = _corrected(pictures, stop, seeds[stop], last)
             keep(stop, _Found(masks[stop], 1.0, "clicked"), 0)
             # And from the correction back to the middle, where the earlier click is as near.
-            for index, found in _followed(
+            for index, one in _followed(
                 pictures, stop, masks[stop], range(stop - step, here, -step)
             ):
-                keep(index, found, abs(index - stop))
+                keep(index, one, abs(index - stop))
             here = stop
         end = len(pictures) if step == 1 else -1
-        for index, found in _followed(pictures, here, masks[here], range(here + step, end, step)):
-            keep(index, found, abs(index - here))
+        for index, one in _followed(pictures, here, masks[here], range(here + step, end, step)):
+            keep(index, one, abs(index - here))
     kept.finish()
     report(1.0)
     return track
@@ -117,16 +121,21 @@ class _Masks:
         self._offers = ObjectTrack(track.times, track.size, track.working_size)
         self._best: dict[int, tuple[int, int]] = {}
 
-    def offer(self, index: int, found: _Found, distance: int) -> None:
-        """Keep a mask, unless that from a nearer click holds the object, too."""
+    def offer(self, index: int, found: _Found, distance: int) -> bool:
+        """Keep a mask, unless that from a nearer click holds the object, too.
+
+        Returns:
+            Whether it is kept.
+        """
         before = self._best.get(index)
         if before is not None:
             number, nearer = before
             lost_before, lost = self._offers.scores[number] == 0, found.score == 0
             if (lost and not lost_before) or (lost == lost_before and nearer <= distance):
-                return
+                return False
         self._best[index] = (len(self._offers), distance)
         self._offers.add(found.mask, found.score, found.state)
+        return True
 
     def finish(self) -> None:
         """Write the best ones into the track, in order."""

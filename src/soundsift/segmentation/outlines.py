@@ -20,6 +20,9 @@ from soundsift.video.points import Point
 #: Largest distance of an outline from the mask's edge, in pixels of the working size.
 _TOLERANCE = 0.7
 
+Polygons = tuple[tuple[tuple[float, float], ...], ...]
+"""Parts of an object, each with corners (x, y) in pixels of the picture."""
+
 
 @dataclass(frozen=True)
 class Outline:
@@ -29,15 +32,14 @@ class Outline:
         start: when the picture is shown, in seconds on the recording clock.
         end: when the next one is shown; None for the last picture.
         width, height: of the picture in pixels.
-        polygons: its parts, each with corners (x, y) in pixels; none in a picture whose points all
-            say where the object is not.
+        polygons: its parts; none in a picture whose points all say where the object is not.
     """
 
     start: float
     end: float | None
     width: int
     height: int
-    polygons: tuple[tuple[tuple[float, float], ...], ...]
+    polygons: Polygons
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ def outlines(video: str | Path, points: Sequence[Point]) -> list[Outline]:
     any_inside = any(point.positive for point in left)
     found = []
     while left:
-        shown = _shown_at(video, _exact(left[0].time))
-        own = [p for p in left if shown.end is None or _exact(p.time) < shown.end]
+        shown = _shown_at(video, exact_seconds(left[0].time))
+        own = [p for p in left if shown.end is None or exact_seconds(p.time) < shown.end]
         left = left[len(own) :]
         height, width = shown.picture.pixels.shape[:2]
         mask = None
@@ -95,7 +97,7 @@ def outlines(video: str | Path, points: Sequence[Point]) -> list[Outline]:
                 None if shown.end is None else float(shown.end),
                 width,
                 height,
-                () if mask is None else _polygons(mask, width, height),
+                () if mask is None else polygons_of(mask, width, height),
             )
         )
     return found
@@ -125,14 +127,20 @@ def _shown_at(video: str | Path, time: Fraction) -> _Shown:
     return _Shown(tuple(before), picture, tuple(after))
 
 
-def _exact(time: float) -> Fraction:
+def exact_seconds(time: float) -> Fraction:
+    """A time as it is written."""
     # By way of decimals: 0.28 as a binary float lies before the picture at 7 / 25 s.
     return Fraction(str(time))
 
 
-def _polygons(
-    mask: np.ndarray, width: int, height: int
-) -> tuple[tuple[tuple[float, float], ...], ...]:
+def polygons_of(mask: np.ndarray, width: int, height: int) -> Polygons:
+    """The parts of a mask, without their holes.
+
+    Args:
+        mask: `(rows, columns)`, bool, of any size.
+        width: Of the picture in pixels.
+        height: Of the picture in pixels.
+    """
     cv2 = opencv()
     contours, _ = cv2.findContours(
         mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -53,33 +54,36 @@ class WorkingPictures:
         size: height and width of the video's own pictures.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self.times: list[Fraction] = []
         self.size = (0, 0)
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
         self._places: list[tuple[int, int]] = []
 
     @classmethod
-    def of(cls, frames: Iterable[VideoFrame], side: int = WORKING_SIDE) -> Self:
+    def of(
+        cls, frames: Iterable[VideoFrame], side: int = WORKING_SIDE, folder: Path | None = None
+    ) -> Self:
         """Read a video to its end.
 
         Args:
             frames: The video.
             side: Longest side of the pictures in pixels.
+            folder: For the temporary file; the system's temporary folder unless given.
 
         Raises:
             SoundsiftError: The video is damaged or changes its size, or the temporary folder is
                 full.
         """
-        kept = cls()
+        kept = cls(folder)
         try:
             for frame in frames:
                 kept._add(frame, side)
         except OSError as error:
             kept.close()
             raise SoundsiftError(
-                f"The temporary folder {tempfile.gettempdir()} can't hold the video's pictures "
-                f"({error.strerror}). Free space there, or set TMPDIR to another folder."
+                f"The temporary folder {folder or tempfile.gettempdir()} can't hold the video's "
+                f"pictures ({error.strerror}). Free space there, or set TMPDIR to another folder."
             ) from error
         except BaseException:
             kept.close()

@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from soundsift.separation.stem_files import sound_file
 from soundsift.studio.confinement import Confinement
 from soundsift.studio.disk import disk_is_full
 from soundsift.studio.peaks import write_peaks
-from soundsift.studio.records import AUDIO, ORIGINAL, PEAKS
+from soundsift.studio.records import AUDIO, FOLLOWED, ORIGINAL, PEAKS, STOP
 from soundsift.video.frames import read_video
 from soundsift.video.points import Point
 
@@ -183,6 +184,46 @@ def outline(source: str, place: str, points: list[list[Any]]) -> dict[str, Any]:
     return {}
 
 
+class _StoppedError(Exception):
+    pass
+
+
+def follow(source: str, folder: str, points: list[list[Any]], around: float) -> dict[str, Any]:
+    """Follow a clicked object.
+
+    Args:
+        source: video file.
+        folder: folder for the file `FOLLOWED`: a `soundsift.segmentation.outline_stream.Film` as a
+            line of JSON, then a `FollowedOutline` per line, each written when it is found. A file
+            `STOP` that appears there ends the work.
+        points: arguments of each `soundsift.video.Point`.
+        around: seconds before the first and after the last point in which it is followed.
+
+    Raises:
+        SoundsiftError: see `soundsift.segmentation.outline_stream.stream_outlines`.
+    """
+    # Imported here: OpenCV is optional.
+    from soundsift.segmentation.outline_stream import stream_outlines
+    from soundsift.segmentation.pictures import opencv
+
+    opencv().setNumThreads(1)
+    place = Path(folder)
+
+    def check() -> None:
+        if (place / STOP).exists():
+            raise _StoppedError
+
+    clicks = [Point(*point) for point in points]
+    with (place / FOLLOWED).open("w", encoding="ascii") as file, suppress(_StoppedError):
+
+        def send(line: Any) -> None:
+            file.write(json.dumps(asdict(line), separators=(",", ":")) + "\n")
+            file.flush()
+
+        stream_outlines(source, clicks, around, place, send, check)
+    return {}
+
+
 def measure(source: str) -> dict[str, Any]:
     """Size and end of a video's pictures.
 
@@ -204,6 +245,7 @@ _TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "copy": copy,
     "draw": draw,
     "outline": outline,
+    "follow": follow,
     "measure": measure,
 }
 

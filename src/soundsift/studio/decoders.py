@@ -45,6 +45,8 @@ class Decoders:
         self._all = [_Process() for _ in range(limits.decoders)]
         for process in self._all:
             self._free.put(process)
+        # Started when an object is first followed.
+        self._follower = _Process()
 
     def start(self) -> None:
         """Start the processes, so that the first upload does not wait for their imports."""
@@ -60,7 +62,7 @@ class Decoders:
 
     def close(self) -> None:
         """End the processes."""
-        for process in self._all:
+        for process in (*self._all, self._follower):
             process.end()
 
     def take(self, folder: Path, name: str, room: int) -> dict[str, Any]:
@@ -141,6 +143,28 @@ class Decoders:
         }
         self._do("outline", arguments, {str(video): name}, [video], place.parent)
 
+    def follow(
+        self, video: Path, folder: Path, points: Sequence[Point], around: float, name: str
+    ) -> None:
+        """Follow a clicked object; one at a time.
+
+        Args:
+            video: video file.
+            folder: where the outlines are written, each when it is found, and where a file named
+                `STOP` ends it; see `soundsift.studio.decoder.follow`.
+            points: the clicks.
+            around: seconds before the first and after the last click in which it is followed.
+            name: name of the recording, for messages.
+
+        Raises:
+            RequestError: a point is outside the pictures, or nothing is found there.
+        """
+        arguments = {"source": str(video), "folder": str(folder), "around": around} | {
+            "points": [[p.time, p.x, p.y, p.positive] for p in points]
+        }
+        names = {str(video): name}
+        self._do("follow", arguments, names, [video], folder, self._follower)
+
     def measure(self, video: Path, name: str) -> tuple[int, int, float]:
         """Height and width of a video's pictures, and its seconds, 0 if the file doesn't say."""
         found = self._do("measure", {"source": str(video)}, {str(video): name}, [video], None)
@@ -153,8 +177,12 @@ class Decoders:
         names: dict[str, str],
         reads: list[Path],
         writes: Path | None,
+        own: _Process | None = None,
     ) -> dict[str, Any]:
-        """Run a task, which may read some files, and change one folder or none."""
+        """Run a task, which may read some files, and change one folder or none.
+
+        It runs in the next free process, or in one of its own.
+        """
         limits = self._limits
         written = [] if writes is None else [str(writes)]
         request = {
@@ -167,11 +195,12 @@ class Decoders:
             },
             "files": {"reads": [str(path) for path in reads], "writes": written},
         }
-        process = self._free.get()
+        process = own or self._free.get()
         try:
             answer = process.ask(request, 2 * limits.longest_decoding + _GRACE_SECONDS)
         finally:
-            self._free.put(process)
+            if own is None:
+                self._free.put(process)
         if (done := answer.get("done")) is not None:
             found: dict[str, Any] = done
             return found

@@ -23,6 +23,8 @@ class Limits:
         decode_times: additional processor time per second of sound.
         decode_memory: bytes of memory for decoding a file.
         decoders: files decoded or encoded at once.
+        follow_seconds: time before the first and after the last click in which the page follows an
+            object.
         queue: waiting jobs.
         job_seconds: duration of any job.
         job_times: duration of a job relative to its recording; the longer of both limits counts.
@@ -50,6 +52,7 @@ class Limits:
     decode_times: float = 0.1
     decode_memory: int = 1 << 30
     decoders: int = 2
+    follow_seconds: float = 60.0
     queue: int = 32
     job_seconds: float = 600.0
     job_times: float = 20.0

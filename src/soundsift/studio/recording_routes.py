@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+import zlib
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from soundsift.studio.downloads import RANGE, SOUND_ANSWERS, sound_response
@@ -67,6 +69,44 @@ def tile_response(tile: bytes) -> Response:
     """A tile of a spectrogram, which browsers keep for an hour: the content of an id stays."""
     headers = {"cache-control": "private, max-age=3600"}
     return Response(tile, media_type="application/octet-stream", headers=headers)
+
+
+#: OpenAPI description of `line_response`.
+FOLLOWED_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Lines of JSON. The first: `width` and `height` of the pictures in pixels, "
+        "number of `pictures`, `start` and `end` of their part of the video in seconds, the end "
+        "null if the video ends there. The others, of one picture each: when it is shown, `start` "
+        "and `end`; `score`, its agreement with the click, 0 to 1; `state`, one of clicked, "
+        "followed, lost, cut and found; `polygons` of corners in pixels, none where it is lost.",
+        "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+    }
+}
+
+
+def line_response(first: bytes, rest: AsyncIterator[bytes], zipped: bool) -> StreamingResponse:
+    """Lines of JSON, sent as they come.
+
+    Args:
+        first: the first lines.
+        rest: further lines.
+        zipped: whether to compress them.
+    """
+
+    async def lines() -> AsyncIterator[bytes]:
+        yield first
+        async for chunk in rest:
+            yield chunk
+
+    async def packed() -> AsyncIterator[bytes]:
+        packer = zlib.compressobj(wbits=31)
+        async for chunk in lines():
+            yield packer.compress(chunk) + packer.flush(zlib.Z_SYNC_FLUSH)
+        yield packer.flush()
+
+    headers = {"vary": "accept-encoding"} | ({"content-encoding": "gzip"} if zipped else {})
+    body = packed() if zipped else lines()
+    return StreamingResponse(body, media_type="application/x-ndjson", headers=headers)
 
 
 def recording_routes(studio: Studio) -> APIRouter:
@@ -150,7 +190,30 @@ def recording_routes(studio: Studio) -> APIRouter:
         """Outline a clicked object in the clicked pictures, as a job would; nothing is stored."""
         row = await run_in_threadpool(recordings.find, recording_id)
         points = [point.point() for point in clicks.points]
-        return {"outlines": await recordings.outlines(row, points)}
+        return {"outlines": await studio.outlines.clicked(row, points)}
+
+    @router.post(
+        "/{recording_id}/outlines/followed",
+        response_class=StreamingResponse,
+        responses=refusals(404, 408, 413, 507) | FOLLOWED_ANSWERS,
+    )
+    async def followed(
+        recording_id: RecordingId, clicks: OutlinesRequest, request: Request
+    ) -> StreamingResponse:
+        """Follow a clicked object around the clicked pictures, as a job would; nothing is stored.
+
+        The response is a line of JSON about the pictures, and then one for each of them as soon as
+        the object is found there. A picture between two clicks may come twice; the later line
+        counts. If following can't go on, the last line has an `error`. Closing the connection ends
+        it.
+        """
+        row = await run_in_threadpool(recordings.find, recording_id)
+        points = [point.point() for point in clicks.points]
+        lines = studio.outlines.followed(row, points, request.is_disconnected)
+        # Refusals come before the first line.
+        first = await anext(lines, b"")
+        zipped = "gzip" in request.headers.get("accept-encoding", "")
+        return line_response(first, lines, zipped)
 
     @router.get("/{recording_id}/peaks", response_model=Peaks, responses=refusals(404))
     def peaks(

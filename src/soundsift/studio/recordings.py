@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -35,7 +34,6 @@ from soundsift.studio.records import AUDIO, ORIGINAL, PEAKS, RecordingRow
 from soundsift.studio.spectrogram import Spectrograms
 from soundsift.studio.storage import Storage
 from soundsift.studio.uploads import Upload, clean_name, receive
-from soundsift.video.points import Point
 
 _T = TypeVar("_T")
 
@@ -132,7 +130,7 @@ class Recordings:
                 if disk_is_full(error):
                     raise no_room() from error
                 raise
-            return await self._decoding(lambda: self._keep(folder, upload))
+            return await self.decoding(lambda: self._keep(folder, upload))
 
     def take(self, path: Path) -> RecordingRow:
         """Store and decode a local file.
@@ -176,24 +174,6 @@ class Recordings:
             RequestError: the recording has no picture, or a damaged one.
         """
         return self._decoders.measure(self.video(row), row.name)
-
-    async def outlines(self, row: RecordingRow, points: Sequence[Point]) -> list[dict[str, Any]]:
-        """The clicked object in each picture with points, as `soundsift.studio.schemas.OutlineOut`.
-
-        Raises:
-            RequestError: the recording has no picture, a point is outside of it, or nothing is
-                found there.
-        """
-        video = await run_in_threadpool(self.video, row)
-
-        def find() -> list[dict[str, Any]]:
-            with self._storage.partial_folder() as folder:
-                place = folder / "outlines.json"
-                self._decoders.outline(video, place, points, row.name)
-                found: list[dict[str, Any]] = json.loads(place.read_text(encoding="ascii"))
-            return found
-
-        return await self._decoding(find)
 
     def peaks(
         self, row: RecordingRow, points: int, start: float, end: float | None
@@ -384,14 +364,14 @@ class Recordings:
         with self._locks_lock:
             return self._locks.setdefault(key, threading.Lock())
 
-    async def _decoding(self, function: Callable[[], _T]) -> _T:
+    async def decoding(self, function: Callable[[], _T]) -> _T:
         """Call a function that decodes or encodes, in its turn."""
         return await to_thread.run_sync(function, limiter=self._threads)
 
     async def _once(self, place: Path, write: Callable[[Path], None]) -> Path:
         """A copy that is written on first use."""
         if not await run_in_threadpool(place.exists):
-            await self._decoding(lambda: self._write_once(place, write))
+            await self.decoding(lambda: self._write_once(place, write))
         await run_in_threadpool(self._storage.use, place)
         return place
 

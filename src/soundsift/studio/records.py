@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 #: Names of the files of a recording, and of a job.
 ORIGINAL, AUDIO, PEAKS = "original", "audio.wav", "peaks.npy"
+#: Names of the lines about a followed object, and of the file that ends following.
+FOLLOWED, STOP = "followed.ndjson", "stop"
 STEM_FILE = "stem.{stem}.wav"
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]

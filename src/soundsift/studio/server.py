@@ -14,6 +14,7 @@ from soundsift.studio.disk import DiskSpace
 from soundsift.studio.engine import Engine, Separators
 from soundsift.studio.jobs import Jobs
 from soundsift.studio.metrics import Metrics
+from soundsift.studio.object_outlines import ObjectOutlines
 from soundsift.studio.recordings import Recordings
 from soundsift.studio.settings import Settings
 from soundsift.studio.storage import Storage
@@ -49,6 +50,9 @@ class Studio:
         self.decoders = Decoders(settings.limits)
         self.recordings = Recordings(
             self.storage, self.database, self.decoders, self.space, settings.limits
+        )
+        self.outlines = ObjectOutlines(
+            self.storage, self.recordings, self.decoders, self.space, settings.limits
         )
         self.metrics = Metrics()
         self.access = Access(settings.token)

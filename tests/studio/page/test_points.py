@@ -11,10 +11,15 @@ import soundfile
 
 pytest.importorskip("cv2", reason="pip install 'soundsift[visual]'")
 
+import cv2
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from clicked import HEIGHT, HIGH, LOW, WIDTH, write_film
 from pointing import place_of
+
+#: The outline, where there is one.
+OUTLINE = "#picture .outline[d^=M]"
 
 
 def click_on(page, x: float, y: float, **more) -> None:
@@ -22,6 +27,46 @@ def click_on(page, x: float, y: float, **more) -> None:
     box = place_of(page, "#picture")
     at = {"x": x / WIDTH * box["width"], "y": y / HEIGHT * box["height"]}
     page.click("#picture", position=at, **more)
+
+
+def middle_of_outline(page) -> tuple[float, float]:
+    """Middle of the outline in pixels of the video."""
+    across, down = page.evaluate(
+        """() => {
+          const [path, all] = [".outline", ""].map(
+            (one) => document.querySelector(`#picture ${one}`).getBoundingClientRect());
+          return [(path.x + path.width / 2 - all.x) / all.width,
+                  (path.y + path.height / 2 - all.y) / all.height];
+        }"""
+    )
+    return across * WIDTH, down * HEIGHT
+
+
+def drawn_middle(page) -> float:
+    """Row of the middle of the overlay's pixels, in pixels of the video."""
+    page.evaluate("document.getElementById('video').style.visibility = 'hidden'")
+    image = pixels(page.locator("#picture").screenshot())
+    page.evaluate("document.getElementById('video').style.visibility = ''")
+    rows = np.flatnonzero((image != image[0, 0]).any(axis=2).any(axis=1))
+    return (rows[0] + rows[-1] + 1) / 2 / image.shape[0] * HEIGHT
+
+
+def pixels(png: bytes) -> np.ndarray:
+    """Pixels of a PNG file, `(height, width, 3)`."""
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+
+
+def followed(visit) -> str:
+    """Wait until the object is followed everywhere; what the page says of it."""
+    visit.until("/^Found/.test(document.querySelector('.mask-words').textContent)")
+    return visit.page.inner_text(".mask-words")
+
+
+def go_to(page, seconds: float) -> None:
+    """Show the picture at a time."""
+    page.fill("#go-to", str(seconds))
+    page.press("#go-to", "Enter")
+    page.wait_for_timeout(300)
 
 
 @pytest.fixture
@@ -32,6 +77,14 @@ def film(visit, tmp_path) -> Path:
     return path
 
 
+@pytest.fixture
+def film_with_a_wall(tmp_path) -> Path:
+    """From 1.5 s on, a wall hides the low disc."""
+    path = tmp_path / "wall.webm"
+    write_film(path, "libvpx", "libopus", wall=1.5)
+    return path
+
+
 def test_points_by_mouse_and_keyboard(visit, film) -> None:
     page = visit.page
     visit.open(film)
@@ -39,23 +92,15 @@ def test_points_by_mouse_and_keyboard(visit, film) -> None:
     start = "button[name=mode][value=separate]"
     assert page.is_disabled(start)
     click_on(page, *LOW[0])
-    page.wait_for_selector("#picture polygon")
-    inside = page.evaluate(
-        """() => {
-          const [polygon, all] = ["#picture polygon", "#picture"].map(
-            (one) => document.querySelector(one).getBoundingClientRect());
-          const { x, y, width, height } = polygon;
-          return [(x + width / 2 - all.x) / all.width, (y + height / 2 - all.y) / all.height];
-        }"""
-    )
-    assert inside == pytest.approx((LOW[0][0] / WIDTH, LOW[0][1] / HEIGHT), abs=0.03)
+    page.wait_for_selector(OUTLINE, state="attached")
+    assert middle_of_outline(page) == pytest.approx(LOW[0], abs=3)
     click_on(page, *HIGH[0], modifiers=["Alt"])
-    # In another picture: what belongs to the first is not shown there.
+    # In another picture: points of the first are not shown there.
     page.focus("#picture")
     page.keyboard.press("Space")
     visit.until("document.getElementById('video').currentTime > 0.3")
     page.keyboard.press("Space")
-    assert page.locator("#picture polygon").count() == 0
+    assert page.locator("#picture .point").count() == 0
     page.keyboard.press("Shift+ArrowLeft")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Alt+Enter")
@@ -63,7 +108,7 @@ def test_points_by_mouse_and_keyboard(visit, film) -> None:
     page.focus("#point-list li:last-child .span-remove")
     page.keyboard.press("Delete")
     page.click("#point-list li:first-child .point-time")
-    page.wait_for_selector("#picture polygon")
+    page.wait_for_selector(OUTLINE, state="attached")
     assert page.locator("#picture .point").count() == 2
     page.click(start)
     visit.result()
@@ -76,6 +121,71 @@ def test_points_by_mouse_and_keyboard(visit, film) -> None:
     assert "the clicked object" in page.inner_text("#history")
 
 
+def test_the_outline_follows_the_object(visit, film) -> None:
+    page = visit.page
+    visit.open(film)
+    visit.until("document.getElementById('video').readyState >= 2")
+    click_on(page, *LOW[0])
+    assert followed(visit) == "Found in all 100 pictures."
+    # The disc swings by eight pixels, three times a second: down at 0.42 s and up at 0.58 s.
+    rows = []
+    for seconds in (0.42, 0.58):
+        go_to(page, seconds)
+        rows.append(drawn_middle(page))
+    y = LOW[0][1]
+    assert rows == pytest.approx([y + 8, y - 8], abs=3)
+    # While it plays, each picture has its own outline.
+    page.evaluate(
+        """() => {
+          const video = document.getElementById("video");
+          const outline = document.querySelector("#picture .outline");
+          globalThis.seen = [];
+          const watch = () => video.requestVideoFrameCallback((_, { mediaTime }) => {
+            const { y, height } = outline.getBBox();
+            seen.push([mediaTime, y + height / 2]);
+            watch();
+          });
+          watch();
+        }"""
+    )
+    go_to(page, 1.9)
+    page.focus("#picture")
+    page.keyboard.press("Space")
+    visit.until("document.getElementById('video').currentTime > 2.6")
+    page.keyboard.press("Space")
+    seen = np.array([one for one in page.evaluate("seen") if 2.0 <= one[0] < 2.5])
+    assert len(seen) >= 3
+    expected = y + 8 * np.sin(2 * np.pi * 3 * seen[:, 0])
+    np.testing.assert_allclose(seen[:, 1], expected, atol=3)
+
+
+def test_a_lost_object_is_shown_and_corrected(visit, film_with_a_wall) -> None:
+    page = visit.page
+    visit.open(film_with_a_wall)
+    visit.until("document.getElementById('video').readyState >= 2")
+    click_on(page, *LOW[0])
+    words = followed(visit)
+    assert "Lost at" in words
+    # By keyboard to the place where it is lost, and to the picture before.
+    go_to(page, 0)
+    page.focus(".mask-line")
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.get_attribute(".mask-line", "aria-valuetext").endswith(", lost")
+    page.wait_for_selector(".picture-state:has-text('Lost here')")
+    assert page.get_attribute("#picture .outline", "d") == ""
+    page.keyboard.press("ArrowLeft")
+    assert not page.get_attribute(".mask-line", "aria-valuetext").endswith(", lost")
+    page.wait_for_selector(".picture-state", state="hidden")
+    # Another click, on the other object, starts anew; a third is not awaited.
+    go_to(page, 3.0)
+    click_on(page, *HIGH[0])
+    click_on(page, HIGH[0][0] + 5, HIGH[0][1])
+    followed(visit)
+    go_to(page, 3.5)
+    assert middle_of_outline(page) == pytest.approx(HIGH[0], abs=10)
+    assert page.locator("#point-list li").count() == 3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("clicked", [0, 1])
 def test_the_sound_of_the_clicked_object(new_visit, model_server, tmp_path, clicked) -> None:
@@ -85,7 +195,7 @@ def test_the_sound_of_the_clicked_object(new_visit, model_server, tmp_path, clic
         visit.open(film)
         visit.until("document.getElementById('video').readyState >= 2")
         click_on(visit.page, *(LOW, HIGH)[clicked][0])
-        visit.page.wait_for_selector("#picture polygon")
+        visit.page.wait_for_selector(OUTLINE, state="attached")
         visit.page.click("button[name=mode][value=separate]")
         visit.result()
         path = visit.save('a[aria-label="Isolated as WAV"]', tmp_path)

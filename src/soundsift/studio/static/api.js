@@ -25,8 +25,8 @@ async function refusal(response) {
   return new ApiError(sentence, response.status, retryAfter);
 }
 
-async function call(method, path, body) {
-  const options = { method };
+async function ask(method, path, body, signal) {
+  const options = { method, signal };
   if (body !== undefined) {
     options.headers = { "Content-Type": "application/json" };
     options.body = JSON.stringify(body);
@@ -34,11 +34,16 @@ async function call(method, path, body) {
   let response;
   try {
     response = await fetch(`/api${path}`, options);
-  } catch {
+  } catch (error) {
+    if (signal?.aborted) throw error;
     throw new ApiError("The server cannot be reached. Check that soundsift is running.", 0);
   }
   if (!response.ok) throw await refusal(response);
-  const text = await response.text();
+  return response;
+}
+
+async function call(method, path, body, signal) {
+  const text = await (await ask(method, path, body, signal)).text();
   return text ? JSON.parse(text) : null;
 }
 
@@ -51,8 +56,21 @@ export const renameRecording = (id, name) => call("PATCH", `/recordings/${encode
 /** Delete a recording with its results. */
 export const deleteRecording = (id) => call("DELETE", `/recordings/${encodeURIComponent(id)}?results=true`);
 /** The clicked object in each picture with points: `[{ start, end, width, height, polygons }]`. */
-export const outlines = async (id, points) =>
-  (await call("POST", `/recordings/${encodeURIComponent(id)}/outlines`, { points })).outlines;
+export const outlines = async (id, points, signal) =>
+  (await call("POST", `/recordings/${encodeURIComponent(id)}/outlines`, { points }, signal)).outlines;
+/** Follow the clicked object; `onLines` receives the lines of the answer as they come. */
+export async function followObject(id, points, onLines, signal) {
+  const response = await ask("POST", `/recordings/${encodeURIComponent(id)}/outlines/followed`, { points }, signal);
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (const reader = response.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+    rest = lines.pop();
+    if (lines.length > 0) onLines(lines.map((line) => JSON.parse(line)));
+  }
+}
 export const recording = (id) => call("GET", `/recordings/${encodeURIComponent(id)}`);
 /** All jobs, newest first. */
 export const jobs = async () => (await call("GET", "/jobs?limit=1000")).jobs;

@@ -5,8 +5,10 @@ import { button, byId, element } from "./dom.js";
 import { Downloads, withoutSuffix } from "./downloads.js";
 import { Found } from "./found.js";
 import { differences, History } from "./history.js";
+import { MaskLine } from "./mask-line.js";
 import { attempt, notice, showError } from "./messages.js";
 import { mixDown, save } from "./mixdown.js";
+import { ObjectMask } from "./object-mask.js";
 import { Overview } from "./overview.js";
 import { Picture } from "./picture.js";
 import { Player } from "./player.js";
@@ -40,9 +42,14 @@ const overview = new Overview(byId("overview"), viewport, spans, player);
 const tracks = new Tracks(byId("tracks"), { player, spans, viewport, overview });
 const transport = new Transport({ player, viewport, tracks, spans });
 const video = new Video(byId("video-panel"), byId("video"), player);
-new Picture(byId("picture"), byId("video"), {
-  player, points, attempt, fetchOutlines: (clicks) => api.outlines(session.recording.id, clicks),
+const mask = new ObjectMask({
+  fetchOutlines: (clicks, signal) => api.outlines(session.recording.id, clicks, signal),
+  follow: (clicks, onLines, signal) => api.followObject(session.recording.id, clicks, onLines, signal),
+  attempt,
 });
+points.addEventListener("change", () => mask.show(session.recording?.id, points.toRequest().points));
+new Picture(byId("picture"), byId("video"), { player, points, mask });
+new MaskLine(byId("mask-row"), { mask, points, player, viewport });
 const prompt = new Prompt(byId("prompt"), spans, points, start);
 const suggestions = new Suggestions(prompt);
 const progress = new Progress(byId("progress"), cancel);

@@ -1,6 +1,7 @@
 // What lies over the video: clicks and keys that set points, the points, and the object's outline.
 
 import { element } from "./dom.js";
+import { certainty, holds } from "./object-mask.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** Steps of the cross in fractions of the picture; with Shift, ten at once. */
@@ -11,22 +12,42 @@ const HOLD = 0.02;
 const clamp = (part) => Math.min(1, Math.max(0, part));
 
 export class Picture {
-  #outlines = [];
-  #asked = 0;
   #cross = null;
+  #presented = null;
+  #drawn = null;
 
-  /**
-   * `layer` lies over the `video`; `fetchOutlines(points)` gives the object in the pictures with points;
-   * `attempt` shows its refusals.
-   */
-  constructor(layer, video, { player, points, fetchOutlines, attempt }) {
-    Object.assign(this, { layer, video, player, points, fetchOutlines, attempt });
+  /** `layer` lies over the `video`; `mask` is the `ObjectMask` of the `points`. */
+  constructor(layer, video, { player, points, mask }) {
+    Object.assign(this, { layer, video, player, points, mask });
+    this.svg = svgElement("svg", { preserveAspectRatio: "none", "aria-hidden": "true" });
+    // Two lines, dark and light: one of them is seen on any picture.
+    this.paths = ["outline-edge", "outline"].map((name) => svgElement("path", { class: name }));
+    this.svg.append(...this.paths);
+    this.marks = element("div", { "aria-hidden": "true" });
+    this.state = element("p", { class: "picture-state", "aria-hidden": "true", hidden: true });
+    layer.append(this.svg, this.marks, this.state);
     layer.addEventListener("click", (event) => this.#click(event));
     layer.addEventListener("keydown", (event) => this.#key(event));
     layer.addEventListener("blur", () => this.#move(null));
-    points.addEventListener("change", () => this.#changed());
+    for (const source of [points, mask]) source.addEventListener("change", () => this.draw());
     for (const name of ["seeked", "timeupdate", "loadedmetadata"]) video.addEventListener(name, () => this.draw());
     player.addEventListener("timeupdate", () => this.draw());
+    this.#watch();
+  }
+
+  /** Draw with each picture that the browser presents, at that picture's own time. */
+  #watch() {
+    this.video.requestVideoFrameCallback?.((_, { mediaTime }) => {
+      this.#presented = mediaTime;
+      this.draw();
+      this.#watch();
+    });
+  }
+
+  /** The time of what is seen. The position of a playing video is ahead of its picture. */
+  get #now() {
+    const { currentTime, paused } = this.video;
+    return paused || this.#presented === null ? currentTime : this.#presented;
   }
 
   #click(event) {
@@ -56,7 +77,7 @@ export class Picture {
 
   /** Set a point in the picture that is shown; what plays stops there, to show the outline. */
   #set(x, y, other) {
-    const time = this.video.currentTime;
+    const time = this.#now;
     if (!this.player.paused) {
       this.player.pause();
       this.player.currentTime = time;
@@ -65,67 +86,62 @@ export class Picture {
     this.points.add(time, x, y, other ? { "+": "-", "-": "+" }[sign] : sign);
   }
 
-  #changed() {
-    const { points } = this.points.toRequest();
-    const number = ++this.#asked;
-    if (!points.some(({ positive }) => positive)) {
-      this.#take([]);
-      return;
-    }
-    this.draw();
-    this.layer.setAttribute("aria-busy", "true");
-    this.attempt(async () => {
-      let found = [];
-      try {
-        found = await this.fetchOutlines(points);
-      } finally {
-        if (number === this.#asked) this.#take(found);
-      }
-    });
-  }
-
-  #take(outlines) {
-    this.#outlines = outlines;
-    this.layer.setAttribute("aria-busy", "false");
-    this.draw();
-  }
-
   /** Draw what belongs to the picture that is shown. */
   draw() {
-    const now = this.video.currentTime;
-    // Times of the page have four decimals.
-    const holds = ({ start, end }, time) => start <= time + 1e-3 && (end === null || time < end);
-    const outline = this.#outlines.find((one) => holds(one, now));
+    const now = this.#now;
+    const outline = this.mask.at(now);
+    this.layer.setAttribute("aria-busy", String(this.mask.status === "clicked"));
+    this.#drawOutline(outline);
+    this.#say(this.#words(outline));
     const shown = this.points.all.filter(({ time }) =>
       outline ? holds(outline, time) : Math.abs(time - now) < HOLD);
     const marks = shown.map((point) =>
-      this.#mark(`point ${point.positive ? "heard" : "not-heard"}`, this.#fractions(point, outline)));
-    if (this.#cross) marks.push(this.#mark("cross", this.#cross));
-    this.layer.replaceChildren(...(outline ? [drawn(outline)] : []), ...marks);
+      mark(`point ${point.positive ? "heard" : "not-heard"}`, this.#fractions(point)));
+    if (this.#cross) marks.push(mark("cross", this.#cross));
+    if (marks.length + this.marks.children.length > 0) this.marks.replaceChildren(...marks);
   }
 
-  #fractions({ x, y }, outline) {
+  #drawOutline(outline) {
+    const { width, height } = this.mask.film ?? {};
+    const kind = outline ? `${certainty(outline)}${outline.stale ? " stale" : ""}` : "";
+    this.svg.setAttribute("class", kind);
+    if (outline === this.#drawn) return;
+    this.#drawn = outline;
+    if (outline) this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const way = (outline?.polygons ?? []).map((corners) => `M${corners.map((one) => one.join(" ")).join("L")}Z`).join("");
+    for (const path of this.paths) path.setAttribute("d", way);
+  }
+
+  /** What to know of the object in this picture, if it is not surely found. */
+  #words(outline) {
+    const { status } = this.mask;
+    if (status === "none") return "";
+    if (outline?.stale || (!outline && (status === "clicked" || status === "following"))) return "Being followed…";
+    if (!outline) return status === "done" ? "Not followed here" : "";
+    return { lost: "Lost here. Click on it where it is seen again.", unsure: "Unsure here", sure: "" }[certainty(outline)];
+  }
+
+  #say(words) {
+    this.state.hidden = words === "";
+    if (this.state.textContent !== words) this.state.textContent = words;
+  }
+
+  #fractions({ x, y }) {
     if (Math.max(x, y) <= 1) return [x, y];
-    return [x / (outline?.width ?? this.video.videoWidth), y / (outline?.height ?? this.video.videoHeight)];
-  }
-
-  #mark(name, [x, y]) {
-    const mark = element("span", { class: name, "aria-hidden": "true" });
-    mark.style.left = `${100 * x}%`;
-    mark.style.top = `${100 * y}%`;
-    return mark;
+    const { width, height } = this.mask.film ?? { width: this.video.videoWidth, height: this.video.videoHeight };
+    return [x / width, y / height];
   }
 }
 
-function drawn({ width, height, polygons }) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("aria-hidden", "true");
-  for (const corners of polygons) {
-    const polygon = document.createElementNS(SVG, "polygon");
-    polygon.setAttribute("points", corners.map((corner) => corner.join(",")).join(" "));
-    svg.append(polygon);
-  }
-  return svg;
+function mark(name, [x, y]) {
+  const made = element("span", { class: name });
+  made.style.left = `${100 * x}%`;
+  made.style.top = `${100 * y}%`;
+  return made;
+}
+
+function svgElement(name, attributes) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
 }
