@@ -33,6 +33,8 @@ Samples = NDArray[np.float32]
 
 #: One recording in so many is held out for validation.
 _HELD_OUT = 20
+#: Shorter parts of spans at the edge of a crop mark nothing.
+_SHORTEST_SECONDS = 0.01
 #: A target with less than this share of the mixture's energy is not heard.
 _AUDIBLE = 1e-3
 #: What is known of a triplet's sound as a clip.
@@ -108,12 +110,14 @@ class TripletExamples:
         residual, _ = self._read(row["residual"], seconds, rate, samples, rng, start)
         marks = row.get("spans")
         if marks is None:
-            spans = tuple(Span(a, b) for a, b in active_spans(target, rate) if b > a)
+            spans = tuple(
+                Span(a, b) for a, b in active_spans(target, rate) if b - a > _SHORTEST_SECONDS
+            )
         else:
             spans = tuple(
                 Span(max(first - start, 0.0), min(last - start, seconds), sign != ["-"])
                 for *sign, first, last in marks
-                if min(last - start, seconds) > max(first - start, 0.0)
+                if min(last - start, seconds) - max(first - start, 0.0) > _SHORTEST_SECONDS
             )
         video = row.get("video")
         features = None if video is None else self._features(video, start)
