@@ -1,6 +1,7 @@
 """What the default model makes of a click: improvement, and whether the output follows the click.
 
     python benchmarks/clicked_scenes.py BANK STAMPS [--first 0] [--scenes 12] [--split test]
+        [--kinds KIND ...]
 
 STAMPS is the folder of pictures of Debian's tuxpaint-stamps-default. Each scene has two objects
 (`soundsift.evaluation.clicked_scenes`), of two kinds or of one. Printed are the means of SI-SDR
@@ -23,7 +24,7 @@ from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.click_clips import read_objects
-from soundsift.evaluation.clicked_scenes import make_scene, write_scene
+from soundsift.evaluation.clicked_scenes import KINDS, make_scene, write_scene
 from soundsift.evaluation.metrics import si_sdr
 from soundsift.segmentation import follow_object
 from soundsift.video import VisualPrompt
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--scenes", type=int, default=12)
     parser.add_argument("--split", default="test")
+    parser.add_argument("--kinds", nargs="*", choices=KINDS[:3], default=["two kinds", "one kind"])
     given = parser.parse_args()
     bank = Bank(given.bank, (given.split,))
     objects = {
@@ -67,8 +69,8 @@ def main() -> None:
     scores: dict[tuple[str, str], list[tuple[float, bool]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         for number in range(given.first, given.first + given.scenes):
-            for kind in ("two kinds", "one kind"):
-                scene = make_scene(number, kind == "one kind", objects, bank)
+            for kind in given.kinds:
+                scene = make_scene(number, kind, objects, bank)
                 video = write_scene(scene, Path(folder) / "scene.mp4")
                 track = follow_object(video, [scene.point])
                 seen = VisualPrompt(masks=np.stack(list(track.masks())), video=video)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,9 @@ def library(name: str, needed_by: str = "the released models", extra: str = "rel
     Raises:
         SoundsiftError: it is not installed.
     """
+    # Asked for again and again, picture by picture; to suppress warnings is slow.
+    if (loaded := sys.modules.get(name)) is not None:
+        return loaded
     try:
         with without_warnings():
             return importlib.import_module(name)

@@ -9,7 +9,7 @@ from soundsift.data.bank import Bank
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation import click_clips
 from soundsift.evaluation.click_clips import make_clip, overlap, read_objects, write_clip
-from soundsift.evaluation.clicked_scenes import RATE, make_scene
+from soundsift.evaluation.clicked_scenes import RATE, SceneKind, make_scene
 from soundsift.video import read_video
 
 
@@ -66,7 +66,8 @@ def test_objects_act_when_they_are_heard(bank_folder: Path, one_kind: bool) -> N
     square = np.full((60, 60, 4), 255, np.uint8)
     square[..., 1:3] = 40
     objects = {"dog barking": [square], "cat meowing": [square[..., [2, 1, 0, 3]]]}
-    scene = make_scene(3, one_kind, objects, Bank(bank_folder, ("test",)))
+    kind: SceneKind = "one kind" if one_kind else "two kinds"
+    scene = make_scene(3, kind, objects, Bank(bank_folder, ("test",)))
     assert (scene.texts[0] == scene.texts[1]) is one_kind
     assert scene.waves.shape[0] == 2
     step = 48_000 / RATE
@@ -83,3 +84,17 @@ def test_objects_act_when_they_are_heard(bank_folder: Path, one_kind: bool) -> N
     assert all(heard[n] or heard[n + 1] for n in np.flatnonzero(moved))
     both = np.abs(scene.waves).reshape(2, -1, 2400).max(-1) > 1e-3
     assert bool((both[0] & both[1]).any()) is not one_kind
+
+
+@pytest.mark.parametrize("kind", ["one moves", "wrong object", "off screen"])
+def test_what_makes_no_sound_and_what_stands_still(bank_folder: Path, kind: SceneKind) -> None:
+    square = np.full((60, 60, 4), 255, np.uint8)
+    objects = {"dog barking": [square], "cat meowing": [square]}
+    scene = make_scene(3, kind, objects, Bank(bank_folder, ("test",)))
+    assert bool(scene.waves[0].any()) is (kind == "one moves") and scene.waves[1].any()
+    middle = scene.pictures.shape[2] // 2
+    halves = scene.pictures[:, :, :middle], scene.pictures[:, :, middle:]
+    own, other = halves if scene.point.x < middle else halves[::-1]
+    moves = [bool(np.ptp(half.astype(int), axis=0).any()) for half in (own, other)]
+    # An object that makes no sound stands still in scenes of odd numbers.
+    assert moves == [kind == "one moves", kind == "wrong object"]

@@ -84,3 +84,19 @@ def test_a_video_that_is_cut_off(tmp_path: Path) -> None:
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     frames = list(read_video(cut))
     assert 0 < len(frames) < 8
+
+
+@pytest.mark.parametrize("degrees", [0, 90])
+def test_pictures_are_made_smaller_as_they_are_decoded(tmp_path: Path, degrees: int) -> None:
+    picture = np.zeros((40, 80, 3), np.uint8)
+    picture[:, 40:] = 200
+    path = write_video(tmp_path / "a.mov", [picture], rotation=degrees)
+    (whole,) = read_video(path)
+    (small,) = read_video(path, side=20)
+    assert whole.size == whole.pixels.shape[:2] == small.size
+    assert small.pixels.shape[:2] == tuple(side // 4 for side in whole.size)
+    expected = whole.pixels.reshape(small.pixels.shape[0], 4, small.pixels.shape[1], 4, 3)
+    assert np.abs(small.pixels - expected.mean((1, 3))).max() < 12
+    # A picture that is small enough stays as it is.
+    (same,) = read_video(path, side=80)
+    assert np.array_equal(same.pixels, whole.pixels)

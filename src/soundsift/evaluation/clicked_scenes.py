@@ -1,9 +1,16 @@
 """Scenes of two objects in a video that sound at the same time, to measure clicks by the sound.
 
 Each object is a picture that stands still on a textured background and hops while its sound is
-heard. In scenes of two kinds the objects differ (a cow and a trumpet). In scenes of one kind both
-look and sound alike, and only their motion tells which of them is heard when. Sounds come from one
-split of a sound bank. Everything follows from the scene's number.
+heard. Sounds come from one split of a sound bank. Everything follows from the scene's number and
+kind:
+
+- two kinds: the objects differ (a cow and a trumpet);
+- one kind: both look and sound alike, and only their motion tells which of them is heard when;
+- one moves: the same, and the object that was not clicked stands still;
+- wrong object: the clicked object makes no sound, the other one does;
+- off screen: the clicked object makes no sound and is alone; another sound comes from elsewhere.
+
+In the last two, the clicked object hops in scenes of even numbers and stands still in others.
 """
 
 from __future__ import annotations
@@ -12,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import av
 import numpy as np
@@ -24,6 +31,9 @@ from soundsift.optional import library
 from soundsift.video.points import Point
 
 HEIGHT, WIDTH, RATE, SECONDS = 180, 320, 12.5, 5.0
+
+SceneKind = Literal["two kinds", "one kind", "one moves", "wrong object", "off screen"]
+KINDS: tuple[SceneKind, ...] = get_args(SceneKind)
 
 #: Times at which a sound may begin, and its longest duration.
 _SLOTS, _LONGEST = (0.3, 1.5, 2.7, 3.9), 0.9
@@ -37,13 +47,14 @@ _HOP, _HOPS, _LEAN = 0.15, 3.0, 8.0
 
 @dataclass(frozen=True)
 class ClickedScene:
-    """A video of two objects, their sounds, and a click on the first.
+    """A video of objects, two sounds, and a click on the first object.
 
     Attributes:
         number: which one it is.
-        texts: canonical captions of the two sounds; equal in scenes of one kind.
+        texts: canonical captions of the two objects; equal in scenes of one kind.
         pictures: `(frames, height, width, 3)`, uint8, `RATE` a second.
-        waves: `(2, samples)`, float32, at 48 kHz: the sounds; their sum is the mixture.
+        waves: `(2, samples)`, float32, at 48 kHz: the sounds; their sum is the mixture. The first
+            is silent where the clicked object makes no sound.
         point: on the first object.
     """
 
@@ -55,18 +66,20 @@ class ClickedScene:
 
 
 def make_scene(
-    number: int, one_kind: bool, objects: Mapping[str, Sequence[np.ndarray]], bank: Bank
+    number: int, kind: SceneKind, objects: Mapping[str, Sequence[np.ndarray]], bank: Bank
 ) -> ClickedScene:
     """A scene.
 
     Args:
         number: seeds everything in it.
-        one_kind: whether both objects are of one kind.
+        kind: what happens in it.
         objects: for each concept pictures `(height, width, 4)`, uint8, with transparency.
         bank: its clips of these concepts are heard.
     """
     cv2 = library("cv2", "synthetic scenes", "visual")
-    rng = np.random.default_rng([21, number, one_kind])
+    rng = np.random.default_rng([21, number, KINDS.index(kind)])
+    one_kind = kind in ("one kind", "one moves")
+    silent = kind in ("wrong object", "off screen")
     names = sorted(objects)
     first, second = (str(name) for name in rng.choice(names, 2, replace=False))
     texts = (first, first if one_kind else second)
@@ -80,9 +93,16 @@ def make_scene(
         waves.append(wave)
         spans.append(heard)
     waves[1] *= 10 ** (rng.uniform(-_SPREAD_DB, _SPREAD_DB) / 20)
+    if silent:
+        waves[0][:] = 0
+        if number % 2:
+            spans[0] = []
+    if kind == "one moves":
+        spans[1] = []
     places = ((0.27, 0.55), (0.73, 0.55)) if rng.random() < 0.5 else ((0.73, 0.55), (0.27, 0.55))
     size = 0.5 * HEIGHT
-    seen = [smoothed(objects[t][int(rng.integers(len(objects[t])))], size, cv2) for t in texts]
+    shown = texts[:1] if kind == "off screen" else texts
+    seen = [smoothed(objects[t][int(rng.integers(len(objects[t])))], size, cv2) for t in shown]
     background = make_background(rng, cv2)[:HEIGHT, :WIDTH]
     frames = round(SECONDS * RATE)
     pictures = np.empty((frames, HEIGHT, WIDTH, 3), np.uint8)
@@ -91,7 +111,7 @@ def make_scene(
         time = index / RATE
         picture = background.astype(np.float32)
         for number_seen, (drawn, place, own_spans) in enumerate(
-            zip(seen, places, spans, strict=True)
+            zip(seen, places, spans, strict=False)
         ):
             acting = any(start <= time < stop for start, stop in own_spans)
             phase = 2 * np.pi * _HOPS * time * acting

@@ -55,12 +55,12 @@ def follow_object(
             "120,40,200,180@3.0."
         )
     if name == "opencv":
-        with WorkingPictures.of(read_video(video), WORKING_SIDE) as pictures:
+        with WorkingPictures.of(read_video(video, side=WORKING_SIDE), WORKING_SIDE) as pictures:
             return follow_by_flow(pictures, _seeds(pictures, points, boxes), progress)
     # Imported here: the studio, which outlines clicked objects, has no PyTorch.
     from soundsift.segmentation.sam import SAM_SIDE, follow_by_sam
 
-    with WorkingPictures.of(read_video(video), SAM_SIDE) as pictures:
+    with WorkingPictures.of(read_video(video, side=SAM_SIDE), SAM_SIDE) as pictures:
         seeds = _seeds(pictures, points, boxes)
         return follow_by_sam(pictures, seeds, name, weights or None, progress)
 

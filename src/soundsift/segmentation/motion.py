@@ -19,7 +19,7 @@ from soundsift.video.frames import VideoFrame
 #: Longest side of the pictures in which motion is measured, in pixels.
 _SIDE = 256
 #: Pictures of the object that are kept to name it, and their longest side.
-_KEPT, _KEPT_SIDE = 12, 512
+_KEPT, KEPT_SIDE = 12, 512
 #: Motion is in bursts if it is so many times as strong in them as between them, and they take so
 #: much of the time.
 _CONTRAST, _SHARES = 4.0, (0.02, 0.85)
@@ -147,7 +147,7 @@ class _Sparse:
                 self.pictures = self.pictures[::2]
                 self._step *= 2
             if self._count % self._step == 0:
-                self.pictures.append((shrink(pixels, _KEPT_SIDE), _shrunk(mask, _KEPT_SIDE)))
+                self.pictures.append((shrink(pixels, KEPT_SIDE), _shrunk(mask, KEPT_SIDE)))
         self._count += 1
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from soundsift.errors import SoundsiftError
 from soundsift.optional import library
-from soundsift.video.frames import VideoFrame
+from soundsift.video.frames import VideoFrame, fitted
 
 #: Longest side at which objects are followed, in pixels.
 WORKING_SIDE = 384
@@ -32,15 +32,12 @@ def opencv() -> Any:
 
 def shrink(pixels: np.ndarray, side: int = WORKING_SIDE) -> np.ndarray:
     """A picture, uint8, whose longest side has at most so many pixels; `(height, width[, 3])`."""
-    height, width = pixels.shape[:2]
-    longest = max(height, width)
-    if longest <= side:
-        return np.ascontiguousarray(pixels)
-    shape = (max(1, round(width * side / longest)), max(1, round(height * side / longest)))
+    height, width = fitted(pixels.shape[0], pixels.shape[1], side)
+    whole = np.ascontiguousarray(pixels)
+    if (height, width) == pixels.shape[:2]:
+        return whole
     cv2 = opencv()
-    small: np.ndarray = cv2.resize(
-        np.ascontiguousarray(pixels), shape, interpolation=cv2.INTER_AREA
-    )
+    small: np.ndarray = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
     return small
 
 
@@ -93,8 +90,8 @@ class WorkingPictures:
     def _add(self, frame: VideoFrame, side: int) -> None:
         cv2 = opencv()
         if not self._places:
-            self.size = frame.pixels.shape[:2]
-        elif frame.pixels.shape[:2] != self.size:
+            self.size = frame.size
+        elif frame.size != self.size:
             raise SoundsiftError(
                 f"The video's pictures change their size at {float(frame.time):.2f} s. Convert it "
                 "to one size to click on it."

@@ -56,8 +56,12 @@ class Region:
         """The object alone, all other pixels black; errors as for `marked`."""
         return (frame.within(mask) for frame, mask in self.marked())
 
-    def marked(self) -> Iterator[tuple[VideoFrame, np.ndarray]]:
+    def marked(self, side: int | None = None) -> Iterator[tuple[VideoFrame, np.ndarray]]:
         """Pictures with their masks `(height, width)`, bool.
+
+        Args:
+            side: Longest side in pixels that is enough for the caller. Pictures of a followed
+                object are made smaller to it; others keep the size in which they are marked.
 
         Raises:
             SoundsiftError: There is no video, the region does not fit it, or the object can't be
@@ -65,4 +69,4 @@ class Region:
         """
         if self.track is None:
             return self.prompt.marked(self.recording)
-        return mark_masks(read_video(self.video), self.track.masks())
+        return mark_masks(read_video(self.video, side=side), self.track.masks(side))

@@ -12,6 +12,7 @@ import numpy as np
 
 from soundsift.config import FRAME_RATE
 from soundsift.segmentation.pictures import opencv
+from soundsift.video.frames import fitted
 
 State = Literal["clicked", "followed", "lost", "cut", "found"]
 """How a picture's mask came about. `cut` begins another scene; `found` ends a loss."""
@@ -57,20 +58,26 @@ class ObjectTrack:
         bits = np.frombuffer(zlib.decompress(self._packed[index]), np.uint8)
         return np.unpackbits(bits, count=height * width).reshape(height, width).astype(bool)
 
-    def mask(self, index: int) -> np.ndarray:
-        """A picture's mask at the video's own size, bool."""
+    def mask(self, index: int, side: int | None = None) -> np.ndarray:
+        """A picture's mask, bool.
+
+        Args:
+            index: The picture's number.
+            side: Longest side in pixels at most; None: of the video's own size.
+        """
         small = self.small_mask(index)
-        if self.size == self.working_size:
+        size = self.size if side is None else fitted(*self.size, side)
+        if size == self.working_size:
             return small
         cv2 = opencv()
         shades = small.astype(np.uint8) * 255
-        grown = cv2.resize(shades, self.size[::-1], interpolation=cv2.INTER_LINEAR)
+        grown = cv2.resize(shades, size[::-1], interpolation=cv2.INTER_LINEAR)
         mask: np.ndarray = grown >= 128
         return mask
 
-    def masks(self) -> Iterator[np.ndarray]:
-        """The masks of all pictures, `(height, width)`, bool, one by one."""
-        return (self.mask(index) for index in range(len(self)))
+    def masks(self, side: int | None = None) -> Iterator[np.ndarray]:
+        """The masks of all pictures, `(height, width)`, bool, one by one; `side` as for `mask`."""
+        return (self.mask(index, side) for index in range(len(self)))
 
     def lost(self) -> list[tuple[float, float]]:
         """The times at which the object is not found, (start, end) in seconds."""

@@ -199,7 +199,7 @@ def look(prompt: Prompt, recording: AnyRecording, frames: int) -> Sight:
             can be neither named nor seen to act.
     """
     # Imported here: most separations have no video.
-    from soundsift.segmentation.motion import bursts, region_motion
+    from soundsift.segmentation.motion import KEPT_SIDE, bursts, region_motion
     from soundsift.segmentation.naming import SURE_FROM, name_object
     from soundsift.segmentation.regions import Region
 
@@ -207,7 +207,7 @@ def look(prompt: Prompt, recording: AnyRecording, frames: int) -> Sight:
     part = recording if isinstance(recording, RecordingPart) else None
     first = 0 if part is None else round(part.start / part.sample_rate * FRAME_RATE)
     region = Region(prompt.visual, recording.path)
-    motion = region_motion(region.marked(), first + frames)
+    motion = region_motion(region.marked(KEPT_SIDE), first + frames)
     speed, seen = motion.speed[first:], motion.seen[first:]
     names: tuple[tuple[str, float], ...] = ()
     text = prompt.text

@@ -27,19 +27,37 @@ class VideoFrame:
     Attributes:
         time: Seconds on the recording clock (`soundsift.audio.timeline`), exact.
         pixels: `(height, width, 3)`, uint8, red, green, blue, upright.
+        full_size: Height and width in the file, of a picture that was made smaller; None: its own.
         duration: Seconds, 0 if the file doesn't say.
     """
 
     time: Fraction
     pixels: np.ndarray
+    full_size: tuple[int, int] | None = None
     duration: Fraction = Fraction(0)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the video's own picture."""
+        height, width = self.full_size or self.pixels.shape[:2]
+        return height, width
 
     def within(self, mask: np.ndarray) -> Self:
         """The picture with everything outside of a mask `(height, width)`, bool, black."""
         return replace(self, pixels=self.pixels * mask[..., None])
 
 
-def read_video(path: str | Path, since: float = 0.0, threads: int = 0) -> Iterator[VideoFrame]:
+def fitted(height: int, width: int, side: int) -> tuple[int, int]:
+    """Height and width of a picture whose longest side has at most so many pixels."""
+    longest = max(height, width)
+    if longest <= side:
+        return height, width
+    return max(1, round(height * side / longest)), max(1, round(width * side / longest))
+
+
+def read_video(
+    path: str | Path, since: float = 0.0, threads: int = 0, side: int | None = None
+) -> Iterator[VideoFrame]:
     """Read the pictures of a video in any format that FFmpeg knows, one by one.
 
     Time 0 is the beginning of sound or picture, whichever is earlier, as in `soundsift.audio.read`.
@@ -50,6 +68,8 @@ def read_video(path: str | Path, since: float = 0.0, threads: int = 0) -> Iterat
         since: Second from which on pictures are needed. Earlier ones are left out as far as the
             file can be searched.
         threads: Of the decoder; 0 means one per processor. With one, no picture is decoded ahead.
+        side: Longest side of the pictures in pixels; larger ones are made smaller as they are
+            decoded, which is faster than to do so afterwards. None: as they are.
 
     Returns:
         The frames in order of time.
@@ -72,11 +92,17 @@ def read_video(path: str | Path, since: float = 0.0, threads: int = 0) -> Iterat
         raise SoundsiftError(f"{path} has no video. Use a file with moving pictures.")
     # Without sound, and where FFmpeg does not say when pictures begin, time 0 is the first picture.
     start = file_clock_start(path) if container.streams.audio else None
-    return _decode(path, container, streams[0], start, since, threads)
+    return _decode(path, container, streams[0], start, since, threads, side)
 
 
 def _decode(
-    path: Path, container: Any, stream: Any, start: Fraction | None, since: float, threads: int
+    path: Path,
+    container: Any,
+    stream: Any,
+    start: Fraction | None,
+    since: float,
+    threads: int,
+    side: int | None,
 ) -> Iterator[VideoFrame]:
     """Frames of an open container, which is closed at the end."""
     with container:
@@ -92,7 +118,7 @@ def _decode(
             start = time if start is None else start
             count += 1
             duration = seconds(frame.duration or 0, stream.time_base) or Fraction(0)
-            yield VideoFrame(time - start, _upright(frame), duration)
+            yield VideoFrame(time - start, *_upright(frame, side), duration=duration)
         if count == 0:
             raise SoundsiftError(f"{path} is damaged: none of its pictures can be decoded.")
 
@@ -113,8 +139,16 @@ def _time(frame: Any, stream: Any, number: int) -> Fraction:
     return number / Fraction(stream.average_rate or FRAME_RATE)
 
 
-def _upright(frame: Any) -> np.ndarray:
-    """Pixels `(height, width, 3)` of a picture, turned as the file says."""
-    pixels: np.ndarray = frame.to_ndarray(format="rgb24")
+def _upright(frame: Any, side: int | None) -> tuple[np.ndarray, tuple[int, int]]:
+    """Pixels `(height, width, 3)` of a picture, turned as the file says, and its own size."""
+    size = (frame.height, frame.width)
+    height, width = size if side is None else fitted(*size, side)
+    if (height, width) != size:
+        frame_small = frame.reformat(width, height, "rgb24", interpolation="AREA")
+        pixels: np.ndarray = frame_small.to_ndarray()
+    else:
+        pixels = frame.to_ndarray(format="rgb24")
     quarters, rest = divmod(frame.rotation, 90)
-    return np.rot90(pixels, quarters) if rest == 0 else pixels
+    if rest:
+        return pixels, size
+    return np.rot90(pixels, quarters), size[::-1] if quarters % 2 else size
