@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 from soundsift.cli import app
 from soundsift.errors import SoundsiftError
 from soundsift.mapping import runner
+from soundsift.mapping.config import MapConfig
 from soundsift.mapping.parts import Parts
 from soundsift.mapping.rows import container_of, read_rows
-from soundsift.mapping.runner import MapConfig, counters, dry_run, run_map
+from soundsift.mapping.runner import counters, dry_run, run_map
 
 RATE = 16_000
 TEXTS = ["dog barking", "rain", "thunder", "birds"]

@@ -16,6 +16,7 @@ from soundsift.batch.planner import RecordingJob
 from soundsift.batch.runner import Outcome, failed, run_job
 from soundsift.batch.worker import load_model, start
 from soundsift.batch.worker import run as run_in_worker
+from soundsift.processors import processors
 from soundsift.signals import ended_like_interrupted
 
 if TYPE_CHECKING:
@@ -55,16 +56,6 @@ def run(jobs: Sequence[RecordingJob], workers: int, progress: Progress) -> Itera
             for folder in {one.out for job in jobs for one in job.jobs}:
                 clear_leftovers(folder)
             raise
-
-
-def processors() -> int:
-    """Number of processors that this process may use."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    if given.isdigit() and int(given) > 0:
-        return int(given)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _run_here(jobs: Sequence[RecordingJob], progress: Progress) -> Iterator[Outcome]:

@@ -19,6 +19,7 @@ EXAMPLES = """Examples:
 soundsift map recordings.jsonl --out results --text "dog barking"
 soundsift map 's3://bucket/shards/*.tar' --out s3://bucket/speech --text speech
 soundsift map clips.parquet --out results --text rain --dry-run
+soundsift map recordings.jsonl --out results --text rain --workers 4
 """
 
 
@@ -50,6 +51,23 @@ def map_(
     rows: Annotated[
         int, typer.Option(min=1, metavar="N", help="Rows of a part, which is written at once.")
     ] = 64,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Processes that share the rows, by Ray (the extra ray). The results are the same.",
+            show_default="1; with --ray, as many as the cluster has GPUs or processors",
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="A Ray cluster for the workers, or auto on a machine of it.",
+            show_default="the workers run on this machine",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -86,8 +104,9 @@ def map_(
 
     from soundsift.cli.progress import progress_bar
     from soundsift.mapping import runner
+    from soundsift.mapping.config import MapConfig
 
-    config = runner.MapConfig(
+    config = MapConfig(
         model=model,
         adapter=adapter,
         preset=preset,
@@ -109,6 +128,8 @@ def map_(
             out,
             config,
             device=device,
+            workers=workers,
+            ray=ray,
             on_rows=lambda done, failed: bar(0.0, f"{done} rows, {failed} failed"),
         )
     if metrics is not None:

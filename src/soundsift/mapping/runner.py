@@ -1,66 +1,29 @@
-"""Run a map in one process: rows to parts, each row once, whatever happens in between."""
+"""Run a map: rows to parts, each row once, whatever happens in between."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from itertools import islice
-from pathlib import Path
-from typing import Any
-
-import soundfile
-from pydantic import BaseModel, ConfigDict, Field
 
 import soundsift
-from soundsift.audio import complement
-from soundsift.audio.flac import flac_bytes
 from soundsift.checkpoints.store import WEIGHTS, find_model
-from soundsift.errors import SoundsiftError, one_line
+from soundsift.errors import SoundsiftError
 from soundsift.fingerprint import file_digest
+from soundsift.mapping.config import MapConfig
+from soundsift.mapping.over_ray import answers_over_ray
 from soundsift.mapping.parts import Parts, Result
-from soundsift.mapping.rows import (
-    Container,
-    Row,
-    container_of,
-    read_bytes,
-    read_rows,
-    sizes_of,
-)
-from soundsift.prompts import Prompt
-from soundsift.separation.result import Separation
+from soundsift.mapping.pending import PendingRows
+from soundsift.mapping.row import RowResults, separate_row
+from soundsift.mapping.rows import Row, container_of, read_rows, sizes_of
 from soundsift.separation.separator import Separator
-from soundsift.spans import Span
 from soundsift.version import __version__
 
 _RUN = "run.json"
 #: A sound that is this surely there counts as found in the report.
 _FOUND = 0.5
-
-
-class MapConfig(BaseModel):
-    """What decides the results of a map.
-
-    Attributes:
-        model, adapter: as for `soundsift.load`.
-        preset, seed: of the separation.
-        text: the prompt of rows without one.
-        stems: which stems are written.
-        container: of the results; None: that of the manifest.
-        rows: rows of a part.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str = "default"
-    adapter: Path | None = None
-    preset: str = "standard"
-    seed: int = 0
-    text: str | None = None
-    stems: tuple[str, ...] = ("target", "residual")
-    container: Container | None = None
-    rows: int = Field(default=64, ge=1)
 
 
 @dataclass(frozen=True)
@@ -117,47 +80,66 @@ def run_map(
     config: MapConfig,
     *,
     device: str | None = None,
+    workers: int | None = None,
+    ray: str | None = None,
     on_rows: OnRows = lambda *_: None,
 ) -> MapReport:
     """Separate every row of a manifest; parts that are there are not done again.
 
-    A row that fails becomes a result with an error, and stops no other.
+    A row that fails becomes a result with an error, and stops no other. The results are the same
+    with any number of workers.
 
     Args:
         manifest: path, URL or pattern; see `soundsift.mapping.rows`.
         out: folder or URL of the parts.
         config: what decides the results.
         device: cuda, mps or cpu; the fastest available unless given.
+        workers: processes that share the rows, by Ray; None or 1: everything runs in this one,
+            unless a cluster is named, of which None takes all.
+        ray: HOST:PORT of a Ray cluster, or "auto"; None: a number of workers starts one here.
         on_rows: receives the progress.
 
     Raises:
-        SoundsiftError: the manifest or the model cannot be read, or the folder holds another map.
+        SoundsiftError: the manifest or the model cannot be read, the folder holds another map, or
+            Ray is not installed or not reached.
         OSError: a part cannot be written.
     """
     container = config.container or container_of(manifest)
     parts = Parts(out, container)
     _check_same_map(parts, manifest, config)
-    done = parts.done()
-    separator: Separator | None = None
-    begun, sound = time.monotonic(), 0.0
-    counted = failed = 0
-    for number, rows in enumerate(_in_parts(read_rows(manifest, config.text), config.rows)):
-        counted += len(rows)
-        if number not in done:
-            separator = separator or soundsift.load(config.model, device, adapter=config.adapter)
-            results = []
-            for row in rows:
-                own, seconds = separate_row(separator, row, config)
-                results += own
-                sound += seconds
-            parts.write(number, results)
-            failed += sum("error" in one.facts for one in results)
-        on_rows(counted, failed)
+    begun = time.monotonic()
+    pending = PendingRows(read_rows(manifest, config.text), config.rows, parts.done())
+    if ray is None and (workers or 1) == 1:
+        answers = _in_this_process(pending, config, device)
+    else:
+        answers = answers_over_ray(pending, config, device, ray, workers)
+    sound, failed = 0.0, 0
+    with closing(answers):
+        for number, answer in answers:
+            sound += answer.seconds
+            failed += sum("error" in one.facts for one in answer.results)
+            for part, results in pending.answered(number, answer.results):
+                parts.write(part, results)
+            on_rows(pending.done, failed)
+    for part, results in pending.last():
+        parts.write(part, results)
+    on_rows(pending.done, failed)
+    if pending.error is not None:
+        raise pending.error
     facts = [one for number in sorted(parts.done()) for one in parts.facts(number)]
     bad = sum("error" in one for one in facts)
     sure = sum((one.get("confidence") or 0) >= _FOUND for one in facts)
     passed = time.monotonic() - begun
-    return MapReport(counted, len(facts) - bad, bad, sure, round(sound, 3), round(passed, 3))
+    return MapReport(pending.done, len(facts) - bad, bad, sure, round(sound, 3), round(passed, 3))
+
+
+def _in_this_process(
+    rows: Iterator[tuple[int, Row]], config: MapConfig, device: str | None
+) -> Generator[tuple[int, RowResults], None, None]:
+    separator: Separator | None = None
+    for number, row in rows:
+        separator = separator or soundsift.load(config.model, device, adapter=config.adapter)
+        yield number, separate_row(separator, row, config)
 
 
 def dry_run(
@@ -183,9 +165,9 @@ def dry_run(
     sound, begun = 0.0, time.monotonic()
     for number, row in enumerate(read_rows(manifest, config.text)):
         if number in chosen:
-            own, seconds = separate_row(separator, row, config)
-            results += own
-            sound += seconds
+            answer = separate_row(separator, row, config)
+            results += answer.results
+            sound += answer.seconds
     passed, share = time.monotonic() - begun, count / len(chosen)
     says = [one.facts["confidence"] for one in results if one.facts.get("confidence") is not None]
     size = sum(len(content) for one in results for content in one.stems.values())
@@ -198,50 +180,6 @@ def dry_run(
         round(passed * share, 1),
         round(size * share),
     )
-
-
-def separate_row(separator: Separator, row: Row, config: MapConfig) -> tuple[list[Result], float]:
-    """The results of a row, and the duration of its recording in seconds.
-
-    Everything that a row can do wrong ends in a result with an error.
-    """
-    try:
-        if row.error is not None or row.audio is None:
-            raise SoundsiftError(row.error or "there is no audio")
-        source = row.audio if isinstance(row.audio, bytes) else read_bytes(row.audio)
-        spans = tuple(Span(start, end) for start, end in row.spans)
-        prompts = [Prompt(text, spans) for text in row.texts] or [Prompt(None, spans)]
-        found = separator.separate_many(source, prompts, preset=config.preset, seed=config.seed)
-        results = [_result(row, n, one, config) for n, one in enumerate(found)]
-    except (SoundsiftError, ValueError, OSError, MemoryError, soundfile.LibsndfileError) as error:
-        return [Result(row.key, 0, {"id": row.key, "error": one_line(error), **row.extra})], 0.0
-    mixture = found[0].mixture
-    return results, mixture.shape[1] / found[0].sample_rate
-
-
-def _result(row: Row, number: int, one: Separation, config: MapConfig) -> Result:
-    # FLAC has no floats: lossy and float recordings are kept in 24 bits.
-    form = "s16" if one.sample_format == "s16" else "s24"
-    target, residual = complement(one.mixture, one.target, form)
-    stems = {"target": target, "residual": residual}
-    finding = one.finding
-    facts: dict[str, Any] = {
-        "id": row.key,
-        "text": one.settings["text"],
-        "spans": one.settings["spans"],
-        "sample_rate": one.sample_rate,
-        "seconds": round(one.mixture.shape[1] / one.sample_rate, 3),
-        "target_level_db": round(one.target_level_db, 2),
-        "confidence": None if finding is None else round(finding.confidence, 4),
-        "source": row.audio if isinstance(row.audio, str) else None,
-    }
-    encoded = {name: flac_bytes(stems[name], one.sample_rate, form) for name in config.stems}
-    return Result(row.key, number, dict(row.extra) | facts, encoded)
-
-
-def _in_parts(rows: Iterator[Row], size: int) -> Iterator[Sequence[Row]]:
-    while part := list(islice(rows, size)):
-        yield part
 
 
 def _check_same_map(parts: Parts, manifest: str, config: MapConfig) -> None:
