@@ -83,7 +83,7 @@ pins: ## resolve every dependency anew and rewrite constraints.txt
 	@rm -rf build/pins && $(PYTHON) -m venv build/pins
 	@build/pins/bin/python -m pip install --quiet --upgrade pip
 	@build/pins/bin/python -m pip install --quiet --only-binary :all: $$(grep '^torch==' constraints.txt) \
-		editables hatchling '.[train,bench,listening,map,mcp,onnx,released,studio,visual]' --group dev --group sbom
+		editables hatchling '.[train,bench,listening,map,mcp,onnx,ray,released,studio,visual]' --group dev --group sbom
 	@build/pins/bin/python -m pip install --quiet --only-binary :all: --no-deps tinysoundfont
 	@{ sed -n '/^#/p' constraints.txt; build/pins/bin/python -m pip freeze --all --exclude soundsift \
 		| sed 's/+cpu$$//'; } > build/constraints.txt
@@ -108,11 +108,11 @@ dist: ## build the package into dist
 	@build/dist-tools/bin/python -m pip install --quiet --only-binary :all: --require-hashes --constraint constraints.lock hatchling
 	@build/dist-tools/bin/python -m hatchling build -d dist
 
-# Of a fresh environment, without the tools of development: what users get with `pip install soundsift[listening,map,mcp,onnx,released,studio,visual]`.
+# Of a fresh environment, without the tools of development: what users get with `pip install soundsift[listening,map,mcp,onnx,ray,released,studio,visual]`.
 sbom: ## write build/soundsift.cdx.json, the software bill of materials, as CycloneDX
 	@$(MAKE) --no-print-directory setup VENV=build/sbom
 	@build/sbom/bin/python -m pip install --quiet --only-binary :all: --require-hashes --constraint constraints.lock \
-		$$(build/sbom/bin/python .ci/requirements.py listening map mcp onnx released studio visual)
+		$$(build/sbom/bin/python .ci/requirements.py listening map mcp onnx ray released studio visual)
 	@$(PYTHON) -m venv build/sbom-tools
 	@build/sbom-tools/bin/python -m pip install --quiet --requirement build/sbom/pip.lock --require-hashes
 	@build/sbom-tools/bin/python -m pip install --quiet --only-binary :all: --require-hashes --constraint constraints.lock --group sbom
@@ -154,6 +154,6 @@ $(BENCH_TOOLS_DONE): $(SETUP_DONE)
 
 $(DEV_TOOLS_DONE): $(BANK_TOOLS_DONE) $(BENCH_TOOLS_DONE)
 	@echo "Installing the development tools"
-	@$(LOCKED) $$($(REQUIREMENTS) listening map mcp onnx released studio visual)
+	@$(LOCKED) $$($(REQUIREMENTS) listening map mcp onnx ray released studio visual)
 	@$(LOCKED) --group dev
 	@touch $@

@@ -175,7 +175,8 @@ class _WithoutRay(io.TextIOBase):
         return self._stream.fileno()
 
     def isatty(self) -> bool:
-        return self._stream.isatty()
+        # Ray asks at the very end, too.
+        return not self._stream.closed and self._stream.isatty()
 
 
 @contextmanager

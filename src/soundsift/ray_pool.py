@@ -139,15 +139,16 @@ class _Pool:
         self._roomless = time.monotonic()
         self._compute = self._ray.put(stages.compute)
         self._before, self._after = self._stage(stages.before), self._stage(stages.after)
-        processors = 0 if cluster.gpus else 1
+        # Those that stages are apart for compute elsewhere, and leave the processors to these.
+        processors = 0 if cluster.gpus or self._apart else 1
         self._actor = self._ray.remote(
             num_cpus=processors, num_gpus=cluster.gpus, max_restarts=0, max_task_retries=0
         )(_Worker)
 
     def answers(self, tasks: Iterator[tuple[int, Any]]) -> Iterator[Answer[Any]]:
         while True:
-            self._hire(tasks)
             self._hand_out(tasks)
+            self._hire(tasks)
             awaited = {ref: hand for hand in self._hands for ref in self._references(hand)}
             if not awaited:
                 return
@@ -173,26 +174,31 @@ class _Pool:
 
     def _hire(self, tasks: Iterator[tuple[int, Any]]) -> None:
         """Start workers, no more than there are tasks for them."""
+        starting = self._starting()
         missing = self._cluster.workers - len(self._hands)
-        if missing > len(self._waiting):
-            new = islice(tasks, missing - len(self._waiting))
+        if missing and missing + starting > len(self._waiting):
+            new = islice(tasks, missing + starting - len(self._waiting))
             self._waiting.extend(_Task(number, content) for number, content in new)
-        for _ in range(min(missing, len(self._waiting))):
+        for _ in range(min(missing, len(self._waiting) - starting)):
             actor = self._actor.remote(self._compute, self._cluster.threads)
             self._hands.append(_Hand(actor, actor.ready.remote()))
+
+    def _starting(self) -> int:
+        return sum(hand.starting is not None for hand in self._hands)
 
     def _hand_out(self, tasks: Iterator[tuple[int, Any]]) -> None:
         while free := [
             hand for hand in self._hands if hand.starting is None and len(hand.calls) < self._ahead
         ]:
-            if self._waiting:
+            hand = min(free, key=lambda one: len(one.calls))
+            # What a starting worker can begin at once, a busy one leaves to it.
+            if len(self._waiting) > (self._starting() if hand.calls else 0):
                 task = self._waiting.popleft()
             else:
                 found = next(tasks, None)
                 if found is None:
                     return
                 task = _Task(*found)
-            hand = min(free, key=lambda one: len(one.calls))
             given = task.content if self._before is None else self._before(task.content)
             answer = hand.actor.do.remote(given)
             hand.calls[answer if self._after is None else self._after(answer)] = task
