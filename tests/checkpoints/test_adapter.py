@@ -166,7 +166,10 @@ def test_rank_stabilised_scale_and_patterns_are_read(tmp_path):
     patterns = {"rank_pattern": {"b": 4}, "alpha_pattern": {"b": 8.0}}
     plain = load_adapter(peft_folder(tmp_path / "plain", tensors, **patterns))
     assert plain.changes["a.b"].scale == 2.0
-    stable = load_adapter(peft_folder(tmp_path / "stable", tensors, use_rslora=True))
+    anchored = {"rank_pattern": {"^a.b": 4}, "alpha_pattern": {"c.*": 1.0}, "r": 8}
+    scale = load_adapter(peft_folder(tmp_path / "anchored", tensors, **anchored)).changes["a.b"]
+    assert scale.scale == 1.5  # PEFT tries the whole name, too
+    stable = load_adapter(peft_folder(tmp_path / "stable", tensors, r=4, use_rslora=True))
     assert stable.changes["a.b"].scale == 3.0
 
 
@@ -177,6 +180,12 @@ def test_rank_stabilised_scale_and_patterns_are_read(tmp_path):
         ({"use_dora": True}, "DoRA"),
         ({"bias": "all"}, "biases"),
         ({"modules_to_save": ["output"]}, "whole layers"),
+        ({"fan_in_fan_out": True}, "transposed"),
+        ({"init_lora_weights": "pissa_niter_4"}, "pissa"),
+        ({"lora_bias": True}, "biases"),
+        ({"target_parameters": ["wq"]}, "target_parameters"),
+        ({"r": 3}, "rank 2, but the adapter's settings say 3"),
+        ({"rank_pattern": {"(a+)+": 2}}, "pattern"),
         ({"r": 0}, "not an adapter's settings"),
     ],
 )

@@ -87,7 +87,7 @@ def unchanged(mixture: np.ndarray, query: Query) -> np.ndarray:
 
 @pytest.fixture
 def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    def open_model(model: Any, preset: str) -> Any:
+    def open_model(model: Any, preset: str, adapter=None) -> Any:
         return unchanged, MelCodec(MelCodecConfig())
 
     def measure_speed(model: Any, preset: str) -> dict[str, Any]:

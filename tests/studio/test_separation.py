@@ -20,6 +20,7 @@ import soundsift
 from soundsift.checkpoints.adapter import AdapterFacts, fingerprint, save_adapter
 from soundsift.checkpoints.store import load_weights
 from soundsift.cli.studio import offered
+from soundsift.errors import SoundsiftError
 from soundsift.models.low_rank import LowRankChange
 from soundsift.studio.engine import Separators, Task
 from soundsift.studio.schemas import Rating
@@ -84,7 +85,9 @@ def test_an_adapter_is_offered_as_a_model_of_its_own(model: Path, tmp_path: Path
     adapter = tmp_path / "dog.safetensors"
     facts = AdapterFacts(phrase="my dog", weights=fingerprint(weights, changes))
     save_adapter(adapter, changes, facts, alpha=1.0)
-    assert offered([adapter]) == {"default for my dog": adapter}
+    with pytest.raises(SoundsiftError, match="made for other weights"):
+        offered([adapter], [])
+    assert offered([adapter], [str(model)]) == {f"{model} for my dog": (str(model), adapter)}
     source = tmp_path / "street.wav"
     source.write_bytes(sound(0.5))
     models = dict.fromkeys(("tiny", "tuned"), str(model))

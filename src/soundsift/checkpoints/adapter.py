@@ -5,7 +5,8 @@ beside the phrase that it was tuned for and a fingerprint of the weights it belo
 PEFT's, `adapter_config.json` and `adapter_model.safetensors`, is read as well. The `peft` library
 is not needed.
 
-Layers have the names of `VelocityField`, or those of the released checkpoints.
+Layers have the names of `VelocityField`, or those of the released checkpoints, which PEFT gives
+them when it is put around the authors' modules.
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from soundsift.checkpoints import sam_audio
+from soundsift.checkpoints.peft_config import PeftConfig
 from soundsift.checkpoints.state_dict import LazyStateDict, reader
 from soundsift.checkpoints.store import complete_file
+from soundsift.config import VelocityFieldConfig
 from soundsift.errors import SoundsiftError, one_line
 from soundsift.fingerprint import file_digest
 from soundsift.models.low_rank import LowRankChange
@@ -40,24 +44,11 @@ _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
 _OWN = "soundsift"
 #: Values of each weight that enter a fingerprint: training changes all of them.
 _SAMPLED = 256
-_LARGEST_RANK = 1024
-
-
-class _PeftConfig(BaseModel):
-    """The part of PEFT's `adapter_config.json` that decides what the weights mean."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    peft_type: str
-    r: int = Field(gt=0, le=_LARGEST_RANK)
-    lora_alpha: float
-    bias: str = "none"
-    fan_in_fan_out: bool = False
-    use_rslora: bool = False
-    use_dora: bool = False
-    modules_to_save: list[str] | None = None
-    rank_pattern: dict[str, int] = {}
-    alpha_pattern: dict[str, float] = {}
+#: Vectors of a field, the same in every form in which a released model is stored.
+_VECTORS = ("norm.weight", "norm1.weight", "norm2.weight", ".bias")
+_OF_VECTORS = "vectors:"
+#: Not in the names where PEFT was put around the transformer alone.
+_TRANSFORMER = "transformer."
 
 
 class AdapterFacts(BaseModel):
@@ -112,6 +103,22 @@ def fingerprint(weights: Mapping[str, Tensor], layers: Mapping[str, Any]) -> str
         digest.update(f"{layer} {tuple(weight.shape)}\n".encode())
         digest.update(sample.numpy().tobytes())
     return digest.hexdigest()[:32]
+
+
+def vector_fingerprint(weights: Mapping[str, Tensor]) -> str:
+    """A hash of a field's vectors, the same in every form in which a released model is stored.
+
+    Matrices are rounded in some of them, vectors in none.
+
+    Args:
+        weights: weights of a `VelocityField`.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(name for name in weights if name.endswith(_VECTORS)):
+        vector = weights[name].float().cpu().contiguous()
+        digest.update(f"{name} {tuple(vector.shape)}\n".encode())
+        digest.update(vector.numpy().tobytes())
+    return _OF_VECTORS + digest.hexdigest()[:32]
 
 
 def save_adapter(
@@ -228,13 +235,15 @@ def apply_adapter(
             f"{missing[0]}. {refusal}"
         )
     if adapter.facts.weights is None:
-        different = any(
-            weights[f"{layer}.weight"].shape != change.shape
-            for layer, change in adapter.changes.items()
-        )
-    else:
-        different = fingerprint(weights, adapter.changes) != adapter.facts.weights
-    if different:
+        for layer, change in adapter.changes.items():
+            shape = tuple(weights[f"{layer}.weight"].shape)
+            if shape != change.shape:
+                raise SoundsiftError(
+                    f"The adapter {adapter.name} was made for a model of other sizes: it changes "
+                    f"{layer} of {change.shape[0]} x {change.shape[1]}, which in {model} is "
+                    f"{' x '.join(map(str, shape))}. {refusal}"
+                )
+    elif _fingerprint(adapter, weights) != adapter.facts.weights:
         raise SoundsiftError(
             f"The adapter {adapter.name} was made for other weights{of} than those of {model}. "
             f"{refusal}"
@@ -245,9 +254,37 @@ def apply_adapter(
     return LazyStateDict(readers)
 
 
-def uses_names_of(adapter: Adapter, weights: Mapping[str, Tensor]) -> bool:
-    """Whether all layers of an adapter are among some weights."""
-    return all(f"{layer}.weight" in weights for layer in adapter.changes)
+def under_our_names(adapter: Adapter, config: VelocityFieldConfig, model: str) -> Adapter:
+    """An adapter whose layers have the names of `VelocityField`.
+
+    Args:
+        adapter: under these names, or the released ones.
+        config: sizes of the field that it is for.
+        model: name of the model, for messages.
+
+    Raises:
+        SoundsiftError: the adapter was made for a field of other sizes.
+    """
+    changes = dict(adapter.changes)
+    if all(layer.startswith("layers.") for layer in changes):
+        changes = {_TRANSFORMER + layer: change for layer, change in changes.items()}
+    if not sam_audio.are_released_layers(changes):
+        return adapter
+    try:
+        return replace(adapter, changes=sam_audio.convert_changes(changes, config))
+    except SoundsiftError as error:
+        of = "" if adapter.facts.model is None else f" ({adapter.facts.model})"
+        raise SoundsiftError(
+            f"The adapter {adapter.name} was made for another model{of} than {model}: {error} "
+            f"Use the model that it was made for, or tune an adapter for {model}."
+        ) from error
+
+
+def _fingerprint(adapter: Adapter, weights: Mapping[str, Tensor]) -> str:
+    """The fingerprint of weights, of the kind that an adapter holds."""
+    if str(adapter.facts.weights).startswith(_OF_VECTORS):
+        return vector_fingerprint(weights)
+    return fingerprint(weights, adapter.changes)
 
 
 def _changed(read: Any, change: LowRankChange) -> Tensor:
@@ -285,13 +322,13 @@ def _facts(metadata: Mapping[str, str], path: Path) -> AdapterFacts:
         raise SoundsiftError(f"{path}: damaged: {one_line(error)}. Copy it again.") from error
 
 
-def _config(path: Path, metadata: Mapping[str, str]) -> _PeftConfig:
+def _config(path: Path, metadata: Mapping[str, str]) -> PeftConfig:
     try:
         if path.is_dir():
             text = (path / PEFT_CONFIG).read_text()
-            config = _PeftConfig.model_validate_json(text)
+            config = PeftConfig.model_validate_json(text)
         elif _OWN in metadata:
-            config = _PeftConfig.model_validate(json.loads(metadata[_OWN]).get("peft"))
+            config = PeftConfig.model_validate(json.loads(metadata[_OWN]).get("peft"))
         else:
             raise SoundsiftError(
                 f"{path}: not an adapter. Use a file that `soundsift tune` wrote, or the folder "
@@ -299,14 +336,7 @@ def _config(path: Path, metadata: Mapping[str, str]) -> _PeftConfig:
             )
     except (OSError, ValueError) as error:  # pydantic's and JSON's errors are ValueErrors
         raise SoundsiftError(f"{path}: not an adapter's settings: {one_line(error)}.") from error
-    unsupported = {
-        f"type {config.peft_type}": config.peft_type != "LORA",
-        "DoRA": config.use_dora,
-        "trained biases": config.bias != "none",
-        "whole layers beside LoRA": bool(config.modules_to_save),
-        "transposed weights": config.fan_in_fan_out,
-    }
-    if found := [what for what, there in unsupported.items() if there]:
+    if found := config.unsupported():
         raise SoundsiftError(
             f"{path}: adapters with {found[0]} are not supported. Train plain LoRA of linear "
             "layers."
@@ -315,10 +345,14 @@ def _config(path: Path, metadata: Mapping[str, str]) -> _PeftConfig:
 
 
 def _change(
-    file: Path, layer: str, name: str, tensors: Mapping[str, Tensor], config: _PeftConfig
+    file: Path, layer: str, name: str, tensors: Mapping[str, Tensor], config: PeftConfig
 ) -> LowRankChange:
     stem = name.removesuffix(_DOWN).removesuffix(_UP)
     down, up = tensors.get(stem + _DOWN), tensors.get(stem + _UP)
+    if down is not None and down.ndim != 2:
+        raise SoundsiftError(
+            f"{file}: {layer} is not a linear layer. Only LoRA of linear layers is supported."
+        )
     if down is None or up is None or down.ndim != 2 or up.ndim != 2 or len(down) != up.shape[1]:
         raise SoundsiftError(
             f"{file}: the weights of {layer} do not fit together. Copy the adapter again."
@@ -326,8 +360,9 @@ def _change(
     if not (torch.isfinite(down).all() and torch.isfinite(up).all()):
         raise SoundsiftError(f"{file}: {layer} has NaN or infinite weights. Train it again.")
     rank = len(down)
-    alpha = next(
-        (value for key, value in config.alpha_pattern.items() if layer.endswith(key)),
-        config.lora_alpha,
-    )
-    return LowRankChange(down, up, alpha / (rank**0.5 if config.use_rslora else rank))
+    if rank != config.rank(layer):
+        raise SoundsiftError(
+            f"{file}: {layer} has rank {rank}, but the adapter's settings say "
+            f"{config.rank(layer)}. Copy the whole adapter again."
+        )
+    return LowRankChange(down, up, config.scale(layer))

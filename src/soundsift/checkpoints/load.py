@@ -11,7 +11,12 @@ import torch
 from torch import Tensor
 
 from soundsift.checkpoints import dac_vae, pe_vision, sam_audio
-from soundsift.checkpoints.adapter import Adapter, apply_adapter, load_adapter, uses_names_of
+from soundsift.checkpoints.adapter import (
+    Adapter,
+    apply_adapter,
+    load_adapter,
+    under_our_names,
+)
 from soundsift.checkpoints.hearing import Hearing, default_folder, load_hearing
 from soundsift.checkpoints.int8 import from_int8
 from soundsift.checkpoints.manifest import check_files_once
@@ -77,8 +82,7 @@ def open_model(
     Args:
         folder: the model's folder.
         shapes_only: whether weights come on the meta device; then no values are read.
-        adapter: changes of the velocity field's weights; of a released model, under our names or
-            the released ones.
+        adapter: changes of the velocity field's weights, under our names or the released ones.
 
     Raises:
         SoundsiftError: if something is missing or damaged, or the adapter was made for other
@@ -92,10 +96,8 @@ def open_model(
                 name: torch.empty_like(tensor, device="meta") for name, tensor in checkpoint.items()
             }
         weights: Mapping[str, Tensor] = sam_audio.convert(checkpoint)
-        if adapter is not None and uses_names_of(adapter, checkpoint):
-            weights = sam_audio.convert(apply_adapter(adapter, checkpoint, config.name))
-        elif adapter is not None:
-            weights = apply_adapter(adapter, weights, config.name)
+        if adapter is not None:
+            weights = _with_changes(adapter, weights, config)
         return StoredModel(
             config,
             finite(weights, folder),
@@ -112,8 +114,15 @@ def open_model(
         vision_encoder = finite(read(folder / VISION_WEIGHTS), folder)
     field: Mapping[str, Tensor] = from_int8(read(folder / WEIGHTS), folder)
     if adapter is not None:
-        field = apply_adapter(adapter, field, config.name)
+        field = _with_changes(adapter, field, config)
     return StoredModel(config, finite(field, folder), codec, vision_encoder)
+
+
+def _with_changes(
+    adapter: Adapter, weights: Mapping[str, Tensor], config: SeparatorConfig
+) -> Mapping[str, Tensor]:
+    own = under_our_names(adapter, config.field, config.name)
+    return apply_adapter(own, weights, config.name)
 
 
 def build_components(
@@ -148,8 +157,8 @@ def build_components(
             "hides no watermarks. Leave it out, or use a model with the released codec."
         )
     # The largest comes last, so that memory needed while the others are built is free again.
-    text = _build_text_encoder(config, folder, device)
-    codec = _build_codec(config.codec, stored.codec, folder, device, watermark_seed)
+    text = build_text_encoder(config, folder, device)
+    codec = build_codec(config.codec, stored.codec, folder, device, watermark_seed)
     field = _build_field(config.field, stored.field, folder, device, dtype)
     vision_encoder = None
     if stored.vision_encoder is not None and config.vision is not None:
@@ -239,13 +248,22 @@ def _build_hearing(
     return Hearing(load_hearing(folder, device), text, dtype)
 
 
-def _build_codec(
+def build_codec(
     config: MelCodecConfig | DacVaeConfig,
     weights: Mapping[str, Tensor],
     folder: Path,
     device: torch.device,
-    watermark_seed: int | None,
+    watermark_seed: int | None = None,
 ) -> Codec:
+    """Build a model's codec.
+
+    Args:
+        config: its sizes.
+        weights: its weights; empty if it has none.
+        folder: where they come from, for messages.
+        device: where to compute.
+        watermark_seed: see `build_components`.
+    """
     if isinstance(config, MelCodecConfig):
         return MelCodec(config).to(device)
     vae = _build_float32(partial(DacVae, config), weights, folder, device)
@@ -255,7 +273,12 @@ def _build_codec(
     return WaveformCodec(vae, messages=messages)
 
 
-def _build_text_encoder(config: SeparatorConfig, folder: Path, device: torch.device) -> TextEncoder:
+def build_text_encoder(config: SeparatorConfig, folder: Path, device: torch.device) -> TextEncoder:
+    """Build a model's text encoder, which may lie beside its weights.
+
+    Raises:
+        SoundsiftError: if it is not on this machine.
+    """
     # Imported here: each needs libraries that the other does not.
     if config.text_encoder == "minilm":
         from soundsift.checkpoints.minilm import TextEncoder as MiniLMTextEncoder

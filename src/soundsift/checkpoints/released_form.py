@@ -22,6 +22,7 @@ from soundsift.checkpoints.state_dict import Renames, rename
 from soundsift.checkpoints.store import CONFIG, complete_file
 from soundsift.config import DacVaeConfig, SeparatorConfig, TransformerConfig, VelocityFieldConfig
 from soundsift.errors import SoundsiftError
+from soundsift.models.low_rank import LowRankChange
 
 VISION_PREFIX = "vision_encoder."
 #: Parts of ours that are not weight-normalised in the released codec.
@@ -104,9 +105,8 @@ def released_field(weights: Mapping[str, Tensor], config: VelocityFieldConfig) -
     table = inverted(sam_audio.RENAMES)
     heads = config.transformer.heads
     for ours, weight in parts.items():
-        if ours.endswith(("attention.qkv.weight", "attention.query.weight", "key_value.weight")):
-            attention, _, kind = ours.removesuffix(".weight").rpartition(".")
-            letters = {"qkv": "qkv", "query": "q", "key_value": "kv"}[kind]
+        if letters := joined_matrices(ours.removesuffix(".weight")):
+            attention = ours.removesuffix(".weight").rpartition(".")[0]
             for letter, part in zip(letters, weight.chunk(len(letters)), strict=True):
                 name = rename(f"{attention}.{letter}", table, "SAM Audio")
                 released[name] = _heads_last(part, heads)
@@ -117,10 +117,48 @@ def released_field(weights: Mapping[str, Tensor], config: VelocityFieldConfig) -
     return released
 
 
+def released_changes(
+    changes: Mapping[str, LowRankChange], config: VelocityFieldConfig
+) -> dict[str, LowRankChange]:
+    """Low-rank changes of a `VelocityField` under the released names of the layers.
+
+    Args:
+        changes: by our name of the layer; of joined matrices, each has its own product
+            (`soundsift.models.low_rank.LowRankLinear`).
+        config: the field's sizes.
+    """
+    table = inverted(sam_audio.RENAMES)
+    heads = config.transformer.heads
+    released: dict[str, LowRankChange] = {}
+    for ours, change in changes.items():
+        letters = joined_matrices(ours)
+        if not letters:
+            name = rename(f"{ours}.weight", table, "SAM Audio")
+            released[name.removesuffix(".weight")] = change
+            continue
+        attention = ours.rpartition(".")[0]
+        rank = len(change.down) // len(letters)
+        for number, letter in enumerate(letters):
+            own = slice(number * rank, (number + 1) * rank)
+            up = change.up.chunk(len(letters))[number][:, own]
+            name = rename(f"{attention}.{letter}", table, "SAM Audio").removesuffix(".weight")
+            released[name] = LowRankChange(change.down[own], _heads_last(up, heads), change.scale)
+    return released
+
+
+def joined_matrices(layer: str) -> str:
+    """Which of queries, keys and values, `q`, `k` and `v`, are one layer of ours; "" if none."""
+    parts = {
+        "attention.qkv": "qkv",
+        "cross_attention.query": "q",
+        "cross_attention.key_value": "kv",
+    }
+    return next((letters for name, letters in parts.items() if layer.endswith(name)), "")
+
+
 def _heads_last(weight: Tensor, heads: int) -> Tensor:
     """Rows `(heads, head_dim)` as released: `(head_dim, heads)`."""
-    dim = weight.shape[1]
-    return weight.reshape(heads, -1, dim).transpose(0, 1).reshape(-1, dim).contiguous()
+    return sam_audio.reorder(weight, heads).contiguous()
 
 
 def released_config(config: SeparatorConfig) -> dict[str, Any]:

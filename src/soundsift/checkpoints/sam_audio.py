@@ -6,7 +6,9 @@ nothing uses). It is mapped, not read: what is not asked for is never in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,17 @@ from torch import Tensor
 from soundsift.checkpoints import dac_vae, pe_vision
 from soundsift.checkpoints.hub import map_pickle, read_config
 from soundsift.checkpoints.mapped_pages import one_at_a_time
-from soundsift.checkpoints.state_dict import LazyStateDict, Renames, inside, reader, renamed
+from soundsift.checkpoints.state_dict import (
+    LazyStateDict,
+    Renames,
+    inside,
+    reader,
+    rename,
+    renamed,
+)
 from soundsift.config import SeparatorConfig, TransformerConfig, VelocityFieldConfig
 from soundsift.errors import SoundsiftError, one_line
+from soundsift.models.low_rank import LowRankChange
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -259,6 +269,68 @@ def convert_transformer(state_dict: Mapping[str, Tensor]) -> LazyStateDict:
     return LazyStateDict(_join_heads(renamed(state_dict, TRANSFORMER_RENAMES, "SAM Audio").readers))
 
 
+def are_released_layers(names: Iterable[str]) -> bool:
+    """Whether all are names of layers with weights in a released checkpoint."""
+    patterns = [re.compile(pattern) for pattern, _ in RENAMES]
+    return all(any(pattern.fullmatch(f"{name}.weight") for pattern in patterns) for name in names)
+
+
+def convert_changes(
+    changes: Mapping[str, LowRankChange], config: VelocityFieldConfig
+) -> dict[str, LowRankChange]:
+    """Rename and rearrange low-rank changes of released layers for `VelocityField`.
+
+    Args:
+        changes: by the released name of the layer.
+        config: the field's sizes.
+
+    Raises:
+        SoundsiftError: if a name is not known, or an attention is of another size.
+    """
+    sizes = config.transformer
+    own: dict[str, LowRankChange] = {}
+    attentions: dict[str, dict[str, LowRankChange]] = {}
+    for layer, change in changes.items():
+        if layer == "proj":
+            noisy = 2 * config.latent_channels
+            own["noisy_projection"] = replace(change, down=change.down[:, :noisy])
+            own["context_projection"] = replace(change, down=change.down[:, noisy:])
+            continue
+        name = rename(f"{layer}.weight", RENAMES, "SAM Audio")
+        attention, _, part = name.rpartition(".")
+        if part == "weight":
+            own[attention] = change
+            continue
+        if change.shape != (sizes.dim, sizes.dim):
+            raise SoundsiftError(
+                f"{layer} is {change.shape[0]} x {change.shape[1]} in the adapter and "
+                f"{sizes.dim} x {sizes.dim} in the model."
+            )
+        attentions.setdefault(attention, {})[part] = change
+    for attention, parts in attentions.items():
+        joined = {"qkv": "qkv"}
+        if not attention.endswith("self_attention"):
+            joined = {"query": "q", "key_value": "kv"}
+        for name, letters in joined.items():
+            found = [parts.get(letter) for letter in letters]
+            if any(found):
+                own[f"{attention}.{name}"] = _join_changes(found, sizes.dim, sizes.head_dim)
+    return own
+
+
+def _join_changes(
+    changes: Sequence[LowRankChange | None], dim: int, head_dim: int
+) -> LowRankChange:
+    """The change of several square matrices in one; their heads are reordered as the weights'."""
+    ups = [
+        torch.zeros(dim, 0) if one is None else reorder(one.scale * one.up.float(), head_dim)
+        for one in changes
+    ]
+    down = torch.cat([one.down.float() for one in changes if one is not None])
+    up: Tensor = torch.block_diag(*ups)  # type: ignore[no-untyped-call]
+    return LowRankChange(down, up, 1.0)
+
+
 def _columns(read: Callable[[], Tensor], columns: slice) -> Tensor:
     return read()[:, columns].contiguous()
 
@@ -289,9 +361,10 @@ def _join_heads(readers: Mapping[str, Callable[[], Tensor]]) -> dict[str, Callab
 
 def _heads_first(parts: Sequence[Callable[[], Tensor]], head_dim: int) -> Tensor:
     """Join matrices whose rows are `(head_dim, heads)`, as released, as `(heads, head_dim)`."""
-    return torch.cat([_reorder(read(), head_dim) for read in parts])
+    return torch.cat([reorder(read(), head_dim) for read in parts])
 
 
-def _reorder(weight: Tensor, head_dim: int) -> Tensor:
+def reorder(weight: Tensor, outer: int) -> Tensor:
+    """Exchange the two axes `(outer, inner)` of a matrix's rows: heads, and what is in a head."""
     dim = weight.shape[1]
-    return weight.reshape(head_dim, -1, dim).transpose(0, 1).reshape(-1, dim)
+    return weight.reshape(outer, -1, dim).transpose(0, 1).reshape(-1, dim)

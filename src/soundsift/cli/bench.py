@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from soundsift.cli.console import say, warn
-from soundsift.cli.options import BankFolder, Json, Model, Overwrite, Preset
+from soundsift.cli.options import Adapter, BankFolder, Json, Model, Overwrite, Preset
 from soundsift.cli.outputs import check_folder
 from soundsift.cli.progress import progress_bar
 from soundsift.cli.requirements import need
@@ -80,6 +80,7 @@ def bench(
     ] = Path("benchmark"),
     bank: BankFolder = Path("bank"),
     model: Model = "default",
+    adapter: Adapter = None,
     preset: Preset = "standard",
     system: Annotated[
         list[str] | None,
@@ -191,7 +192,7 @@ def bench(
     need("bench", "scipy")
     check_folder(out)
     if suite in _SCENES and not system:
-        result = _report(bank, out, model, preset, suite, scenes, baselines, overwrite)
+        result = _report(bank, out, model, adapter, preset, suite, scenes, baselines, overwrite)
         if json_line:
             say(json.dumps({"folder": str(out), "result": result}, default=str))
         else:
@@ -205,7 +206,13 @@ def bench(
 
     opened = open_suite(suite.value, data, subset, bank, prompts)
     scoring = Scoring(*open_scorers(clap, judge, aesthetics))
-    settings = {"model": str(model), "preset": preset, "candidates": candidates}
+    settings: dict[str, Any] = {
+        "model": str(model),
+        "preset": preset,
+        "candidates": candidates,
+    }
+    if adapter is not None:
+        settings["adapter"] = str(adapter)
     systems = open_systems(system or ["soundsift"], blind or [], weights or [], settings)
     with progress_bar("benchmark") as report:
         given_up = run_systems(
@@ -265,6 +272,7 @@ def _report(
     bank: Path,
     out: Path,
     model: str,
+    adapter: Path | None,
     preset: Any,
     suite: Suite,
     scenes: int | None,
@@ -281,6 +289,7 @@ def _report(
             bank,
             out,
             model=model,
+            adapter=adapter,
             preset=preset,
             suite=suite.value,
             scenes=scenes,

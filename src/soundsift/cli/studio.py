@@ -72,8 +72,8 @@ Adapters = Annotated[
     typer.Option(
         "--adapter",
         metavar="FILE",
-        help="Offer the default model with this adapter, too, by the phrase it was tuned for; "
-        "repeatable.",
+        help="Offer the model that this adapter was made for with it, too, by the phrase it was "
+        "tuned for: the default model, or one given by --model; repeatable.",
     ),
 ]
 Devices = Annotated[
@@ -217,7 +217,7 @@ def _run(
     from soundsift.studio.settings import Settings, usual_folder
 
     reach.check()
-    tuned = offered(adapters)
+    tuned = offered(adapters, models)
     token = None if reach.no_token else reach.token or secrets.token_urlsafe(24)
     settings = Settings(
         data=data or usual_folder(),
@@ -226,9 +226,9 @@ def _run(
         token=token,
         proxies=tuple(reach.proxies),
         models={"default": "default"}
-        | dict.fromkeys(tuned, "default")
+        | {name: model for name, (model, _) in tuned.items()}
         | {name: name for name in models},
-        adapters=tuned,
+        adapters={name: adapter for name, (_, adapter) in tuned.items()},
         devices=tuple(devices) or (None,),
         precision=precision,
         limits=Limits(
@@ -261,14 +261,37 @@ def _run(
     answer(make_app(made), settings, listener, ready)
 
 
-def offered(adapters: list[Path]) -> dict[str, Path]:
-    """Adapters by the names under which the page offers the default model with them."""
+def offered(adapters: list[Path], models: list[str]) -> dict[str, tuple[str, Path]]:
+    """Models with adapters, by the names under which the page offers them.
+
+    Args:
+        adapters: the adapters.
+        models: offered beside the default model.
+
+    Raises:
+        SoundsiftError: an adapter was made for none of the models.
+    """
     if not adapters:
         return {}
-    from soundsift.checkpoints.adapter import read_facts
+    from soundsift.checkpoints.adapter import load_adapter
+    from soundsift.checkpoints.load import open_model
+    from soundsift.checkpoints.store import find_model
 
-    facts = {path: read_facts(path) for path in adapters}
-    return {f"default for {facts[path].phrase or path.stem}": path for path in adapters}
+    found = {}
+    for path in adapters:
+        adapter = load_adapter(path)
+        refusals = []
+        for model in ("default", *models):
+            try:
+                open_model(find_model(model), adapter=adapter)
+            except SoundsiftError as error:
+                refusals.append(error)
+                continue
+            found[f"{model} for {adapter.facts.phrase or path.stem}"] = (model, path)
+            break
+        else:
+            raise SoundsiftError(f"{refusals[-1]} Offer it with --model.")
+    return found
 
 
 def _take(studio: Studio, file: Path) -> None:

@@ -1,16 +1,17 @@
-"""`soundsift tune`: teach the default model a sound from a few recordings of it."""
+"""`soundsift tune`: teach a model a sound from a few recordings of it."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from soundsift.cli import options
-from soundsift.cli.console import say
+from soundsift.cli.console import say, warn
 from soundsift.cli.outputs import check_folder
 from soundsift.cli.requirements import need
 from soundsift.errors import SoundsiftError
@@ -21,6 +22,7 @@ EXAMPLES = """Examples:
 soundsift tune barks --caption "my dog"
 soundsift tune barks --caption "my dog" --backgrounds garden --output my-dog.safetensors
 soundsift tune machines --captions machines.csv --output machines.safetensors
+soundsift tune barks --caption "my dog" --model facebook/sam-audio-small
 soundsift separate yard.wav --adapter my-dog.safetensors --text "my dog" --out stems
 """
 
@@ -54,7 +56,8 @@ def tune(
             metavar="FILE",
             help="The adapter, a .safetensors file; any other name becomes a folder as PEFT "
             "writes it.",
-            show_default="the caption, as my-dog.safetensors",
+            show_default="the caption, as my-dog.safetensors; of released models a folder, as "
+            "my-dog-lora",
         ),
     ] = None,
     backgrounds: Annotated[
@@ -76,8 +79,19 @@ def tune(
     ] = None,
     model: options.Model = "default",
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Training steps.", show_default="100")
+        int | None,
+        typer.Option(min=1, help="Training steps.", show_default="100, of released models 300"),
     ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="YAML with rank, alpha, rate and other settings of the training; see "
+            "docs/tuning.md.",
+        ),
+    ] = None,
+    device: options.Device = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Other seeds, other scenes.")
     ] = 0,
@@ -87,7 +101,7 @@ def tune(
     json_line: options.Json = False,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Teach the default model a sound.
+    """Teach a model a sound.
 
     Mixes recordings of the sound with others, trains a small change of the model on them, and
     writes it as an adapter for --adapter. A quarter of the recordings is kept out of training: the
@@ -102,16 +116,23 @@ def tune(
     if caption is not None and not caption.strip():
         raise SoundsiftError("--caption is empty. Give a phrase such as 'my dog'.")
     need("train", "scipy")
-    target = _target(output, caption, captions)
+
+    from soundsift.training.tune.config import LatentTuningConfig
+    from soundsift.training.tune.tuning import tune as start
+    from soundsift.training.tune.tuning import tuning_config
+
+    kind = tuning_config(model)
+    target = _target(output, caption, captions, "-lora" if kind is LatentTuningConfig else _SUFFIX)
     check_folder(target.absolute().parent)
     if target.exists() and not overwrite:
         raise SoundsiftError(f"{target} exists. Choose another --output, or --overwrite.")
 
     from soundsift.cli.progress import progress_bar
-    from soundsift.training.tune.config import TuningConfig
-    from soundsift.training.tune.tuning import tune as start
+    from soundsift.training.config import read_yaml, validated
 
-    config = TuningConfig() if steps is None else TuningConfig(steps=steps)
+    config = kind() if recipe is None else validated(recipe, read_yaml(recipe), kind)
+    if steps is not None:
+        config = config.model_copy(update={"steps": steps})
     with progress_bar("reading") as bar:
         report = start(
             clips,
@@ -123,8 +144,10 @@ def tune(
             backgrounds=backgrounds or (),
             seed=seed,
             config=config,
+            device=device,
             workers=workers,
             on_progress=lambda what, done, total: bar(done / total, what),
+            on_memory=_say_memory,
         )
     if json_line:
         import json
@@ -145,15 +168,29 @@ def tune(
     )
     say(f"Other sounds: {report.others_db[0]:.1f} -> {report.others_db[1]:.1f} dB.")
     asked = shlex.quote(report.phrase)
+    of = "" if model == "default" else f"--model {shlex.quote(model)} "
     say(
-        f"Wrote {report.output}. Use it: soundsift separate RECORDING --adapter "
+        f"Wrote {report.output}. Use it: soundsift separate RECORDING {of}--adapter "
         f"{shlex.quote(str(report.output))} --text {asked} --out stems"
     )
 
 
-def _target(output: Path | None, caption: str | None, captions: Path | None) -> Path:
+def _say_memory(parts: Mapping[str, float], free: float | None) -> None:
+    """Say what a released model's tuning will take, before it starts."""
+    total = sum(parts.values())
+    listed = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in parts.items())
+    there = "" if free is None else f" {free / 1e9:.1f} GB are free."
+    warn(f"Tuning takes about {total / 1e9:.1f} GB of memory ({listed}).{there}")
+    if free is not None and total > free:
+        warn(
+            "That is more than is free. Use --config with smaller frames, or with precision: "
+            "bfloat16, or another --device."
+        )
+
+
+def _target(output: Path | None, caption: str | None, captions: Path | None, suffix: str) -> Path:
     if output is not None:
         return output
     name = caption if caption is not None else str(captions and captions.stem)
     slug = re.sub(r"[^\w]+", "-", name.lower()).strip("-") or "adapter"
-    return Path(f"{slug}{_SUFFIX}")
+    return Path(f"{slug}{suffix}")

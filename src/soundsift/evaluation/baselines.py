@@ -62,12 +62,15 @@ class Query:
 Separate = Callable[[Samples, Query], Samples]
 
 
-def open_model(model: str | Path, preset: str) -> tuple[Separate, MelCodec]:
+def open_model(
+    model: str | Path, preset: str, adapter: Path | None = None
+) -> tuple[Separate, MelCodec]:
     """Our separator, and the codec whose ceiling limits it.
 
     Args:
         model: as for `soundsift.load`.
         preset: draft, standard or best.
+        adapter: an adapter of the model.
 
     Raises:
         SoundsiftError: if there is no such model or preset, or it is damaged.
@@ -75,7 +78,7 @@ def open_model(model: str | Path, preset: str) -> tuple[Separate, MelCodec]:
     from soundsift.presets import find_preset
 
     find_preset(preset)
-    separator = soundsift.load(model)
+    separator = soundsift.load(model, adapter=adapter)
 
     def separate(mixture: Samples, query: Query) -> Samples:
         result = separator.separate(

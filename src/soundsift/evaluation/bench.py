@@ -50,6 +50,7 @@ def run_benchmark(
     bank: Path,
     out: Path,
     model: str | Path = "default",
+    adapter: Path | None = None,
     preset: str = "standard",
     suite: str = "strangers",
     scenes: int | None = None,
@@ -63,6 +64,7 @@ def run_benchmark(
         bank: the sound bank's folder.
         out: where `benchmark.json`, `benchmark.md`, `benchmark.png` and `scenes.json` go.
         model: as for `soundsift.load`.
+        adapter: as for `soundsift.load`.
         preset: draft, standard or best.
         suite: key of `scenes.SUITES`.
         scenes: number of scenes, at least 4 and at most all; for a quick look.
@@ -81,7 +83,7 @@ def run_benchmark(
     count = _count(scenes, suite)
     report.ensure_free(out, overwrite)
     check_unseen()
-    ours, codec = baselines.open_model(model, preset)
+    ours, codec = baselines.open_model(model, preset, adapter)
     drawn = Benchmark(Path(bank), suite)
     others: dict[str, Separate] = {
         "ceiling": baselines.codec_ceiling(codec),
@@ -109,6 +111,7 @@ def run_benchmark(
     results = {
         "soundsift": __version__,
         "model": str(model),
+        "adapter": None if adapter is None else str(adapter),
         "preset": preset,
         "suite": suite,
         "scenes": _about_scenes(bank, SUITES[suite], listing),

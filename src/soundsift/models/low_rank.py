@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -38,42 +38,57 @@ class LowRankChange:
 class LowRankLinear(nn.Module):
     """A linear layer whose weights stay, beside a low-rank product that is trained.
 
-    The product begins at zero.
+    The product begins at zero. A layer whose rows are several matrices in one, as those of queries,
+    keys and values, has a product of its own for each of them.
 
     Args:
         base: the layer; its weights are frozen.
-        rank: rank of the product.
-        scale: factor of the product.
+        rank: rank of each product.
+        scale: factor of the products.
+        parts: number of matrices in the layer.
     """
 
-    def __init__(self, base: nn.Linear, rank: int, scale: float) -> None:
+    def __init__(self, base: nn.Linear, rank: int, scale: float, parts: int = 1) -> None:
         super().__init__()
-        self.base, self.scale, self.active = base.requires_grad_(False), scale, True
-        self.down = nn.Parameter(torch.empty(rank, base.in_features))
+        self.base, self.scale, self.parts = base.requires_grad_(False), scale, parts
+        self.active = True
+        self.down = nn.Parameter(torch.empty(parts * rank, base.in_features))
         self.up = nn.Parameter(torch.zeros(base.out_features, rank))
         nn.init.normal_(self.down, std=base.in_features**-0.5)
 
     @property
     def change(self) -> LowRankChange:
-        """What was trained."""
-        return LowRankChange(self.down.detach(), self.up.detach(), self.scale)
+        """What was trained; of several products, the rank is the sum of theirs."""
+        ups = self.up.detach().chunk(self.parts)
+        up: Tensor = torch.block_diag(*ups)  # type: ignore[no-untyped-call]
+        return LowRankChange(self.down.detach(), up, self.scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(..., in)` to `(..., out)`."""
         y: Tensor = self.base(x)
         if not self.active:
             return y
-        product = functional.linear(functional.linear(x, self.down), self.up)
-        return y + self.scale * product
+        inner = functional.linear(x, self.down).chunk(self.parts, dim=-1)
+        products = [
+            functional.linear(part, up)
+            for part, up in zip(inner, self.up.chunk(self.parts), strict=True)
+        ]
+        return y + self.scale * torch.cat(products, dim=-1)
 
 
-def add_low_rank(module: nn.Module, names: Mapping[str, int], alpha: float) -> None:
+def add_low_rank(
+    module: nn.Module,
+    names: Mapping[str, int],
+    alpha: float,
+    parts: Callable[[str], int] = lambda _: 1,
+) -> None:
     """Freeze a module and put a trainable low-rank product beside some of its linear layers.
 
     Args:
         module: changed in place.
         names: rank for the name of each layer, in the order in which weights are drawn.
         alpha: the factor of a product is `alpha / rank`.
+        parts: number of matrices in a layer, by its name.
     """
     module.requires_grad_(False)
     for name, rank in names.items():
@@ -81,7 +96,8 @@ def add_low_rank(module: nn.Module, names: Mapping[str, int], alpha: float) -> N
         if not isinstance(layer, nn.Linear):
             raise TypeError(f"{name} is a {type(layer).__name__}, expected a linear layer")
         parent, _, own = name.rpartition(".")
-        setattr(module.get_submodule(parent), own, LowRankLinear(layer, rank, alpha / rank))
+        changed = LowRankLinear(layer, rank, alpha / rank, parts(name))
+        setattr(module.get_submodule(parent), own, changed)
 
 
 def low_rank_changes(module: nn.Module) -> dict[str, LowRankChange]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import yaml
 from tests.tiny_model import CONFIG, write_tiny_model
 from typer.testing import CliRunner
 
@@ -208,12 +209,13 @@ def test_the_command_writes_an_adapter_that_loads(model, clips, bank_folder, tmp
     assert "is done already" not in CliRunner().invoke(app, [*plain, "--text", "my whistle"]).stdout
 
 
-def test_only_models_of_the_default_kind_are_tuned(clips, tmp_path):
-    folder = tmp_path / "released"
-    folder.mkdir()
-    (folder / "config.json").write_text("{}")
-    with pytest.raises(SoundsiftError, match="train LoRA weights with PEFT"):
-        tune(clips, "my whistle", output=tmp_path / "a.safetensors", model=folder)
+def test_other_kinds_of_model_are_not_tuned(clips, tmp_path):
+    with pytest.raises(SoundsiftError, match="not a model"):
+        tune(clips, "my whistle", output=tmp_path / "a.safetensors", model=tmp_path)
+    pooled = CONFIG.model_dump() | {"prediction": "velocity"}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(pooled))
+    with pytest.raises(SoundsiftError, match="can't be tuned"):
+        tune(clips, "my whistle", output=tmp_path / "a.safetensors", model=tmp_path)
 
 
 @pytest.mark.slow

@@ -19,12 +19,13 @@ def open_system(settings: dict[str, Any]) -> Callable[..., dict[str, Any]]:
     """Load a model.
 
     Args:
-        settings: `model`, as for `soundsift.load`, `preset`, and `candidates` of released models.
+        settings: `model` and `adapter`, as for `soundsift.load`, `preset`, and `candidates` of
+            released models.
     """
     import soundsift
     from soundsift.spans import Span
 
-    separator = soundsift.load(settings.get("model", "default"))
+    separator = soundsift.load(settings.get("model", "default"), adapter=settings.get("adapter"))
     options = {
         "preset": settings.get("preset", "standard"),
         "candidates": settings.get("candidates", 1),

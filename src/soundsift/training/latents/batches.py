@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 
 from soundsift.errors import SoundsiftError
 from soundsift.spans import frame_anchors
-from soundsift.training.latents.config import MOST_EXAMPLES, LatentTrainingConfig
+from soundsift.training.latents.config import MOST_EXAMPLES, DropConfig, LatentTrainingConfig
 from soundsift.training.latents.examples import open_examples
 from soundsift.training.triplets import Example
 
@@ -137,12 +137,11 @@ class LatentBatches(Dataset[list[LatentBatch]]):
         if config.loss.time == "logit-normal":
             time = float(1 / (1 + np.exp(-rng.standard_normal())))
         noise = rng.standard_normal((frames, 2 * codec.latent_channels), dtype=np.float32)
-        return with_less(example, config, rng), time, noise
+        return with_less(example, config.drop, rng), time, noise
 
 
-def with_less(example: Example, config: LatentTrainingConfig, rng: np.random.Generator) -> Example:
+def with_less(example: Example, drop: DropConfig, rng: np.random.Generator) -> Example:
     """An example with kinds of prompt withheld, each with its own probability."""
-    drop = config.drop
     text, spans, video = rng.random(3) < (drop.text, drop.spans, drop.video)
     return replace(
         example,

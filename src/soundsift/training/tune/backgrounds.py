@@ -17,13 +17,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from soundsift.checkpoints.minilm import TextEncoder
-from soundsift.config import SAMPLE_RATE
-from soundsift.data.bank import Bank, Clip, Samples, active_level_db
+from soundsift.data.bank import Bank, Clip, Samples
 from soundsift.data.captions import GROUPS, load_rules
 from soundsift.data.decoding import condition
 from soundsift.data.procedural.render import LICENCE, SOURCE, render
 from soundsift.data.procedural.table import SOUNDS
-from soundsift.training.tune.recordings import TunedClip
+from soundsift.training.tune.recordings import TunedClip, clip_in_memory
 
 #: Source of the user's own backgrounds.
 OWN = "own background"
@@ -97,7 +96,9 @@ def find_backgrounds(
         if wave is None:
             continue
         concept = rules.concepts[SOUNDS[name].concept]
-        clip = _clip(SOURCE, f"{name}/{variant}", concept.name, concept.kind, wave)
+        clip = clip_in_memory(
+            f"{name}/{variant}", concept.name, concept.kind, wave, source=SOURCE, licence=LICENCE
+        )
         pairs.append((replace(clip, groups=concept.groups, captions=concept.captions), wave))
     return TuningBank([*pairs, *_pieces(own, held_out)])
 
@@ -153,25 +154,6 @@ def _pieces(own: Sequence[tuple[str, Samples]], held_out: bool) -> list[tuple[Cl
     for name, wave in own:
         cut = len(wave) * 3 // 4
         part = wave[cut:] if held_out else wave[:cut]
-        clip = _clip(OWN, name, f"background of {name}", "ambience", part)
+        clip = clip_in_memory(name, f"background of {name}", "ambience", part, source=OWN)
         pairs.append((replace(clip, captions=("background noise",)), part))
     return pairs
-
-
-def _clip(source: str, path: str, concept: str, kind: str, wave: Samples) -> Clip:
-    return Clip(
-        source=source,
-        path=path,
-        licence=LICENCE if source == SOURCE else "",
-        concept=concept,
-        kind=kind,
-        groups=(),
-        captions=(concept,),
-        split="train",
-        speaker=concept,
-        shard=f"{source}/{path}",
-        offset=0,
-        samples=len(wave),
-        seconds=len(wave) / SAMPLE_RATE,
-        level_db=active_level_db(wave),
-    )

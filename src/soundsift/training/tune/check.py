@@ -10,12 +10,13 @@ import numpy as np
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Samples
 from soundsift.evaluation.metrics import si_sdr
+from soundsift.presets import PresetName
 from soundsift.separation.separator import Separator
 from soundsift.training.tune.scenes import SceneDrawer
 
 SECONDS = 8.0
-#: Scenes of each held-out recording, and all scenes of a kind at most.
-_PER_CLIP, _MOST = 2, 20
+#: Scenes of each held-out recording.
+_PER_CLIP = 2
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def tuned_scenes(drawer: SceneDrawer, recordings: int, seed: int) -> list[Checke
         seed: decides the scenes.
     """
     found = []
-    for number in range(min(_PER_CLIP * recordings, _MOST)):
+    for number in range(min(_PER_CLIP * recordings, drawer.config.checked_scenes)):
         rng = np.random.default_rng((seed, 3, number))
         scene = drawer.scene(rng, SECONDS, with_own=True)
         wave = scene.sources[0].wave
@@ -69,6 +70,7 @@ def other_scenes(drawer: SceneDrawer, count: int, seed: int) -> list[CheckedScen
 def improvement_db(
     separator: Separator,
     scenes: Sequence[CheckedScene],
+    preset: PresetName,
     on_scene: Callable[[], None] = lambda: None,
 ) -> list[float]:
     """Improvement of SI-SDR over the mixture in dB, for each scene.
@@ -76,12 +78,13 @@ def improvement_db(
     Args:
         separator: the model.
         scenes: what is asked.
+        preset: amount of work.
         on_scene: called after each.
     """
     gains = []
     for scene in scenes:
         result = separator.separate(
-            scene.mixture, sample_rate=SAMPLE_RATE, text=scene.text, judge=False
+            scene.mixture, sample_rate=SAMPLE_RATE, text=scene.text, judge=False, preset=preset
         )
         before = si_sdr(scene.mixture, scene.target)
         gains.append(si_sdr(result.target[0], scene.target) - before)

@@ -63,7 +63,8 @@ def read_recordings(
         data = np.round(wave * 32767.0).astype(np.int16).tobytes()
         if data not in seen:  # the same recording twice would be in training and in the check
             seen.add(data)
-            found.append(TunedClip(phrase, _clip(path, spoken(phrase), wave), wave))
+            clip = clip_in_memory(str(path), spoken(phrase), "effect", wave)
+            found.append(TunedClip(phrase, clip, wave))
     if len(found) < LEAST:
         raise SoundsiftError(
             f"{folder}: {len(found)} different recordings, expected {LEAST} or more; 20 are good. "
@@ -171,18 +172,30 @@ def _read_captions(file: Path) -> list[tuple[str, str]]:
     return found
 
 
-def _clip(path: Path, caption: str, wave: Samples) -> Clip:
+def clip_in_memory(
+    path: str, concept: str, kind: str, wave: Samples, *, source: str = "own", licence: str = ""
+) -> Clip:
+    """What is known of a recording that is in no bank.
+
+    Args:
+        path: its name, unique in its source.
+        concept: what is heard, which is also its one caption and its speaker.
+        kind: one of `soundsift.data.captions.KINDS`.
+        wave: mono, 48 kHz, `(samples,)`.
+        source: where it comes from.
+        licence: of the recording.
+    """
     return Clip(
-        source="own",
-        path=str(path),
-        licence="",
-        concept=caption,
-        kind="effect",
+        source=source,
+        path=path,
+        licence=licence,
+        concept=concept,
+        kind=kind,
         groups=(),
-        captions=(caption,),
+        captions=(concept,),
         split="train",
-        speaker=caption,
-        shard=f"own/{path}",
+        speaker=concept,
+        shard=f"{source}/{path}",
         offset=0,
         samples=len(wave),
         seconds=len(wave) / SAMPLE_RATE,

@@ -27,7 +27,7 @@ from soundsift.training.tune.backgrounds import OWN, TuningBank
 from soundsift.training.tune.config import TuningConfig
 
 #: Queries asked of each scene.
-_QUERIES = 3
+QUERIES = 3
 _MOST_OTHERS = 3
 #: Share of the other queries that name any sound of the caption rules, whatever the scene holds.
 _ANY_PHRASE = 0.5
@@ -109,6 +109,17 @@ class SceneDrawer:
         text = None if spans and kind < _ANY_PHRASE + 0.1 else draw_phrase(source.clip, rng)
         return Query(text, spans, (chosen,))
 
+    def queries(
+        self, scene: Scene, rng: np.random.Generator, with_own: bool, captions: Sequence[str]
+    ) -> tuple[list[Query], list[bool]]:
+        """Three queries of a scene, and whether each names the tuned sound."""
+        other = self.about_other(scene, rng, with_own)
+        if with_own:
+            two = [self.about_tuned(scene, rng) for _ in range(2)]
+            return [*two, other], [True, True, False]
+        absent = Query(self.phrase(str(rng.choice(list(captions))), rng), (), ())
+        return [absent, other, self.about_other(scene, rng, False)], [True, False, False]
+
     def phrase(self, caption: str, rng: np.random.Generator) -> str:
         """The caption, or another way to say it."""
         others = _ways_to_ask(caption)
@@ -144,10 +155,10 @@ class TuningScenes(Dataset[TuningBatch]):
         seconds = float(rng.choice(config.seconds))
         frames = round(seconds * self.codec.config.frame_rate)
         parts, phrases, tuned = [], [], []
-        for _ in range(max(1, config.frames // (frames * _QUERIES))):
+        for _ in range(max(1, config.frames // (frames * QUERIES))):
             with_own = rng.random() < config.p_own
             scene = self.drawer.scene(rng, seconds, with_own)
-            queries, own = self._queries(scene, rng, with_own)
+            queries, own = self.drawer.queries(scene, rng, with_own, self.captions)
             parts.append(encode_queries(self.codec, scene, queries, float(rng.normal(0, 3))))
             phrases += [query.text for query in queries]
             tuned += own
@@ -162,18 +173,6 @@ class TuningScenes(Dataset[TuningBatch]):
             **joined,
         )
         return TuningBatch(batch, torch.tensor(tuned))
-
-    def _queries(
-        self, scene: Scene, rng: np.random.Generator, with_own: bool
-    ) -> tuple[list[Query], list[bool]]:
-        """Three queries of a scene, and whether each names the tuned sound."""
-        other = self.drawer.about_other(scene, rng, with_own)
-        if with_own:
-            two = [self.drawer.about_tuned(scene, rng) for _ in range(2)]
-            return [*two, other], [True, True, False]
-        caption = self.drawer.phrase(str(rng.choice(self.captions)), rng)
-        absent = Query(caption, (), ())
-        return [absent, other, self.drawer.about_other(scene, rng, False)], [True, False, False]
 
 
 def _generator(
