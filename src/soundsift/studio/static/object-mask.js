@@ -1,7 +1,7 @@
 // The clicked object's mask: its outline in every picture, as the server finds it.
 
 /** Outlines with a lower score are unsure. */
-const UNSURE_BELOW = 0.6;
+const UNSURE_BELOW = 0.7;
 /** Times of the page have four decimals. */
 const ROUNDING = 1e-3;
 
