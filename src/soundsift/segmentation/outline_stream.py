@@ -11,7 +11,7 @@ import numpy as np
 
 from soundsift.segmentation.flow_segmenter import follow_by_flow
 from soundsift.segmentation.outlines import Polygons, exact_seconds, polygons_of
-from soundsift.segmentation.pictures import WorkingPictures
+from soundsift.segmentation.pictures import WORKING_SIDE, WorkingPictures
 from soundsift.segmentation.seeds import find_seeds
 from soundsift.segmentation.track import State
 from soundsift.video.frames import VideoFrame, read_video
@@ -113,7 +113,8 @@ class _Part:
     def frames(self) -> Iterator[VideoFrame]:
         """Read them."""
         frame: VideoFrame | None = None
-        for following in read_video(self._video, since=float(self._start), threads=1):
+        since = float(self._start)
+        for following in read_video(self._video, since=since, threads=1, side=WORKING_SIDE):
             self._check()
             if frame is not None and following.time > self._start:
                 yield frame
