@@ -28,7 +28,7 @@ def test_defaults(run, calls):
     assert result.exit_code == 0, result.stderr
     assert result.stdout == "The report is in benchmark.\n"
     settings = {"model": "default", "preset": "standard", "suite": "strangers", "scenes": None}
-    settings |= {"with_baselines": True, "overwrite": False}
+    settings |= {"adapter": None, "with_baselines": True, "overwrite": False}
     assert calls == [("bank", Path("benchmark"), settings)]
 
 
@@ -39,7 +39,7 @@ def test_options(run, calls, model, tmp_path):
     )
     assert json.loads(result.stdout) == {"folder": str(tmp_path), "result": {"text": 6.5}}
     settings = {"model": str(model), "preset": "draft", "suite": "familiar", "scenes": 5}
-    settings |= {"with_baselines": False, "overwrite": True}
+    settings |= {"adapter": None, "with_baselines": False, "overwrite": True}
     assert calls == [("b", tmp_path, settings)]
 
 
