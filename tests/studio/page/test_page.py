@@ -307,7 +307,7 @@ def test_tracks_play_in_sync(visit, clip) -> None:
     page.wait_for_selector("#play.playing")
     visit.until("document.getElementById('time').value > '0:00.30'")
     cursors = page.evaluate(
-        "[...document.querySelectorAll('.cursor')].map(cursor => cursor.style.left)"
+        "[...document.querySelectorAll('.track .cursor')].map(cursor => cursor.style.left)"
     )
     assert len(cursors) == 3
     assert len(set(cursors)) == 1
