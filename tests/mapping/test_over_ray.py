@@ -125,6 +125,7 @@ def test_addresses_where_no_cluster_is(address, words):
         pass
 
 
+@pytest.mark.slow
 def test_the_bytes_of_one_process(manifest, model, tmp_path):
     pytest.importorskip("ray", reason="the extra `ray`")
     config = MapConfig(model=str(model), rows=4)
