@@ -24,7 +24,9 @@ def moving(
         mask = np.roll(masks[0], place, axis=1)
         picture = np.where(mask[..., None], np.roll(disc, place, axis=1), background)
         shift = 0 if camera is None else camera[index]
-        frame = VideoFrame(Fraction(index, 25), np.roll(picture, shift, axis=1), Fraction(1, 25))
+        frame = VideoFrame(
+            Fraction(index, 25), np.roll(picture, shift, axis=1), duration=Fraction(1, 25)
+        )
         frames.append((frame, np.roll(mask, shift, axis=1)))
     return frames
 

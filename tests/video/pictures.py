@@ -60,7 +60,9 @@ def write_video(
 
 def video(pictures: list[np.ndarray], times: list[Fraction] | None = None) -> Iterator[VideoFrame]:
     times = times or [Fraction(number, 25) for number in range(len(pictures))]
-    return (VideoFrame(t, p, Fraction(1, 25)) for t, p in zip(times, pictures, strict=True))
+    return (
+        VideoFrame(t, p, duration=Fraction(1, 25)) for t, p in zip(times, pictures, strict=True)
+    )
 
 
 def numbered(times: list[Fraction]) -> Iterator[VideoFrame]:
