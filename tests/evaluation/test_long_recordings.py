@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,14 @@ from soundsift.spans import Span
 RATE = 48_000
 
 
-def write_bank(folder: Path, clips: int) -> Path:
+def write_bank(folder: Path, splits: Sequence[str]) -> Path:
+    """A bank with a clip of each concept in each of some splits."""
     (folder / "clips").mkdir(parents=True)
     rng = np.random.default_rng(0)
     waves: list[np.ndarray] = []
     lines: list[str] = []
     for concept, (kind, groups, low, high, seconds) in CONCEPTS.items():
-        for number, split in enumerate(["validation"] * clips + ["train"]):
+        for number, split in enumerate(splits):
             wave = band(rng, low, high, seconds)
             entry = {
                 "source": "made-up",
@@ -46,7 +48,10 @@ def write_bank(folder: Path, clips: int) -> Path:
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> LongScenes:
-    return LongScenes(write_bank(tmp_path_factory.mktemp("long") / "bank", 3), "validation")
+    return LongScenes(
+        write_bank(tmp_path_factory.mktemp("long") / "bank", [*["validation"] * 3, "train"]),
+        "validation",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +86,7 @@ def test_a_number_is_always_the_same_recording(scenes: LongScenes, drawn: list[L
 
 def test_a_bank_too_small(tmp_path: Path) -> None:
     with pytest.raises(SoundsiftError, match="validation"):
-        LongScenes(write_bank(tmp_path / "bank", 2), "validation")
+        LongScenes(write_bank(tmp_path / "bank", [*["validation"] * 2, "train"]), "validation")
 
 
 def test_only_what_is_near_a_seam_counts() -> None:

@@ -179,7 +179,8 @@ def score_scene(
         row["text_minus_deepfilternet"] = row["text"] - row["deepfilternet"]
     swapped = ours(mixture, Query(scene.other))
     row["selectivity"] = (
-        _preference(heard["text"], target, other) + _preference(swapped, other, target)
+        metrics.preference(heard["text"][0], target[0], other[0])
+        + metrics.preference(swapped[0], other[0], target[0])
     ) / 2
     if rate is not None:
         row["text_rating"] = rate(mixture, heard["text"], scene.text)
@@ -262,10 +263,6 @@ def _score_unseen(
 
 def _improvement(wave: Samples, target: Samples, mixture: Samples) -> float:
     return metrics.si_sdr_improvement(wave[0], target[0], mixture[0])
-
-
-def _preference(wave: Samples, right: Samples, wrong: Samples) -> float:
-    return metrics.si_sdr(wave[0], right[0]) - metrics.si_sdr(wave[0], wrong[0])
 
 
 def _scores(row: Row) -> dict[str, float]:

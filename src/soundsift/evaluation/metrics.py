@@ -73,6 +73,11 @@ def sdr_improvement(estimate: Wave, reference: Wave, mixture: Wave) -> float:
     return sdr(estimate, reference) - sdr(mixture, reference)
 
 
+def preference(estimate: Wave, right: Wave, wrong: Wave) -> float:
+    """By how many dB of SI-SDR an estimate is nearer to one sound than to another."""
+    return si_sdr(estimate, right) - si_sdr(estimate, wrong)
+
+
 def attenuation_db(output: Wave, mixture: Wave) -> float:
     """How far the output lies below the mixture: the more, the better, if the sound is absent."""
     return _ratio_db(_double(mixture), _double(output))

@@ -54,14 +54,10 @@ def score_item(item: Item, outputs: Outputs) -> Scores:
 
 
 def _selectivity(outputs: Outputs, target: Samples, other: Samples) -> float:
-    found = _preference(_wave(outputs["target"]), target, other)
+    found = metrics.preference(_wave(outputs["target"]), target, other)
     if "other" in outputs:
-        found = (found + _preference(_wave(outputs["other"]), other, target)) / 2
+        found = (found + metrics.preference(_wave(outputs["other"]), other, target)) / 2
     return found
-
-
-def _preference(wave: Samples, right: Samples, wrong: Samples) -> float:
-    return metrics.si_sdr(wave, right) - metrics.si_sdr(wave, wrong)
 
 
 def _wave(samples: Samples) -> Samples:

@@ -78,17 +78,20 @@ class Songs:
                 f"{folder}: songs need its packages {_PACKAGE} and openttd-openmsx and sung clips. "
                 "Build the whole bank with `soundsift data fetch` and `soundsift data build`."
             )
-        self.numbers = tuple(i for i, file in enumerate(self._files) if _parts(file) is not None)
+        parts = {number: _parts(file) for number, file in enumerate(self._files)}
+        self._parts = {number: found for number, found in parts.items() if found is not None}
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Those of the files in which drums, bass and guitar play together."""
+        return tuple(self._parts)
 
     def song(self, number: int) -> Song:
         """Song `number`, one of `numbers`."""
-        file = self._files[number]
-        parts = _parts(file)
-        assert parts is not None
         rng = np.random.default_rng((_SEED, number))
         samples = round(SECONDS * SAMPLE_RATE)
         stems: dict[str, Samples] = {}
-        for name, channels in sorted(parts.items()):
+        for name, channels in sorted(self._parts[number].items()):
             played = np.zeros(samples, np.float32)
             for program, notes in channels:
                 played += midi.render(self._font, program, notes, SECONDS)
@@ -97,7 +100,7 @@ class Songs:
         clip = self._singing[int(rng.integers(len(self._singing)))]
         stems["vocals"] = endless(self._bank, clip, samples, rng)
         return Song(
-            file.stem,
+            self._files[number].stem,
             {
                 name: levelled(wave, _LEVEL_DB + rng.uniform(-_OFFSET_DB, _OFFSET_DB))
                 for name, wave in stems.items()

@@ -27,14 +27,14 @@ class VideoFrame:
     Attributes:
         time: Seconds on the recording clock (`soundsift.audio.timeline`), exact.
         pixels: `(height, width, 3)`, uint8, red, green, blue, upright.
-        full_size: Height and width in the file, of a picture that was made smaller; None: its own.
         duration: Seconds, 0 if the file doesn't say.
+        full_size: Height and width in the file, of a picture that was made smaller; None: its own.
     """
 
     time: Fraction
     pixels: np.ndarray
-    full_size: tuple[int, int] | None = None
     duration: Fraction = Fraction(0)
+    full_size: tuple[int, int] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -118,7 +118,8 @@ def _decode(
             start = time if start is None else start
             count += 1
             duration = seconds(frame.duration or 0, stream.time_base) or Fraction(0)
-            yield VideoFrame(time - start, *_upright(frame, side), duration=duration)
+            pixels, size = _upright(frame, side)
+            yield VideoFrame(time - start, pixels, duration, size)
         if count == 0:
             raise SoundsiftError(f"{path} is damaged: none of its pictures can be decoded.")
 

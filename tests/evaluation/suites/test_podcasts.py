@@ -1,10 +1,9 @@
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.evaluation.test_bench import CONCEPTS, band
+from tests.evaluation.test_long_recordings import write_bank
 
 from soundsift import SoundsiftError
 from soundsift.data.bank import active_level_db
@@ -16,39 +15,9 @@ from soundsift.evaluation.suites import open_suite, podcasts
 RATE = 48_000
 
 
-def write_bank(folder: Path) -> Path:
-    (folder / "clips").mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    lines, waves, offset = [], [], 0
-    for concept, (kind, groups, low, high, seconds) in CONCEPTS.items():
-        wave = band(rng, low, high, seconds)
-        entry = {
-            "source": "made-up",
-            "path": f"{concept}.wav",
-            "licence": "CC0",
-            "concept": concept,
-            "kind": kind,
-            "groups": groups,
-            "captions": [concept],
-            "split": "stranger-test",
-            "speaker": concept,
-            "shard": "made-up.i16",
-            "offset": offset,
-            "samples": len(wave),
-            "seconds": seconds,
-            "level_db": -20.0,
-        }
-        lines.append(json.dumps(entry) + "\n")
-        waves.append(wave)
-        offset += len(wave)
-    (folder / "clips" / "made-up.i16").write_bytes(np.concatenate(waves).tobytes())
-    (folder / "manifest.jsonl").write_text("".join(lines))
-    return folder
-
-
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_bank(tmp_path_factory.mktemp("podcasts") / "bank")
+    return write_bank(tmp_path_factory.mktemp("podcasts") / "bank", ["stranger-test"])
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
-from tests.evaluation.suites.test_podcasts import write_bank
+from tests.evaluation.test_long_recordings import write_bank
 
 from soundsift import SoundsiftError
 from soundsift.data import midi
@@ -32,7 +32,7 @@ def write_song(path: Path, channels: list[tuple[int, int]]) -> None:
 
 @pytest.fixture
 def bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = write_bank(tmp_path / "bank")
+    folder = write_bank(tmp_path / "bank", ["stranger-test"])
     text = (folder / "manifest.jsonl").read_text()
     (folder / "manifest.jsonl").write_text(text.replace('"kind": "music"', '"kind": "singing"'))
     font = folder / "packages" / "timgm6mb-soundfont" / "usr/share/sounds/sf2/TimGM6mb.sf2"

@@ -9,7 +9,7 @@ import numpy as np
 
 from soundsift.config import SAMPLE_RATE
 from soundsift.evaluation.item import Ask, Figure, Item, Outputs, Samples, Scored, Scores, Suite
-from soundsift.evaluation.metrics import si_sdr, si_sdr_improvement
+from soundsift.evaluation.metrics import preference, si_sdr_improvement
 from soundsift.evaluation.podcasts import PODCASTS, VOICES, Podcasts
 from soundsift.evaluation.summary import score_figures
 from soundsift.fingerprint import file_digest
@@ -86,11 +86,13 @@ def score(item: Item, outputs: Outputs) -> Scores:
     scores: Scores = {"si_sdr_i": improvement("target")}
     if "music" in outputs:
         scores["music_si_sdr_i"] = improvement("music")
-    voices = [name for name in ("man", "woman") if name in outputs]
+    voices = [pair for pair in (("man", "woman"), ("woman", "man")) if pair[0] in outputs]
     if voices:
-        scores["voice_selectivity"] = float(
-            np.mean([_selectivity(item, outputs, v) for v in voices])
-        )
+        selectivity = [
+            preference(outputs[own][0], item.references[own][0], item.references[other][0])
+            for own, other in voices
+        ]
+        scores["voice_selectivity"] = float(np.mean(selectivity))
     events = [name for name in item.extra["times"] if name in outputs]
     if events:
         scores["event_si_sdr_i"] = float(np.mean([improvement(name) for name in events]))
@@ -108,13 +110,6 @@ def score(item: Item, outputs: Outputs) -> Scores:
 def summarise(rows: Sequence[Scored]) -> dict[str, Figure]:
     """Means over all podcasts."""
     return score_figures(rows, NAMES)
-
-
-def _selectivity(item: Item, outputs: Outputs, voice: str) -> float:
-    other = "woman" if voice == "man" else "man"
-    output = outputs[voice][0]
-    right, wrong = item.references[voice][0], item.references[other][0]
-    return si_sdr(output, right) - si_sdr(output, wrong)
 
 
 def _left(output: Samples, event: Samples, times: Sequence[tuple[float, float]]) -> list[float]:

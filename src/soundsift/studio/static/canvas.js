@@ -10,3 +10,16 @@ export function fitCanvas(canvas) {
   if (canvas.height !== height) canvas.height = height;
   return true;
 }
+
+/** A function that has something drawn at the next frame, once however often it is called. */
+export function atNextFrame(draw) {
+  let due = false;
+  return () => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => {
+      due = false;
+      draw();
+    });
+  };
+}

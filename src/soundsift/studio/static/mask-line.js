@@ -1,6 +1,6 @@
 // Where the clicked object is found along the time line: to see, to seek, and in words.
 
-import { fitCanvas } from "./canvas.js";
+import { atNextFrame, fitCanvas } from "./canvas.js";
 import { button, colour, element } from "./dom.js";
 import { certainty } from "./object-mask.js";
 import { clock } from "./spans.js";
@@ -18,7 +18,8 @@ const FILL = 0.35;
 const middleOf = ({ start, end }) => (end === null ? start + 0.01 : (start + end) / 2);
 
 export class MaskLine {
-  #due = false;
+  /** Draw at the next frame. */
+  draw = atNextFrame(() => this.#draw());
 
   /** `row` holds the words, a list of times, and the line, a slider. */
   constructor(row, { mask, points, player, viewport }) {
@@ -111,16 +112,6 @@ export class MaskLine {
     for (const [name, value] of Object.entries({ max: duration.toFixed(2), now: currentTime.toFixed(2), text: `${clock(currentTime)}, ${state}` })) {
       this.line.setAttribute(`aria-value${name}`, value);
     }
-  }
-
-  /** Draw at the next frame. */
-  draw() {
-    if (this.#due) return;
-    this.#due = true;
-    requestAnimationFrame(() => {
-      this.#due = false;
-      this.#draw();
-    });
   }
 
   #draw() {

@@ -1,6 +1,6 @@
 // The whole recording in a strip, with the visible part, which can be dragged.
 
-import { fitCanvas } from "./canvas.js";
+import { atNextFrame, fitCanvas } from "./canvas.js";
 import { colour } from "./dom.js";
 import { drawWaveform } from "./waveform.js";
 
@@ -11,7 +11,8 @@ export class Overview {
   sound = null;
   peak = 1;
   found = [];
-  #due = false;
+  /** Draw at the next frame. */
+  draw = atNextFrame(() => this.#draw());
 
   constructor(root, viewport, spans, player) {
     this.root = root;
@@ -56,15 +57,6 @@ export class Overview {
     this.frame.style.left = `${(100 * start) / duration}%`;
     this.frame.style.width = `${(100 * seconds) / duration}%`;
     this.root.style.setProperty("--at", `${(100 * this.player.currentTime) / duration}%`);
-  }
-
-  draw() {
-    if (this.#due) return;
-    this.#due = true;
-    requestAnimationFrame(() => {
-      this.#due = false;
-      this.#draw();
-    });
   }
 
   #draw() {

@@ -1,6 +1,6 @@
 // A track: waveform and spectrogram of a sound, with solo, mute and gain.
 
-import { fitCanvas } from "./canvas.js";
+import { atNextFrame, fitCanvas } from "./canvas.js";
 import { button, colour, element } from "./dom.js";
 import { drawRuler } from "./ruler.js";
 import { Spectrogram } from "./spectrogram.js";
@@ -16,7 +16,8 @@ export class Track {
   #viewport;
   #spectrogram = null;
   #peak = 1;
-  #due = false;
+  /** Draw at the next frame. One function, so that it is called once however often it is handed out. */
+  draw = atNextFrame(() => this.#draw());
   #listening = new AbortController();
 
   /**
@@ -127,32 +128,18 @@ export class Track {
     this.draw();
   }
 
-  /** Draw at the next frame. */
-  draw() {
-    if (this.#due) return;
-    this.#due = true;
-    requestAnimationFrame(() => {
-      this.#due = false;
-      this.#draw();
-    });
-  }
-
   #draw() {
     if (!fitCanvas(this.waveform)) return;
     const { start, end } = this.#viewport;
     const part = { start, end, peak: this.#peak, colour: colour(`track-${this.tone}`) };
-    const again = this.#again;
-    let complete = drawWaveform(this.waveform, this.sound, part, again);
+    let complete = drawWaveform(this.waveform, this.sound, part, this.draw);
     if (this.#spectrogram && fitCanvas(this.spectrogram)) {
-      complete = this.#spectrogram.draw(this.spectrogram, part, again) && complete;
+      complete = this.#spectrogram.draw(this.spectrogram, part, this.draw) && complete;
     }
     if (this.ruler && fitCanvas(this.ruler)) drawRuler(this.ruler, { start, end, loop: this.#player.loop });
     this.#placeCursor();
     this.view.setAttribute("aria-busy", String(!complete));
   }
-
-  // One function, so that it is called once however often it is handed out.
-  #again = () => this.draw();
 
   #placeCursor() {
     const part = this.#viewport.partAt(this.#player.currentTime);

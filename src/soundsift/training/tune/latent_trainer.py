@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from soundsift.allocator import keep_memory
 from soundsift.checkpoints.load import StoredModel
@@ -25,13 +25,11 @@ from soundsift.models.low_rank import (
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.models.waveform_codec import WaveformCodec, mixture_context
 from soundsift.sampling.flow import interpolate, velocity_target
-from soundsift.training.config import OptimiserConfig
 from soundsift.training.latents.networks import forget_inside
 from soundsift.training.loader import batch_loader
-from soundsift.training.loop import learning_rate, set_rate
 from soundsift.training.tune.config import LATENT_LAYERS, LatentTuningConfig
 from soundsift.training.tune.latent_scenes import LatentTuningBatch, LatentTuningScenes
-from soundsift.training.tune.trainer import OnStep
+from soundsift.training.tune.trainer import OnStep, optimise
 
 
 def load_field(
@@ -116,17 +114,13 @@ def train_latent_adapter(
         make_trainable(field, config)
     # Dropout stays off: what is to be kept would differ from what was by its noise alone.
     field.to(device).eval()
-    weights = [weight for weight in field.parameters() if weight.requires_grad]
-    schedule = OptimiserConfig(rate=config.rate, warmup=config.warmup, decay_share=1.0)
-    optimiser = torch.optim.AdamW(weights, lr=config.rate, betas=schedule.betas, weight_decay=0.0)
-    for step, drawn in enumerate(batch_loader(scenes, 0, workers)):
-        set_rate(optimiser, learning_rate(step, config.steps, schedule))
-        terms = latent_losses(field, drawn.to(device), config, codec, text)
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(weights, config.clip)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        on_step(step + 1, {name: float(term.detach()) for name, term in terms.items()})
+    optimise(
+        field,
+        config,
+        batch_loader(scenes, 0, workers),
+        lambda drawn: latent_losses(field, drawn.to(device), config, codec, text),
+        on_step,
+    )
     return low_rank_changes(field)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,7 @@ _LOSS = LossConfig(alignment=0.0, mean_share=1.0, level=0.25)
 
 #: Called after each step with its number, from 1, and its loss terms.
 OnStep = Callable[[int, dict[str, float]], None]
+Drawn = TypeVar("Drawn")
 
 
 def train_adapter(
@@ -73,19 +74,43 @@ def train_adapter(
         torch.manual_seed(seed)
         add_low_rank(field, dict.fromkeys(layers, config.rank), config.alpha)
     field.to(device).train()
+    optimise(
+        field,
+        config,
+        batch_loader(scenes, 0, workers),
+        lambda drawn: _losses(field, drawn, config, codec, text, device),
+        on_step,
+    )
+    return low_rank_changes(field.eval())
+
+
+def optimise(
+    field: VelocityField,
+    config: TuningConfig,
+    batches: Iterable[Drawn],
+    losses: Callable[[Drawn], dict[str, Tensor]],
+    on_step: OnStep,
+) -> None:
+    """Train those weights of a field that take a gradient.
+
+    Args:
+        field: changed in place.
+        config: the run.
+        batches: one for each step.
+        losses: the terms of a batch's loss, weighted.
+        on_step: receives them.
+    """
     weights = [weight for weight in field.parameters() if weight.requires_grad]
     schedule = OptimiserConfig(rate=config.rate, warmup=config.warmup, decay_share=1.0)
     optimiser = torch.optim.AdamW(weights, lr=config.rate, betas=schedule.betas, weight_decay=0.0)
-    for step, drawn in enumerate(batch_loader(scenes, 0, workers)):
+    for step, drawn in enumerate(batches):
         set_rate(optimiser, learning_rate(step, config.steps, schedule))
-        terms = _losses(field, drawn, config, codec, text, device)
-        total = torch.stack(list(terms.values())).sum()
-        total.backward()  # type: ignore[no-untyped-call]
+        terms = losses(drawn)
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(weights, config.clip)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         on_step(step + 1, {name: float(term.detach()) for name, term in terms.items()})
-    return low_rank_changes(field.eval())
 
 
 def _losses(
