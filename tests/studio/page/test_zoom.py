@@ -17,6 +17,12 @@ RATE, SECONDS = 22_050, 90
 START, END = 61.2345, 61.2745
 
 
+def wait_until_drawn(page) -> None:
+    """A track is busy only from the frame on in which it is drawn anew."""
+    page.evaluate("new Promise((on) => requestAnimationFrame(() => requestAnimationFrame(on)))")
+    page.wait_for_selector(f"{TRACK}:not([aria-busy=true])")
+
+
 @dataclass
 class Long:
     path: Path
@@ -71,7 +77,7 @@ def test_zoom_to_samples_scroll_and_back(visit, long) -> None:
         page.keyboard.press("ArrowUp")
     length = page.inner_text("#zoom-length")
     assert float(length.removesuffix(" s")) == pytest.approx(40 / RATE, rel=0.01)
-    page.wait_for_selector(f"{TRACK}:not([aria-busy=true])")
+    wait_until_drawn(page)
     left, right = inked(page)
     assert (left, right) == (pytest.approx(0, abs=0.1), pytest.approx(1, abs=0.1))
     labels = page.evaluate("import('/ruler.js').then(m => m.rulerStep(0.0018 / 1000))")
@@ -84,14 +90,14 @@ def test_zoom_to_samples_scroll_and_back(visit, long) -> None:
     strip = place_of(page, "#overview")
     y = strip["y"] + strip["height"] / 2
     page.mouse.click(strip["x"] + 0.2 * strip["width"], y)
-    page.wait_for_selector(f"{TRACK}:not([aria-busy=true])")
+    wait_until_drawn(page)
     assert inked(page) is None
     page.mouse.click(strip["x"] + START / SECONDS * strip["width"], y)
-    page.wait_for_selector(f"{TRACK}:not([aria-busy=true])")
+    wait_until_drawn(page)
     left, right = inked(page)
     assert left < 0.5 < right
     page.keyboard.press("PageDown")
-    page.wait_for_selector(f"{TRACK}:not([aria-busy=true])")
+    wait_until_drawn(page)
     assert inked(page) is None
 
 
