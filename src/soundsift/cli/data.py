@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,6 +48,14 @@ PSEUDO_LABEL_EXAMPLES = """Examples:
 soundsift data pseudo-label recordings --out triplets
 soundsift data pseudo-label recordings --out triplets --clap laion/clap-htsat-unfused
 soundsift data pseudo-label films --out triplets --captioner "python caption.py" --off complexity
+"""
+
+TRIPLETS_EXAMPLES = """Examples:
+
+\b
+soundsift data triplets musdb18hq/train --out triplets --licence "MUSDB18, for research"
+soundsift data triplets calls --speakers --out triplets
+soundsift data triplets sessions.jsonl --out triplets --threshold bleed=0.1 --off level
 """
 
 _DEFAULT_BANK = Path("bank")
@@ -289,10 +299,7 @@ def pseudo_label(
 
     thresholds = {}
     for name, number in named("--threshold", threshold).items():
-        try:
-            thresholds[name] = float(number)
-        except ValueError:
-            raise SoundsiftError(f"--threshold {name}={number}: expected a number.") from None
+        thresholds[name] = _threshold(name, number)
     config = EngineConfig.model_validate(
         {
             "model": model,
@@ -341,3 +348,106 @@ def pseudo_label(
         )
     if counts["failed"]:
         raise typer.Exit(BAD_REQUEST if counts["failed"] == counts["recordings"] else SOME_FAILED)
+
+
+def triplets(
+    recordings: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER...",
+            help="Folders with a folder of stems for each recording, or JSONL manifests.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for the triplets, made if missing.")
+    ],
+    speakers: Annotated[
+        bool,
+        typer.Option(
+            "--speakers", help="Tracks are speakers: a file each, or the channels of one file."
+        ),
+    ] = False,
+    licence: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Licence of recordings whose manifest states none."),
+    ] = None,
+    off: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CHECK", help="Leave a check out; repeatable."),
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CHECK=NUMBER", help="Another threshold; repeatable."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, max=60, help="Length of the excerpts.")] = 10.0,
+    json_line: Json = False,
+) -> None:
+    """Make training triplets from multitracks and separate speakers.
+
+    Each stem in turn is the target, the sum of the others the residual. Kept is what passes the
+    checks phrase, silence, level and bleed. Reads folders as MUSDB18-HQ and MedleyDB lay them out.
+    Recordings that are done stay done: run it again after an interruption.
+    """
+    import json
+
+    from soundsift.data.engine.triplets import CHECKS, THRESHOLDS, TripletConfig, make_triplets
+
+    thresholds = {}
+    for value in threshold or ():
+        name, _, number = value.partition("=")
+        if name not in THRESHOLDS:
+            raise SoundsiftError(
+                f"--threshold {value!r} names no check. Use one of {', '.join(THRESHOLDS)}, an "
+                "equals sign and a number."
+            )
+        thresholds[name] = _threshold(name, number)
+    for name in off or ():
+        if name not in CHECKS:
+            raise SoundsiftError(f"--off {name!r} names no check. Use one of {', '.join(CHECKS)}.")
+    config = TripletConfig.model_validate(
+        {
+            "off": list(off or ()),
+            "thresholds": thresholds,
+            "seconds": seconds,
+        }
+    )
+    check_folder(out)
+
+    from soundsift.cli.console import warn
+    from soundsift.cli.progress import progress_bar
+    from soundsift.data.engine.multitracks import find_multitracks
+
+    found = find_multitracks(recordings, speakers, licence, out)
+    unknown = sum(recording.licence is None for recording in found)
+    if unknown:
+        warn(f"{unknown} of {len(found)} recordings state no licence. Name it with --licence.")
+    with progress_bar("recordings") as bar:
+        report = make_triplets(
+            found,
+            out,
+            config,
+            on_progress=lambda done, total: bar(done / max(1, total)),
+            on_error=warn,
+        )
+    counts = report.counts
+    if json_line:
+        say(json.dumps({"counts": counts, "filters": report.filters}))
+    else:
+        for name, facts in report.filters.items():
+            if "asked" in facts:
+                say(f"{name}: {facts['passed']} of {facts['asked']} pass.")
+            else:
+                say(f"{name}: {facts['by']}.")
+        say(
+            f"{counts['triplets']} triplets from {counts['candidates']} stems in "
+            f"{counts['excerpts']} excerpts: {out / 'triplets.jsonl'}"
+        )
+    if counts["failed"]:
+        raise typer.Exit(BAD_REQUEST if counts["failed"] == counts["recordings"] else SOME_FAILED)
+
+
+def _threshold(name: str, number: str) -> float:
+    with suppress(ValueError):
+        if math.isfinite(found := float(number)):
+            return found
+    raise SoundsiftError(f"--threshold {name}={number}: not a number. Use one such as 0.5.")

@@ -1,1 +1,1 @@
-"""The data engine: training triplets from recordings that nobody labelled (paper, section 5)."""
+"""The data engine: training triplets from unlabelled recordings and from multitracks."""
