@@ -83,17 +83,21 @@ def test_without_a_place_for_an_example_it_asks_by_text(bank_folder: Path) -> No
 
 
 def test_what_passes_is_heard_in_one_part_only(bank_folder: Path) -> None:
-    [(scene, _)] = asked(bank_folder, 1)
-    steady = Scene(tuple(Source(s.clip, np.ones_like(s.wave)) for s in scene.sources))
-    beginnings = set()
-    for seed in range(20):
-        for source in with_transients(steady, 1.0, np.random.default_rng(seed)).sources:
-            assert source.wave.dtype == np.float32
-            assert sorted(source.wave[[0, -1]]) == [0, 1]
-            assert 0.15 < source.wave.mean() < 0.85
-            beginnings.add(float(source.wave[0]))
-    assert beginnings == {0.0, 1.0}
-    same = with_transients(steady, 0.0, np.random.default_rng(0))
-    assert all(
-        np.array_equal(a.wave, b.wave) for a, b in zip(same.sources, steady.sources, strict=True)
-    )
+    generator = SceneGenerator(Bank(bank_folder), SceneConfig(source_counts=(0, 0, 0, 1)))
+    drawn = generator.draw(generator.rng(0), SECONDS)
+    whole = generator.rendered(drawn).stems
+    rising = set()
+    for seed in range(5):
+        cut = with_transients(drawn, 1.0, np.random.default_rng(seed))
+        for wave, passing, source in zip(
+            whole, generator.rendered(cut).stems, cut.sources, strict=True
+        ):
+            edge = source.transient
+            assert edge is not None and 0.15 < edge.at / drawn.samples < 0.85
+            before, after = slice(0, int(edge.at)), slice(int(edge.at + edge.samples) + 1, None)
+            silent, kept = (before, after) if edge.rises else (after, before)
+            assert not passing[silent].any()
+            np.testing.assert_allclose(passing[kept], wave[kept], atol=1e-6)
+            rising.add(edge.rises)
+    assert rising == {True, False}
+    assert with_transients(drawn, 0.0, np.random.default_rng(0)) == drawn

@@ -9,7 +9,7 @@ import pytest
 from soundsift.data.bank import Bank, Clip, active_level_db
 from soundsift.data.captions import GROUPS, KINDS
 from soundsift.data.places import places
-from soundsift.data.scenes import Samples, Scene, SceneConfig, SceneGenerator
+from soundsift.data.scenes import Scene, SceneConfig, SceneGenerator
 
 SECONDS = 2.0
 PLAIN = {"speed": 0.0, "equaliser": 0.0, "band_limit": 0.0, "damage": 0.0, "room": 0.0}
@@ -155,13 +155,13 @@ def test_a_sound_comes_back_as_the_same_clip_or_another(
         p_same_clip=p_same_clip,
     )
     heard: list[str] = []
-    audio = made.bank.audio
+    pcm = made.bank.pcm
 
-    def spy(clip: Clip, start: int = 0, most: int | None = None) -> Samples:
+    def spy(clip: Clip, start: int, end: int) -> np.ndarray:
         heard.append(clip.path)
-        return audio(clip, start, most)
+        return pcm(clip, start, end)
 
-    monkeypatch.setattr(made.bank, "audio", spy)
+    monkeypatch.setattr(made.bank, "pcm", spy)
     found = set()
     for number in range(30):
         heard.clear()

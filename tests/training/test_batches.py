@@ -8,12 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from soundsift.data.rendering import ResidentSamples
 from soundsift.data.scenes import Query, Scene, SceneConfig, SceneGenerator
 from soundsift.models.mel_codec import MelCodec, fold
 from soundsift.spans import NULL, OPEN, Span
-from soundsift.training.batches import Batch, Batches, encode_queries
+from soundsift.training.answers import encode_queries
+from soundsift.training.batches import Batch, Batches, BatchRenderer, DrawnBatches
 from soundsift.training.config import TrainingConfig
-from soundsift.training.loader import batch_loader
+from soundsift.training.loader import batch_loader, one_ahead
 
 Make = Callable[..., TrainingConfig]
 
@@ -151,7 +153,7 @@ def test_every_source_is_asked_for_before_any_is_twice(make_config: Make) -> Non
     )
     batches = Batches(config, "train")
     for number in range(10):
-        _, phrases = batches.scene(number, 0.6)
+        phrases = batches.render(batches.drawn.draw([number], 0.6)).phrases
         scene = batches.generator.scene(batches.generator.rng(number), 0.6)
         owners = [{i for i, s in enumerate(scene.sources) if p in s.clip.captions} for p in phrases]
         assert set.union(*owners) == set(range(len(scene.sources)))
@@ -270,3 +272,44 @@ def test_scenes_with_an_example_are_as_long_and_as_many_as_asked(make_config: Ma
     open_rows = torch.cat([(batch.anchors == OPEN).any(dim=1) for batch in drawn])
     assert 0.1 < open_rows.float().mean() < 0.9
     assert_same(batches[3], Batches(config, "train")[3])
+
+
+@pytest.mark.parametrize("at_a_time", [None, 2])
+def test_a_batch_rendered_at_once_is_that_of_the_workers(
+    make_config: Make, at_a_time: int | None
+) -> None:
+    """With all clips in memory, and examples and whole scenes in one batch."""
+    field = make_config().model.field.model_copy(update={"anchor_count": 4})
+    model = make_config().model.model_copy(update={"field": field})
+    config = make_config(
+        scenes={"p_example_prompt": 0.5, "p_microphone": 0.5, "p_bed": 0.5, "p_slow_gain": 0.5},
+        model=model.model_dump(),
+        batch={"seconds": (4.0,), "frames": 1200, "queries": 3},
+    )
+    batches = Batches(config, "train")
+    drawn = DrawnBatches(config, "train")
+    clips = ResidentSamples(drawn.generator.bank, "cpu", threads=1)
+    render = BatchRenderer(config, drawn.generator, clips, at_a_time)
+    mixed = 0
+    for number in range(3):
+        one, other = batches[number], render(drawn[number])
+        mixed += len(set(drawn[number].by_example)) - 1
+        assert one.phrases == other.phrases
+        for (name, a), (_, b) in zip(tensors(one), tensors(other), strict=True):
+            # Shares of silence are shares of rounding.
+            shares = ("latents", "context")
+            near = a.float().sub(b.float()).abs() < (0.02 if name in shares else 1e-4)
+            assert near.float().mean() > (0.995 if name in shares else 0.9999), name
+    assert mixed > 0
+
+
+def test_the_next_batch_is_made_while_the_last_one_is_used() -> None:
+    made: list[int] = []
+
+    def make(number: int) -> int:
+        made.append(number)
+        return -number
+
+    assert list(one_ahead(iter([1, 2, 3]), make)) == [-1, -2, -3]
+    assert made == [1, 2, 3]
+    assert list(one_ahead(iter(()), make)) == []

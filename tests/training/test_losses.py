@@ -11,7 +11,8 @@ from soundsift.config import MelCodecConfig
 from soundsift.data.bank import Clip
 from soundsift.data.scenes import Query, Scene, Source
 from soundsift.models.mel_codec import MelCodec
-from soundsift.training.batches import Batch, encode_queries
+from soundsift.training.answers import encode_queries
+from soundsift.training.batches import Batch
 from soundsift.training.config import LossConfig
 from soundsift.training.losses import (
     flow_loss,

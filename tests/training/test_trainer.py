@@ -199,12 +199,16 @@ def test_a_deeper_network_starts_from_a_shallower_one(make_config: Make, tmp_pat
         Trainer(TrainingConfig.model_validate(settings))
 
 
+@pytest.mark.parametrize("render", ["workers", "device"])
 def test_pieces_by_time_continue_each_other(
-    make_config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, render: str
 ) -> None:
-    """A run stopped after every step ends like one that was not."""
+    """A run stopped after every step ends like one that was not, wherever scenes are rendered."""
     monkeypatch.setattr(trainer, "TextEncoder", SmallEncoder)
-    whole, pieces = (make_config(run=tmp_path / name) for name in ("whole", "pieces"))
+    whole, pieces = (
+        make_config(run=tmp_path / name, render=render, workers=int(render == "device"))
+        for name in ("whole", "pieces")
+    )
     threads = torch.get_num_threads()
     try:
         for expected in (1, 2, 3):

@@ -102,28 +102,42 @@ class Bank:
     def audio(self, clip: Clip, start: int = 0, most: int | None = None) -> Samples:
         """The clip's samples from `start` on, at most so many: mono, 48 kHz, `(samples,)`."""
         last = clip.samples if most is None else min(clip.samples, start + most)
+        return self.pcm(clip, start, last).astype(np.float32) / 32768.0
+
+    def pcm(self, clip: Clip, start: int, end: int, keep: bool = True) -> NDArray[np.int16]:
+        """The clip's samples from `start` to `end`, in 16 bits.
+
+        Args:
+            clip: the clip.
+            start: the first sample.
+            end: one behind the last, within the clip.
+            keep: whether to keep a packed clip's decoded samples for the next time.
+        """
         if clip.size:
-            return self._unpacked(clip)[start:last].astype(np.float32) / 32768.0
+            return (self._unpacked(clip) if keep else self._decode(clip))[start:end]
         if clip.shard not in self._shards:
             file = self.folder / "clips" / clip.shard
             self._shards[clip.shard] = np.memmap(file, dtype=np.int16, mode="r")
-        raw = self._shards[clip.shard][clip.offset + start : clip.offset + last]
-        return raw.astype(np.float32) / 32768.0
+        return self._shards[clip.shard][clip.offset + start : clip.offset + end]
 
     def _unpacked(self, clip: Clip) -> NDArray[np.int16]:
         """A packed clip's samples, decoded when first asked for and kept while there is space."""
         key = (clip.shard, clip.offset)
         if key in self._decoded:
             return self._decoded[key]
-        with (self.folder / "clips" / clip.shard).open("rb") as shard:
-            shard.seek(clip.offset)
-            packet = shard.read(clip.size)
-        wave: NDArray[np.int16] = soundfile.read(io.BytesIO(packet), dtype="int16")[0]
+        wave = self._decode(clip)
         self._decoded[key] = wave
         self._decoded_bytes += wave.nbytes
         while self._decoded_bytes > _DECODED_BYTES:  # the oldest go first
             oldest = next(iter(self._decoded))
             self._decoded_bytes -= self._decoded.pop(oldest).nbytes
+        return wave
+
+    def _decode(self, clip: Clip) -> NDArray[np.int16]:
+        with (self.folder / "clips" / clip.shard).open("rb") as shard:
+            shard.seek(clip.offset)
+            packet = shard.read(clip.size)
+        wave: NDArray[np.int16] = soundfile.read(io.BytesIO(packet), dtype="int16")[0]
         return wave
 
 

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from soundsift.config import FRAME_RATE, SAMPLE_RATE
-from soundsift.data.scenes import Query, Scene, Source, draw_phrase
-from soundsift.data.spans import active_spans
+from soundsift.data.drawn import DrawnScene, DrawnSource, Edge
+from soundsift.data.scenes import MeasuredScene, Query, draw_phrase, heard_in
 from soundsift.separation.example_prompt import LONGEST_MARK, marked_stretch
 from soundsift.spans import Span, frame_anchors
 
@@ -33,7 +33,7 @@ _OFF, _SHORTEST_MARK = 0.1, 0.04
 _AROUND, _WIDEST = 12, 37
 
 
-def with_transients(scene: Scene, share: float, rng: np.random.Generator) -> Scene:
+def with_transients(scene: DrawnScene, share: float, rng: np.random.Generator) -> DrawnScene:
     """The same scene with some sources that begin late or end early.
 
     Args:
@@ -41,19 +41,19 @@ def with_transients(scene: Scene, share: float, rng: np.random.Generator) -> Sce
         share: the probability of each source.
         rng: random numbers.
     """
-    return Scene(tuple(_cut(s, rng) if rng.random() < share else s for s in scene.sources))
+    samples = scene.samples
+    sources = tuple(_cut(s, samples, rng) if rng.random() < share else s for s in scene.sources)
+    return replace(scene, sources=sources)
 
 
-def _cut(source: Source, rng: np.random.Generator) -> Source:
-    samples = len(source.wave)
+def _cut(source: DrawnSource, samples: int, rng: np.random.Generator) -> DrawnSource:
     at = int(rng.uniform(0.2, 0.8) * samples)
-    rise = (np.arange(samples, dtype=np.float32) - at) / (_FADE_SECONDS * SAMPLE_RATE)
-    gain = rise.clip(0, 1)
-    return replace(source, wave=source.wave * (gain if rng.random() < 0.5 else 1 - gain))
+    edge = Edge(at, _FADE_SECONDS * SAMPLE_RATE, rises=bool(rng.random() < 0.5))
+    return replace(source, transient=edge)
 
 
 def query_by_example(
-    scene: Scene,
+    scene: MeasuredScene,
     length: int,
     rng: np.random.Generator,
     favourite: int = 0,
@@ -71,7 +71,7 @@ def query_by_example(
     Returns:
         The question; one by text alone about the beginning if no example can be cut out.
     """
-    samples = len(scene.sources[0].wave)
+    samples = scene.samples
     frames = -(-samples * FRAME_RATE // SAMPLE_RATE)
     # Without it, the random numbers stay what they were.
     around = _around(length, rng) if p_wide_context and rng.random() < p_wide_context else _AROUND
@@ -80,7 +80,7 @@ def query_by_example(
         # The favourite has half of the attempts.
         wanted = favourite if attempt < _ATTEMPTS // 2 else int(rng.choice(scene.named))
         if wanted not in heard:
-            heard[wanted] = active_spans(scene.sources[wanted].wave, SAMPLE_RATE)
+            heard[wanted] = heard_in(scene, (wanted,))
         spans = _occurrence(heard[wanted], samples / SAMPLE_RATE, rng)
         parts = _parts(spans, frames, length, around, rng)
         if parts:

@@ -10,7 +10,9 @@ Shapes: K sources, N samples.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from soundsift.config import SAMPLE_RATE
 from soundsift.data import effects
-from soundsift.data.arrangement import active_level_db, arrange, slow_gain
+from soundsift.data.arrangement import arrange
 from soundsift.data.bank import Bank, Clip
 from soundsift.data.captions import GROUPS
+from soundsift.data.drawn import DrawnScene, DrawnSource, Edge, Piece, Stretch
 from soundsift.data.places import Place, places
-from soundsift.data.spans import draw_example, draw_spans
+from soundsift.data.rendering import BankSamples, render, render_source
+from soundsift.data.spans import draw_example, draw_spans, frame_power, spans_of_power
 from soundsift.spans import Span
 
 Samples = NDArray[np.float32]
@@ -134,6 +138,82 @@ class Scene:
         """Indices of the sources that a query may ask for."""
         return [i for i, source in enumerate(self.sources) if source.named]
 
+    @property
+    def samples(self) -> int:
+        """N."""
+        return len(self.sources[0].wave)
+
+    def power(self, targets: Sequence[int]) -> Samples:
+        """Mean square of every frame of 20 ms of the sum of some sources."""
+        return frame_power(self.stems[list(targets)].sum(axis=0), SAMPLE_RATE)
+
+
+class Described(Protocol):
+    """A source as a query sees it."""
+
+    @property
+    def clip(self) -> Clip:
+        """The clip that it begins with."""
+
+
+class MeasuredScene(Protocol):
+    """A scene as a query sees it: what sounds, and how strongly when."""
+
+    @property
+    def sources(self) -> Sequence[Described]:
+        """Its sources."""
+
+    @property
+    def named(self) -> list[int]:
+        """Indices of the sources that a query may ask for."""
+
+    @property
+    def samples(self) -> int:
+        """N."""
+
+    def power(self, targets: Sequence[int]) -> Samples:
+        """Mean square of every frame of 20 ms of the sum of some sources."""
+
+
+@dataclass(frozen=True)
+class DrawnPower:
+    """A drawn scene whose sound was measured where it was rendered.
+
+    Attributes:
+        drawn: the scene.
+        products: mean products of every two sources per frame
+            (`soundsift.data.rendering.frame_powers`).
+    """
+
+    drawn: DrawnScene
+    products: Samples
+
+    @property
+    def sources(self) -> Sequence[DrawnSource]:
+        """See `MeasuredScene`."""
+        return self.drawn.sources
+
+    @property
+    def named(self) -> list[int]:
+        """See `MeasuredScene`."""
+        return self.drawn.named
+
+    @property
+    def samples(self) -> int:
+        """See `MeasuredScene`."""
+        return self.drawn.samples
+
+    def power(self, targets: Sequence[int]) -> Samples:
+        """See `MeasuredScene`."""
+        chosen = list(targets)
+        total: Samples = self.products[:, chosen][:, :, chosen].sum(axis=(1, 2))
+        return total
+
+
+def heard_in(scene: MeasuredScene, targets: Sequence[int]) -> list[tuple[float, float]]:
+    """When the sum of some sources is heard (`soundsift.data.spans.active_spans`)."""
+    return spans_of_power(scene.power(targets), scene.samples / SAMPLE_RATE)
+
 
 @dataclass(frozen=True)
 class Query:
@@ -190,13 +270,18 @@ class SceneGenerator:
         self._kinds = [k for k in config.kind_weights if k in self._concepts]
         self._kind_weights = _normalised([config.kind_weights[k] for k in self._kinds])
         self._names = sorted(self._clips)
+        self._samples = BankSamples(bank)
 
     def rng(self, number: int) -> np.random.Generator:
         """The random numbers that belong to scene `number`."""
         return np.random.default_rng((self.seed, number))
 
     def scene(self, rng: np.random.Generator, seconds: float) -> Scene:
-        """Draw a scene of so many seconds."""
+        """Draw a scene of so many seconds, and render it on the processor."""
+        return self.rendered(self.draw(rng, seconds))
+
+    def draw(self, rng: np.random.Generator, seconds: float) -> DrawnScene:
+        """Draw a scene of so many seconds, without its sound."""
         samples = round(seconds * SAMPLE_RATE)
         config = self.config
         counts = _normalised(list(config.source_counts))
@@ -204,22 +289,31 @@ class SceneGenerator:
         sources = [self._source(clip, samples, rng, len(clips) > 1) for clip in clips]
         if config.p_bed and rng.random() < config.p_bed:
             sources += self._bed(clips, samples, rng)
-        if config.p_microphone and rng.random() < config.p_microphone:
-            waves = effects.microphone(np.stack([source.wave for source in sources]), rng)
-            sources = [replace(s, wave=wave) for s, wave in zip(sources, waves, strict=True)]
-        return Scene(tuple(sources))
+        recorded = config.p_microphone and rng.random() < config.p_microphone
+        microphone = effects.draw_microphone(rng) if recorded else None
+        return DrawnScene(samples, tuple(sources), microphone)
+
+    def rendered(self, drawn: DrawnScene) -> Scene:
+        """The sound of a drawn scene."""
+        waves = render([drawn], self._samples).numpy()
+        pairs = zip(drawn.sources, waves, strict=True)
+        return Scene(tuple(Source(source.clip, wave, source.named) for source, wave in pairs))
 
     def single(self, rng: np.random.Generator, seconds: float) -> Source:
         """Draw one sound with its effects."""
-        return self._source(self._draw_clip(rng), round(seconds * SAMPLE_RATE), rng, False)
+        samples = round(seconds * SAMPLE_RATE)
+        source = self._source(self._draw_clip(rng), samples, rng, False)
+        return Source(source.clip, render_source(source, samples, self._samples).numpy())
 
     def noise(self, rng: np.random.Generator, seconds: float) -> Source:
         """Draw synthetic noise."""
-        noise = effects.background_noise(round(seconds * SAMPLE_RATE), rng)
-        clip = replace(self.bank.clips[0], concept="background noise", kind="ambience", groups=())
-        return Source(clip, _at_level(noise, _LEVEL_DB), named=False)
+        samples = round(seconds * SAMPLE_RATE)
+        source = self._noise(self.bank.clips[0], _LEVEL_DB, samples, rng)
+        return Source(source.clip, render_source(source, samples, self._samples).numpy(), False)
 
-    def query(self, scene: Scene, rng: np.random.Generator, favourite: int | None = None) -> Query:
+    def query(
+        self, scene: MeasuredScene, rng: np.random.Generator, favourite: int | None = None
+    ) -> Query:
         """Draw a query about a scene.
 
         Args:
@@ -243,8 +337,9 @@ class SceneGenerator:
         spans: tuple[Span, ...] = ()
         example = with_spans and rng.random() < self.config.p_inline_example
         if with_spans:
-            wave = scene.stems[list(targets)].sum(axis=0)
-            spans = (draw_example if example else draw_spans)(wave, SAMPLE_RATE, rng)
+            active = heard_in(scene, targets)
+            duration = scene.samples / SAMPLE_RATE
+            spans = draw_example(active, rng) if example else draw_spans(active, duration, rng)
         return Query(phrase if with_text or not spans else None, spans, targets, example)
 
     def _draw_clips(self, count: int, rng: np.random.Generator) -> list[Clip]:
@@ -278,25 +373,31 @@ class SceneGenerator:
                 break
         return clip
 
-    def _bed(self, clips: list[Clip], samples: int, rng: np.random.Generator) -> list[Source]:
+    def _bed(self, clips: list[Clip], samples: int, rng: np.random.Generator) -> list[DrawnSource]:
         """A bed under the sources: ambience unlike any of them, or noise; one source or none."""
         config = self.config
         level = _LEVEL_DB + rng.uniform(*config.bed_db)
         ambiences = self._concepts.get("ambience", [])
         if not ambiences or rng.random() < config.p_noise_bed:
-            noise = effects.background_noise(samples, rng)
-            # Named by no query: the words for it would fit many an ambience too.
-            clip = replace(clips[0], concept="background noise", kind="ambience", groups=())
-            clip = replace(clip, captions=("background noise",))
-            return [Source(clip, _at_level(noise, level), named=False)]
+            return [self._noise(clips[0], level, samples, rng)]
         for _ in range(4):
             choices = self._clips[ambiences[int(rng.integers(len(ambiences)))]]
             clip = choices[int(rng.integers(len(choices)))]
             if not any(alike(clip, other) for other in clips):
-                return [Source(clip, _at_level(self._place(clip, samples, rng), level))]
+                pieces, edge = self._place(clip, samples, rng)
+                return [DrawnSource(clip, level, pieces, edge=edge)]
         return []
 
-    def _absent_phrase(self, scene: Scene, rng: np.random.Generator) -> str:
+    def _noise(
+        self, like: Clip, level: float, samples: int, rng: np.random.Generator
+    ) -> DrawnSource:
+        # Named by no query: the words for it would fit many an ambience too.
+        clip = replace(like, concept="background noise", kind="ambience", groups=())
+        clip = replace(clip, captions=("background noise",))
+        noise = effects.draw_noise(samples, rng)
+        return DrawnSource(clip, level, noise=noise, named=False)
+
+    def _absent_phrase(self, scene: MeasuredScene, rng: np.random.Generator) -> str:
         """A phrase for a sound unlike any in the scene: no shared group, no instrument by music."""
         for _ in range(20):
             clip = self._clips[str(rng.choice(self._names))][0]
@@ -304,48 +405,52 @@ class SceneGenerator:
                 return str(rng.choice(clip.captions))
         return "dinosaur roaring"
 
-    def _source(self, clip: Clip, samples: int, rng: np.random.Generator, several: bool) -> Source:
-        wave = self._place(clip, samples, rng)
+    def _source(
+        self, clip: Clip, samples: int, rng: np.random.Generator, several: bool
+    ) -> DrawnSource:
+        pieces, edge = self._place(clip, samples, rng)
         config = self.config
         far = bool(config.p_far) and rng.random() < config.p_far
-        wave = effects.shape(
-            wave,
+        filters = effects.draw_filters(
             rng,
             equaliser=rng.random() < config.equaliser,
             band_limit=rng.random() < config.band_limit,
             room=rng.random() < config.room,
             far=far,
         )
-        if rng.random() < config.damage:
-            wave = effects.damage(wave, rng)
-        if config.p_slow_gain and rng.random() < config.p_slow_gain:
-            wave = wave * slow_gain(samples, rng)
+        damage = effects.draw_damage(rng) if rng.random() < config.damage else None
+        slow = config.p_slow_gain and rng.random() < config.p_slow_gain
+        slow_gain = effects.draw_slow_gain(rng) if slow else ()
         # Each level within half the offset of the middle: no two differ by more than the whole.
         level = _LEVEL_DB + rng.uniform(-config.offset_db / 2, config.offset_db / 2)
         if several and config.p_quiet and rng.random() < config.p_quiet:
             level -= rng.uniform(*config.quiet_db)
-        return Source(clip, _at_level(wave, level))
+        return DrawnSource(
+            clip,
+            level,
+            pieces,
+            edge=edge,
+            filters=filters,
+            damage=damage,
+            slow_gain=slow_gain,
+        )
 
-    def _place(self, clip: Clip, samples: int, rng: np.random.Generator) -> Samples:
+    def _place(
+        self, clip: Clip, samples: int, rng: np.random.Generator
+    ) -> tuple[tuple[Piece, ...], Edge | None]:
         """Lay the clip, and others of its voice or concept, out in time."""
         # The same speed for all clips of a source: a voice keeps its pitch.
         speed = effects.draw_speed(rng) if rng.random() < self.config.speed else 1.0
         longest = int(samples * max(speed, 1.0)) + 1
 
-        def sound(which: Clip) -> Samples:
+        def sound(which: Clip) -> Stretch:
             start = int(rng.integers(max(1, which.samples - longest)))
-            return effects.change_speed(self.bank.audio(which, start, longest), speed)
+            return Stretch(which, start, min(longest, which.samples - start), speed)
 
         siblings = self._voices[clip.concept, clip.speaker]
         if clip.kind != "speech" and len(siblings) < 2:
             siblings = self._clips[clip.concept]
         return arrange(clip, siblings, samples, sound, self.config.p_same_clip, rng)
-
-
-def _at_level(wave: Samples, level_db: float) -> Samples:
-    """The wave with its active part at a level in dB full scale."""
-    scaled: Samples = wave * np.float32(10 ** ((level_db - active_level_db(wave)) / 20))
-    return scaled
 
 
 def draw_phrase(clip: Clip, rng: np.random.Generator) -> str:

@@ -5,12 +5,14 @@ As in the paper, silence is what stays below -40 dB for at least 250 ms.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from soundsift.spans import Span
 
-_FRAME_SECONDS = 0.02
+FRAME_SECONDS = 0.02
 _SILENCE_DB = -40.0
 _SHORTEST_SILENCE_SECONDS = 0.25
 
@@ -25,42 +27,57 @@ def active_spans(wave: NDArray[np.float32], sample_rate: int) -> list[tuple[floa
     Returns:
         (start, end) in seconds, in order; empty for silence.
     """
-    frame = round(_FRAME_SECONDS * sample_rate)
+    return spans_of_power(frame_power(wave, sample_rate), len(wave) / sample_rate)
+
+
+def frame_power(wave: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+    """Mean square of every frame of 20 ms of `(samples,)`."""
+    frame = round(FRAME_SECONDS * sample_rate)
     padded = np.pad(wave, (0, -len(wave) % frame)).reshape(-1, frame)
-    power = np.square(padded).mean(axis=1)
+    power: NDArray[np.float32] = np.square(padded).mean(axis=1)
+    return power
+
+
+def spans_of_power(power: NDArray[np.float32], duration: float) -> list[tuple[float, float]]:
+    """As `active_spans`, from the power of frames.
+
+    Args:
+        power: as of `frame_power`.
+        duration: of the sound in seconds.
+    """
     loudest = float(power.max(initial=0.0))
     if loudest <= 1e-10:
         return []
     heard = np.flatnonzero(power > loudest * 10 ** (_SILENCE_DB / 10))
-    breaks = np.flatnonzero(np.diff(heard) * _FRAME_SECONDS > _SHORTEST_SILENCE_SECONDS)
+    breaks = np.flatnonzero(np.diff(heard) * FRAME_SECONDS > _SHORTEST_SILENCE_SECONDS)
     starts = heard[np.concatenate([[0], breaks + 1])]
     ends = heard[np.concatenate([breaks, [len(heard) - 1]])] + 1
-    duration = len(wave) / sample_rate
     return [
-        (float(a * _FRAME_SECONDS), float(min(b * _FRAME_SECONDS, duration)))
+        (float(a * FRAME_SECONDS), float(min(b * FRAME_SECONDS, duration)))
         for a, b in zip(starts, ends, strict=True)
     ]
 
 
 def draw_spans(
-    wave: NDArray[np.float32], sample_rate: int, rng: np.random.Generator, jitter: float = 0.1
+    active: Sequence[tuple[float, float]],
+    duration: float,
+    rng: np.random.Generator,
+    jitter: float = 0.1,
 ) -> tuple[Span, ...]:
     """Mark a target as a user would.
 
     The edges are a little off; sometimes one occurrence only is marked, sometimes where it is not.
 
     Args:
-        wave: the target `(samples,)`.
-        sample_rate: in Hz.
+        active: when the target is heard (`active_spans`).
+        duration: of the scene in seconds.
         rng: random numbers.
         jitter: the most that an edge is off, in seconds.
     """
-    active = active_spans(wave, sample_rate)
     if not active:
         return ()
-    duration = len(wave) / sample_rate
     gaps = _gaps(active, duration)
-    chosen = active
+    chosen = list(active)
     if len(active) > 1 and rng.random() < 0.3:
         chosen = [active[int(rng.integers(len(active)))]]
     marked = [(start, end, True) for start, end in chosen]
@@ -75,19 +92,17 @@ def draw_spans(
 
 
 def draw_example(
-    wave: NDArray[np.float32], sample_rate: int, rng: np.random.Generator
+    active: Sequence[tuple[float, float]], rng: np.random.Generator
 ) -> tuple[Span, ...]:
     """Mark one moment of a target, up to 3 s, as an example of what is wanted everywhere.
 
     Args:
-        wave: the target `(samples,)`.
-        sample_rate: in Hz.
+        active: when the target is heard (`active_spans`).
         rng: random numbers.
 
     Returns:
         One span; none for silence.
     """
-    active = active_spans(wave, sample_rate)
     if not active:
         return ()
     start, end = active[int(rng.integers(len(active)))]
@@ -97,7 +112,7 @@ def draw_example(
     return (Span(round(float(first), 3), round(float(first + max(length, 0.02)), 3)),)
 
 
-def _gaps(active: list[tuple[float, float]], duration: float) -> list[tuple[float, float]]:
+def _gaps(active: Sequence[tuple[float, float]], duration: float) -> list[tuple[float, float]]:
     """The pauses of at least half a second, edges included."""
     edges = [0.0, *[t for span in active for t in span], duration]
     pairs = zip(edges[::2], edges[1::2], strict=True)

@@ -3,7 +3,7 @@
 Batch number i of a run is always the same, however many processes share the work, so resuming means
 going on counting.
 
-Shapes: B queries, T latent frames, S = T * subframes columns, N samples.
+Shapes: B queries, T latent frames, S = T * subframes columns.
 """
 
 from __future__ import annotations
@@ -16,25 +16,23 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.utils.data import Dataset
 
 from soundsift.data.bank import Bank
+from soundsift.data.drawn import DrawnScene
 from soundsift.data.example_prompts import (
     SHORTEST_SECONDS,
     SPARE_SECONDS,
     query_by_example,
     with_transients,
 )
-from soundsift.data.scenes import Query, Scene, SceneGenerator
+from soundsift.data.rendering import BankSamples, ClipSamples, frame_powers, render
+from soundsift.data.scenes import DrawnPower, MeasuredScene, Query, Scene, SceneGenerator
 from soundsift.models.mel_codec import MelCodec
-from soundsift.spans import NULL, OPEN, frame_anchors
 from soundsift.training.alignment_loss import concept_indices
+from soundsift.training.answers import encode_scenes
 from soundsift.training.config import TrainingConfig
 from soundsift.training.triplets import TripletExamples, query_of_triplet
-
-#: A target with less than this share of the mixture's energy counts as absent.
-AUDIBLE = 1e-3
 
 
 @dataclass
@@ -85,131 +83,43 @@ class Batch:
         return replace(self, **moved)
 
 
-def encode_queries(
-    codec: MelCodec,
-    scene: Scene,
-    queries: list[Query],
-    level_db: float = 0.0,
-    concepts: dict[str, int] | None = None,
-) -> dict[str, Tensor]:
-    """Analyse a scene once and lay out every query's right answer.
+@dataclass(frozen=True)
+class Triplets:
+    """What takes the place of a scene: as many triplets as a scene has queries, one query each.
 
-    Args:
-        codec: the codec.
-        scene: the scene.
-        queries: what is asked of it.
-        level_db: added to the context's level, so that the model does not rely on it.
-        concepts: numbers of the concepts, if what is heard is to be told.
-
-    Returns:
-        The tensors of `Batch` from `context` to `example_energy`, and `sounds` if `concepts` is
-        given.
+    Attributes:
+        scenes: the triplets.
+        queries: what is asked of each.
+        levels_db: added to the level of each.
     """
-    waves = torch.from_numpy(scene.stems)
-    stems = codec.spectrum(waves)
-    mixture = stems.sum(0)
-    power = codec.cross_energy(mixture, mixture)
-    total = power.sum().clamp(min=1e-12)
-    context = codec.context(waves.sum(0)[None, None], mixture[None, None])[0] + level_db / 20.0
-    energies = codec.cross_energy(stems, stems)
-    extra = {} if concepts is None else {"sounds": _heard(scene, energies, concepts, len(context))}
-    rows: dict[str, list[Tensor]] = {}
-    for query in queries:
-        chosen = list(query.targets)
-        target = stems[chosen].sum(0)
-        cross = codec.cross_energy(target, mixture)
-        own = energies[chosen[0]] if len(chosen) == 1 else codec.cross_energy(target, target)
-        rest = (power - 2 * cross + own).clamp(min=0.0)
-        shares = [codec.shares(a[None], b[None])[0] for a, b in ((own, rest), (rest, own))]
-        unmarked = OPEN if query.example and query.spans and not query.parts else NULL
-        anchors = frame_anchors(query.spans, context.shape[0], codec.config.frame_rate, unmarked)
-        row = {
-            "context": context,
-            "anchors": torch.from_numpy(anchors),
-            "latents": torch.cat(shares, dim=-1),
-            "mixture_energy": power / total,
-            "cross_energy": cross / total,
-            "target_energy": own.sum() / total,
-            "present": torch.tensor(bool(query.targets)),
-            "example_energy": torch.zeros(()),
-            **extra,
-        }
-        if query.parts:
-            row = _in_parts(row, own / total, query.parts, codec.config.subframes)
-        for name, tensor in row.items():
-            rows.setdefault(name, []).append(tensor)
-    return {name: torch.stack(tensors) for name, tensors in rows.items()}
+
+    scenes: list[Scene]
+    queries: list[Query]
+    levels_db: list[float]
 
 
-def _in_parts(
-    row: dict[str, Tensor], own: Tensor, parts: Sequence[tuple[int, int]], subframes: int
-) -> dict[str, Tensor]:
-    """What one query knows of a scene, cut to its parts; what is asked about is the last.
+@dataclass(frozen=True)
+class DrawnBatch:
+    """Scenes of a batch before they are rendered, and the random numbers that their queries follow.
 
-    The others have no energy, so that nothing depends on the answer given there. But the target's
-    own energy in them is the measure of what is wrong in a window without it: in a long recording,
-    all windows share one target.
-
-    Args:
-        row: of the whole scene.
-        own: the target's energy `(bands, S)`, on the scale of the mixture's.
-        parts: (start, end) in frames.
-        subframes: spectrum columns of a frame.
+    Attributes:
+        scenes: the scenes, and triplets in the place of some.
+        by_example: whether the queries of a scene come with an example; it is longer than `seconds`
+            then.
+        rngs: of each.
+        seconds: what each query sees.
+        share: as of `Batch`.
     """
-    examples = parts[:-1]
-    energy, cross = row["mixture_energy"], row["cross_energy"]
-    columns = [slice(start * subframes, end * subframes) for start, end in parts]
-    ahead = sum(end - start for start, end in examples) * subframes
-    level = _bels(energy)
-    # Separation takes out the level of each part on its own.
-    contexts = [
-        row["context"][start:end] + (level - _bels(energy[:, part])) / 2
-        for (start, end), part in zip(parts, columns, strict=True)
-    ]
-    total = energy[:, columns[-1]].sum().clamp(min=1e-12)
-    target = own[:, columns[-1]].sum() / total
-    shown = sum((own[:, part].sum() for part in columns[:-1]), own.new_zeros(())) / total
 
-    def joined(name: str) -> Tensor:
-        return torch.cat([row[name][start:end] for start, end in parts])
-
-    anchors = joined("anchors")
-    if examples:
-        anchors[ahead // subframes :] = OPEN
-    return {name: joined(name) for name in ("latents", "sounds") if name in row} | {
-        "context": torch.cat(contexts),
-        "anchors": anchors,
-        "mixture_energy": functional.pad(energy[:, columns[-1]] / total, (ahead, 0)),
-        "cross_energy": functional.pad(cross[:, columns[-1]] / total, (ahead, 0)),
-        "target_energy": target,
-        "present": row["present"] & (target + shown > AUDIBLE),
-        # A window may be all but silent.
-        "example_energy": shown.clamp(max=100.0),
-    }
+    scenes: list[DrawnScene | Triplets]
+    by_example: list[bool]
+    rngs: list[np.random.Generator]
+    seconds: float
+    share: float
 
 
-def _bels(energy: Tensor) -> Tensor:
-    """The mean level of some cells."""
-    return energy.mean().clamp(min=1e-9).log10()
-
-
-def _heard(scene: Scene, energies: Tensor, concepts: dict[str, int], frames: int) -> Tensor:
-    """Which concepts are heard in a frame `(T, concepts)`, by their sources' energies.
-
-    Heard means within 40 dB of the source's loudest frame and 30 dB of the frame's sum.
-    """
-    energy = energies.sum(dim=1).reshape(len(energies), frames, -1).sum(-1)
-    loudest = energy.max(dim=1, keepdim=True).values
-    active = (energy > 1e-4 * loudest) & (energy > 1e-3 * energy.sum(0)) & (loudest > 0)
-    sounds = torch.zeros(frames, len(concepts), dtype=torch.bool)
-    for source, row in zip(scene.sources, active, strict=True):
-        if source.clip.concept in concepts:
-            sounds[:, concepts[source.clip.concept]] |= row
-    return sounds
-
-
-class Batches(Dataset[Batch]):
-    """The endless sequence of a run's batches, of which one process makes its part.
+class DrawnBatches(Dataset[DrawnBatch]):
+    """The endless sequence of a run's batches, drawn, of which one process takes its part.
 
     Args:
         config: the run.
@@ -222,72 +132,51 @@ class Batches(Dataset[Batch]):
         self.generator = SceneGenerator(
             Bank(config.bank, (split,)), config.scenes, config.seed + (split != "train")
         )
-        self.codec = MelCodec(config.model.codec)
-        self.concepts = concept_indices(self.generator.bank) if config.loss.alignment else None
         self.triplets = [TripletExamples(file, config.seed, False) for file in config.triplets]
 
     def __len__(self) -> int:
         return self.config.steps
 
-    def __getitem__(self, number: int) -> Batch:
+    def __getitem__(self, number: int) -> DrawnBatch:
         batch = self.config.batch
         rng = np.random.default_rng((self.config.seed, 1, number))
         seconds = float(rng.choice(batch.seconds))
         frames = round(seconds * self.config.model.codec.frame_rate)
         scenes = max(self.world, batch.frames // (frames * batch.queries))
-        parts = []
-        phrases: list[str | None] = []
-        for index in range(self.rank, scenes, self.world):
-            place = number * 1024 + index
-            source = self._drawn_triplets(place)
-            if source is None:
-                part, texts = self.scene(place, seconds)
-            else:
-                part, texts = self.taken_apart(source, place, seconds)
-            if self.triplets and self.concepts is not None:
-                part["sounds_known"] = torch.full((len(texts),), source is None)
-            parts.append(part)
-            phrases += texts
-        joined = {name: torch.cat([p[name] for p in parts]) for name in parts[0]}
-        return Batch(phrases=phrases, share=len(parts) * self.world / scenes, **joined)
+        return self.draw(
+            [number * 1024 + index for index in range(self.rank, scenes, self.world)],
+            seconds,
+            scenes,
+        )
 
-    def scene(self, number: int, seconds: float) -> tuple[dict[str, Tensor], list[str | None]]:
-        """Scene `number` with its queries, flow times and noise."""
-        rng = self.generator.rng(number)
+    def draw(self, numbers: Sequence[int], seconds: float, scenes: int | None = None) -> DrawnBatch:
+        """Draw scenes.
+
+        Args:
+            numbers: of the scenes.
+            seconds: what each query is to see.
+            scenes: how many all processes draw together; none but these if None.
+        """
         law = self.config.scenes
-        # The random numbers of runs without examples stay what they were.
-        possible = law.p_example_prompt > 0 and seconds >= SHORTEST_SECONDS
-        by_example = possible and rng.random() < law.p_example_prompt
-        scene = self.generator.scene(rng, seconds + SPARE_SECONDS * by_example)
-        if by_example:
-            scene = with_transients(scene, law.p_transient, rng)
-        asked = [int(i) for i in rng.permutation(scene.named)]
-        length = round(seconds * self.config.model.codec.frame_rate)
-        queries = [
-            query_by_example(scene, length, rng, wanted, law.p_wide_context)
-            if by_example
-            else self.generator.query(scene, rng, wanted)
-            for wanted in islice(cycle(asked), self.config.batch.queries)
-        ]
-        tensors = encode_queries(self.codec, scene, queries, float(rng.normal(0, 3)), self.concepts)
-        tensors["time"], tensors["noise"] = self._noise(tensors["latents"].shape, rng)
-        return tensors, [query.text for query in queries]
-
-    def taken_apart(
-        self, source: TripletExamples, number: int, seconds: float
-    ) -> tuple[dict[str, Tensor], list[str | None]]:
-        """As many triplets as a scene has queries, with one query each, times and noise."""
-        rng = np.random.default_rng((self.config.seed, 6, number))
-        rows, texts = [], []
-        for index in range(self.config.batch.queries):
-            place = number * self.config.batch.queries + index
-            scene, query = query_of_triplet(source, place, seconds, self.config.scenes, rng)
-            level = float(rng.normal(0, 3))
-            rows.append(encode_queries(self.codec, scene, [query], level, self.concepts))
-            texts.append(query.text)
-        tensors = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
-        tensors["time"], tensors["noise"] = self._noise(tensors["latents"].shape, rng)
-        return tensors, texts
+        drawn: list[DrawnScene | Triplets] = []
+        examples, rngs = [], []
+        for number in numbers:
+            rng = self.generator.rng(number)
+            source = self._drawn_triplets(number)
+            by_example = False
+            if source is not None:
+                rng = np.random.default_rng((self.config.seed, 6, number))
+                drawn.append(self._taken_apart(source, number, seconds, rng))
+            else:
+                # The random numbers of runs without examples stay what they were.
+                possible = law.p_example_prompt > 0 and seconds >= SHORTEST_SECONDS
+                by_example = possible and rng.random() < law.p_example_prompt
+                scene = self.generator.draw(rng, seconds + SPARE_SECONDS * by_example)
+                drawn.append(with_transients(scene, law.p_transient, rng) if by_example else scene)
+            examples.append(by_example)
+            rngs.append(rng)
+        share = len(numbers) * self.world / (scenes or len(numbers) * self.world)
+        return DrawnBatch(drawn, examples, rngs, seconds, share)
 
     def _drawn_triplets(self, number: int) -> TripletExamples | None:
         """The file that takes the place of scene `number`; None for a scene of the bank."""
@@ -298,10 +187,144 @@ class Batches(Dataset[Batch]):
         chosen = int(np.searchsorted(edges, draw, side="right"))
         return self.triplets[chosen] if chosen < len(self.triplets) else None
 
-    def _noise(self, shape: torch.Size, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def _taken_apart(
+        self, source: TripletExamples, number: int, seconds: float, rng: np.random.Generator
+    ) -> Triplets:
+        found = Triplets([], [], [])
+        for index in range(self.config.batch.queries):
+            place = number * self.config.batch.queries + index
+            scene, query = query_of_triplet(source, place, seconds, self.config.scenes, rng)
+            found.scenes.append(scene)
+            found.queries.append(query)
+            found.levels_db.append(float(rng.normal(0, 3)))
+        return found
+
+
+class BatchRenderer:
+    """Makes batches of drawn ones, with all sound computed where the clips are.
+
+    Args:
+        config: the run.
+        generator: of the scenes.
+        clips: samples of the clips.
+        at_a_time: scenes rendered together, at most; all if None.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        generator: SceneGenerator,
+        clips: ClipSamples,
+        at_a_time: int | None = None,
+    ) -> None:
+        self.config, self.generator, self.clips = config, generator, clips
+        self.at_a_time = at_a_time
+        self.codec = MelCodec(config.model.codec).to(clips.device)
+        self.concepts = concept_indices(generator.bank) if config.loss.alignment else None
+
+    @torch.no_grad()
+    def __call__(self, drawn: DrawnBatch) -> Batch:
+        """The batch, on the device of the clips."""
+        # Scenes of one length are computed together, then put back in order.
+        order: list[int] = []
+        parts: list[dict[str, Tensor]] = []
+        phrases: dict[int, list[str | None]] = {}
+        kinds = [
+            "triplets" if isinstance(scene, Triplets) else "example" if by_example else "whole"
+            for scene, by_example in zip(drawn.scenes, drawn.by_example, strict=True)
+        ]
+        for kind in ("whole", "example", "triplets"):
+            alike = [i for i, other in enumerate(kinds) if other == kind]
+            size = self.at_a_time or max(1, len(alike))
+            for start in range(0, len(alike), size):
+                some = alike[start : start + size]
+                tensors, texts = self._part(drawn, some, kind)
+                parts.append(tensors)
+                phrases |= dict(zip(some, texts, strict=True))
+                order += some
+        count = self.config.batch.queries
+        places = torch.tensor([order.index(i) for i in sorted(order)])
+        rows = (places[:, None] * count + torch.arange(count)).flatten().to(self.clips.device)
+        joined = {name: torch.cat([part[name] for part in parts])[rows] for name in parts[0]}
+        return Batch([p for i in sorted(order) for p in phrases[i]], share=drawn.share, **joined)
+
+    def _part(
+        self, drawn: DrawnBatch, some: Sequence[int], kind: str
+    ) -> tuple[dict[str, Tensor], list[list[str | None]]]:
+        """Queries about scenes of one kind, with their flow times and noise."""
+        length = round(drawn.seconds * self.config.model.codec.frame_rate)
+        device = self.clips.device
+        if kind == "triplets":
+            taken = [t for i in some if isinstance(t := drawn.scenes[i], Triplets)]
+            scenes: list[MeasuredScene] = [scene for one in taken for scene in one.scenes]
+            stems = [scene.stems for one in taken for scene in one.scenes]
+            waves = torch.from_numpy(np.concatenate(stems)).to(device)
+            asked = [one.queries for one in taken]
+            queries = [[query] for one in asked for query in one]
+            levels = [level for one in taken for level in one.levels_db]
+        else:
+            recipes = [s for i in some if isinstance(s := drawn.scenes[i], DrawnScene)]
+            waves = render(recipes, self.clips)
+            products = frame_powers(waves, [len(scene.sources) for scene in recipes])
+            scenes = [DrawnPower(s, power) for s, power in zip(recipes, products, strict=True)]
+            asked, levels = [], []
+            for scene, i in zip(scenes, some, strict=True):
+                asked.append(self._queries(scene, kind == "example", length, drawn.rngs[i]))
+                levels.append(float(drawn.rngs[i].normal(0, 3)))
+            queries = asked
+        tensors = encode_scenes(self.codec, waves, scenes, queries, levels, self.concepts)
+        shape = (self.config.batch.queries, length, 2 * self.config.model.codec.latent_channels)
+        laws = [self._noise(shape, drawn.rngs[i]) for i in some]
+        for name, values in zip(("time", "noise"), zip(*laws, strict=True), strict=True):
+            tensors[name] = torch.cat(values).to(device)
+        if self.config.triplets and self.concepts is not None:
+            known = torch.full((len(tensors["context"]),), kind != "triplets", device=device)
+            tensors["sounds_known"] = known
+        return tensors, [[query.text for query in some] for some in asked]
+
+    def _queries(
+        self, scene: MeasuredScene, by_example: bool, length: int, rng: np.random.Generator
+    ) -> list[Query]:
+        asked = [int(i) for i in rng.permutation(scene.named)]
+        wide = self.config.scenes.p_wide_context
+        return [
+            query_by_example(scene, length, rng, wanted, wide)
+            if by_example
+            else self.generator.query(scene, rng, wanted)
+            for wanted in islice(cycle(asked), self.config.batch.queries)
+        ]
+
+    def _noise(
+        self, shape: tuple[int, int, int], rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Flow times in 0..1 with Gaussian noise, or 0 with none for those that learn the mean."""
         mean = rng.random(shape[0]) < self.config.loss.mean_share
         time = np.where(mean, 0.0, rng.random(shape[0])).astype(np.float32)
         noise = np.zeros(shape, np.float32)
         noise[~mean] = rng.standard_normal((int((~mean).sum()), *shape[1:]), dtype=np.float32)
         return torch.from_numpy(time), torch.from_numpy(noise)
+
+
+class Batches(Dataset[Batch]):
+    """The batches of `DrawnBatches`, rendered on the processor.
+
+    Args:
+        config: the run.
+        split: which clips to draw from.
+        rank, world: this process among those that share every batch.
+    """
+
+    def __init__(self, config: TrainingConfig, split: str, rank: int = 0, world: int = 1) -> None:
+        self.drawn = DrawnBatches(config, split, rank, world)
+        self.generator = self.drawn.generator
+        samples = BankSamples(self.generator.bank)
+        # One scene at a time: more are no faster on a processor, and how processes share a batch
+        # would decide how its sums are rounded.
+        self.render = BatchRenderer(config, self.generator, samples, at_a_time=1)
+        self.codec, self.concepts = self.render.codec, self.render.concepts
+
+    def __len__(self) -> int:
+        return len(self.drawn)
+
+    def __getitem__(self, number: int) -> Batch:
+        return self.render(self.drawn[number])

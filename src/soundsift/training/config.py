@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -108,6 +108,9 @@ class TrainingConfig(RunConfig):
         bank: folder of the sound bank.
         triplets: JSONL files of triplets (`soundsift.training.triplets`), and for each the
             probability that a triplet takes the place of a scene of the bank.
+        render: where the sound of scenes is computed: by the `workers` on the processor, or by the
+            training process on the `device` where it trains, with all clips in its memory. If None,
+            on the device if that is a GPU.
         compile: whether to compile the transformer's blocks: a minute at the start, then nearly
             twice the speed.
         validation_scenes: fixed scenes of a validation.
@@ -120,6 +123,7 @@ class TrainingConfig(RunConfig):
 
     bank: Path
     triplets: dict[Path, float] = {}
+    render: Literal["workers", "device"] | None = None
     compile: bool = True
     validation_scenes: int = Field(default=96, gt=0)
     start_from: Path | None = None

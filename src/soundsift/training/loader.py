@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
@@ -11,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from soundsift.allocator import keep_memory
 
 Batch = TypeVar("Batch")
+Made = TypeVar("Made")
 
 
 def batch_loader(batches: Dataset[Batch], start: int, workers: int) -> Iterator[Batch]:
@@ -32,6 +34,18 @@ def batch_loader(batches: Dataset[Batch], start: int, workers: int) -> Iterator[
         generator=torch.Generator(),
     )
     return iter(loader)
+
+
+def one_ahead(batches: Iterator[Batch], make: Callable[[Batch], Made]) -> Iterator[Made]:
+    """What `make` makes of each batch, the next one in a thread while the last one is used."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = None
+        for batch in batches:
+            ready, coming = coming, thread.submit(make, batch)
+            if ready is not None:
+                yield ready.result()
+        if coming is not None:
+            yield coming.result()
 
 
 def _set_up_worker(_: int) -> None:

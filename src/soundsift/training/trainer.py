@@ -15,16 +15,17 @@ from soundsift.checkpoints.minilm import TextEncoder
 from soundsift.checkpoints.store import load_config, load_weights, save_model
 from soundsift.config import FRAME_RATE, VelocityFieldConfig
 from soundsift.data.bank import Bank
+from soundsift.data.rendering import ResidentSamples
 from soundsift.errors import SoundsiftError
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
 from soundsift.sampling.flow import as_data
 from soundsift.training.alignment_loss import TaggedField, Tagger, concept_embeddings
-from soundsift.training.batches import Batch, Batches
+from soundsift.training.batches import Batch, Batches, BatchRenderer, DrawnBatches
 from soundsift.training.checkpoint import RunningAverage
 from soundsift.training.config import TrainingConfig
 from soundsift.training.deepen import grow
-from soundsift.training.loader import batch_loader
+from soundsift.training.loader import batch_loader, one_ahead
 from soundsift.training.loop import (
     FileCheckpoints,
     Loop,
@@ -95,10 +96,17 @@ class Trainer:
 
     def batches(self, start: int) -> Iterator[Batch]:
         """See `soundsift.training.loop.Task`."""
-        batches = Batches(self.config, "train", self.rank, self.world)
         if self.rank == 0:
             self.validation = Validation(self.config, self.codec, self.text)
-        return batch_loader(batches, start, self.config.workers)
+        on_gpu = self.device.type == "cuda"
+        if (self.config.render or ("device" if on_gpu else "workers")) == "workers":
+            batches = Batches(self.config, "train", self.rank, self.world)
+            return batch_loader(batches, start, self.config.workers)
+        drawn = DrawnBatches(self.config, "train", self.rank, self.world)
+        # Workers start before the clips are read, of which they need none.
+        coming = batch_loader(drawn, start, self.config.workers)
+        clips = ResidentSamples(drawn.generator.bank, self.device)
+        return one_ahead(coming, BatchRenderer(self.config, drawn.generator, clips))
 
     def take_step(self, batch: Batch, step: int) -> dict[str, float]:
         """See `soundsift.training.loop.Task`."""

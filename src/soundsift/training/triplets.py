@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from soundsift.audio.resampling import resample
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Clip
-from soundsift.data.scenes import Query, Scene, SceneConfig, Source
+from soundsift.data.scenes import Query, Scene, SceneConfig, Source, heard_in
 from soundsift.data.spans import active_spans, draw_example, draw_spans
 from soundsift.errors import SoundsiftError
 from soundsift.spans import Span
@@ -183,7 +183,8 @@ def query_of_triplet(
     example = with_spans and rng.random() < law.p_inline_example
     spans: tuple[Span, ...] = ()
     if with_spans:
-        spans = (draw_example if example else draw_spans)(drawn.target, SAMPLE_RATE, rng)
+        active = heard_in(scene, (0,))
+        spans = draw_example(active, rng) if example else draw_spans(active, seconds, rng)
     return scene, Query(text if spans else drawn.text, spans, (0,), example)
 
 

@@ -21,7 +21,8 @@ from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import Conditioning, VelocityField
 from soundsift.sampling.flow import interpolate
 from soundsift.spans import OPEN, Span
-from soundsift.training.batches import AUDIBLE, Batch, encode_queries
+from soundsift.training.answers import AUDIBLE, encode_queries
+from soundsift.training.batches import Batch
 from soundsift.training.config import TrainingConfig
 from soundsift.training.losses import mask_level_db, mask_sdr_db, mask_si_sdr_db
 
@@ -159,8 +160,9 @@ def _by_example(scenes: int, generator: SceneGenerator, codec: MelCodec) -> list
     while len(rows) < scenes:
         rng = generator.rng(number)
         number += 1
-        scene = generator.scene(rng, _SECONDS + SPARE_SECONDS)
-        scene = with_transients(scene, generator.config.p_transient, rng)
+        drawn = generator.draw(rng, _SECONDS + SPARE_SECONDS)
+        drawn = with_transients(drawn, generator.config.p_transient, rng)
+        scene = generator.rendered(drawn)
         query = query_by_example(scene, round(_SECONDS * codec.config.frame_rate), rng)
         if len(scene.named) >= 2 and query.example:
             tensors = encode_queries(codec, scene, [replace(query, text=None)])

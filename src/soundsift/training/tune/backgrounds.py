@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -55,14 +56,13 @@ class TuningBank(Bank):
         part.clips = list(clips)
         return part
 
-    def audio(self, clip: Clip, start: int = 0, most: int | None = None) -> Samples:
-        """See `Bank.audio`."""
+    def pcm(self, clip: Clip, start: int, end: int, keep: bool = True) -> NDArray[np.int16]:
+        """See `Bank.pcm`."""
         wave = self.waves.get(clip.shard)
         if wave is not None:
-            part = wave[start : None if most is None else start + most]
-            return part.astype(np.float32) / 32767.0
+            return wave[start:end]
         assert self._bank is not None
-        return self._bank.audio(clip, start, most)
+        return self._bank.pcm(clip, start, end, keep)
 
 
 def find_backgrounds(

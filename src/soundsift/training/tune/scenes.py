@@ -17,12 +17,13 @@ from torch.utils.data import Dataset
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Clip
 from soundsift.data.phrasings import variants
-from soundsift.data.scenes import Query, Scene, SceneGenerator, draw_phrase
+from soundsift.data.scenes import Query, Scene, SceneGenerator, draw_phrase, heard_in
 from soundsift.data.spans import draw_spans
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import Prompt
 from soundsift.spans import Span
-from soundsift.training.batches import Batch, encode_queries
+from soundsift.training.answers import encode_queries
+from soundsift.training.batches import Batch
 from soundsift.training.tune.backgrounds import OWN, TuningBank
 from soundsift.training.tune.config import TuningConfig
 
@@ -90,7 +91,7 @@ class SceneDrawer:
         """Ask for the tuned sound, which is the scene's first: by text, spans or both."""
         source = scene.sources[0]
         kind = rng.random()
-        spans = draw_spans(source.wave, SAMPLE_RATE, rng) if kind < 0.4 else ()
+        spans = _marks(scene, 0, rng) if kind < 0.4 else ()
         text = None if spans and kind < 0.1 else self.phrase(source.clip.concept, rng)
         return Query(text, spans, (0,))
 
@@ -105,7 +106,7 @@ class SceneDrawer:
         source = scene.sources[chosen]
         spans: tuple[Span, ...] = ()
         if kind < _ANY_PHRASE + 0.25:
-            spans = draw_spans(source.wave, SAMPLE_RATE, rng)
+            spans = _marks(scene, chosen, rng)
         text = None if spans and kind < _ANY_PHRASE + 0.1 else draw_phrase(source.clip, rng)
         return Query(text, spans, (chosen,))
 
@@ -185,3 +186,8 @@ def _generator(
         }
     )
     return SceneGenerator(bank.part(clips), law)
+
+
+def _marks(scene: Scene, index: int, rng: np.random.Generator) -> tuple[Span, ...]:
+    """Mark a source of a scene as a user would."""
+    return draw_spans(heard_in(scene, (index,)), scene.samples / SAMPLE_RATE, rng)
