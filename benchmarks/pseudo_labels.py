@@ -1,6 +1,7 @@
 """Precision of pseudo-labels on scenes whose stems are known.
 
 python benchmarks/pseudo_labels.py bank work --scenes 50
+python benchmarks/pseudo_labels.py bank work --first 24 --scenes 26
 
 Draws scenes of the suite `stranger-validation`, runs `soundsift data pseudo-label` on their
 mixtures, and compares every candidate with the true stems. A candidate is rightly named if its
@@ -31,23 +32,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Precision of pseudo-labels on known stems.")
     parser.add_argument("bank", type=Path)
     parser.add_argument("work", type=Path, help="folder for mixtures and triplets")
+    parser.add_argument("--first", type=int, default=0, help="number of the first scene")
     parser.add_argument("--scenes", type=int, default=50)
     given = parser.parse_args()
     benchmark = Benchmark(given.bank, "stranger-validation")
     mixtures = given.work / "mixtures"
     mixtures.mkdir(parents=True, exist_ok=True)
     scenes = {}
-    for number in range(given.scenes):
+    for number in range(given.first, given.first + given.scenes):
         scene = benchmark.scene(number).scene
         path = mixtures / f"{number:03d}.wav"
         soundfile.write(path, scene.stems.sum(axis=0), SAMPLE_RATE, subtype="FLOAT")
         scenes[str(path)] = scene
     config = EngineConfig(keep_rejected=True)
-    report = pseudo_label(sorted(mixtures.iterdir()), given.work / "triplets", config)
+    report = pseudo_label([Path(path) for path in scenes], given.work / "triplets", config)
     filters = Filters(config, SoundDetector.load())
     rows = []
     for line in (given.work / "triplets" / "excerpts.jsonl").read_text().splitlines():
         excerpt = json.loads(line)
+        if excerpt["recording"] not in scenes:
+            continue
         scene = scenes[excerpt["recording"]]
         for one in excerpt["candidates"]:
             named = [s.wave for s in scene.sources if s.named and names(one["phrase"], s.clip)]

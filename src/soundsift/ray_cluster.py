@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from soundsift.devices import pick_device
 from soundsift.errors import SoundsiftError, one_line
 from soundsift.optional import library
 from soundsift.processors import processors
@@ -94,6 +95,17 @@ def ray_cluster(
                 raise SoundsiftError(_refusal(address, error)) from error
             stack.enter_context(ended_like_interrupted())
         yield _measured(ray, workers, address is None, processors_only)
+
+
+def accelerated(cluster: Cluster, address: str | None, device: str | None) -> bool:
+    """Whether workers compute on accelerators, while processors are free for other work.
+
+    Args:
+        cluster: the cluster.
+        address: as for `ray_cluster`.
+        device: as for `soundsift.load`, in a worker.
+    """
+    return cluster.gpus > 0 or (address is None and pick_device(device).type != "cpu")
 
 
 def _measured(ray: Any, workers: int | None, local: bool, processors_only: bool) -> Cluster:

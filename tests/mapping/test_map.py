@@ -17,7 +17,8 @@ from soundsift.mapping import runner
 from soundsift.mapping.config import MapConfig
 from soundsift.mapping.parts import Parts
 from soundsift.mapping.rows import container_of, read_rows
-from soundsift.mapping.runner import counters, dry_run, run_map
+from soundsift.mapping.runner import dry_run, run_map, samples_of
+from soundsift.prometheus import text_of
 
 RATE = 16_000
 TEXTS = ["dog barking", "rain", "thunder", "birds"]
@@ -213,7 +214,7 @@ def test_the_command(manifest, model, tmp_path):
     assert "--out is missing" in refused.stderr
     words = CliRunner().invoke(app, [*command, "--dry-run"])
     assert words.exit_code == 0, words.output
-    assert words.stdout.startswith("4 rows, about 0.00 hours of sound.")
+    assert words.stdout.startswith("4 rows, about 1 s of sound.")
     more = ["--out", str(out), "--only", "target", "--metrics", str(prom), "--json"]
     done = CliRunner().invoke(app, [*command, *more])
     assert done.exit_code == 0, done.output
@@ -228,7 +229,7 @@ def test_the_command(manifest, model, tmp_path):
 
 
 def test_counters_are_prometheus_text():
-    text = counters(runner.MapReport(4, 3, 1, 2, 10.5, 2.0))
+    text = text_of("soundsift_map", samples_of(runner.MapReport(4, 3, 1, 2, 10.5, 2.0)))
     assert text.splitlines()[:2] == [
         "# TYPE soundsift_map_rows_total gauge",
         "soundsift_map_rows_total 4",

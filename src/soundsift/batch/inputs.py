@@ -13,7 +13,7 @@ from soundsift.audio.containers import SUFFIXES
 from soundsift.errors import SoundsiftError
 
 
-def find_recordings(named: Iterable[str], out: Path) -> list[Path]:
+def find_recordings(named: Iterable[str], out: Path | None) -> list[Path]:
     """Every named recording once, in the order of the command line.
 
     Folders are searched with all subfolders, sorted, without hidden ones. A pattern such as
@@ -24,7 +24,7 @@ def find_recordings(named: Iterable[str], out: Path) -> list[Path]:
 
     Args:
         named: files, folders and patterns. Plain files are not opened.
-        out: folder for the results.
+        out: folder for the results; None if there is none.
 
     Raises:
         SoundsiftError: a folder holds no recording, or nothing matches a pattern.
@@ -66,11 +66,11 @@ class _Search:
     """Search for recordings that leaves out results.
 
     Attributes:
-        own: the output folder.
+        own: the output folder, if there is one.
     """
 
-    def __init__(self, out: Path) -> None:
-        self.own = _resolved(out)
+    def __init__(self, out: Path | None) -> None:
+        self.own = None if out is None else _resolved(out)
         self._results: dict[Path, set[str]] = {}
 
     def is_own(self, folder: Path) -> bool:

@@ -17,6 +17,7 @@ from soundsift.cli import (
     data,
     edit,
     editors,
+    engine,
     example,
     export,
     info,
@@ -124,8 +125,8 @@ _data.command("fetch", cls=Command, epilog=data.FETCH_EXAMPLES)(data.fetch)
 _data.command("build", cls=Command, epilog=data.BUILD_EXAMPLES)(data.build)
 _data.command("pack", cls=Command, epilog=data.PACK_EXAMPLES)(data.pack)
 _data.command("preview", cls=Command, epilog=data.PREVIEW_EXAMPLES)(data.preview)
-_data.command("pseudo-label", cls=Command, epilog=data.PSEUDO_LABEL_EXAMPLES)(data.pseudo_label)
-_data.command("triplets", cls=Command, epilog=data.TRIPLETS_EXAMPLES)(data.triplets)
+_data.command("pseudo-label", cls=Command, epilog=engine.PSEUDO_LABEL_EXAMPLES)(engine.pseudo_label)
+_data.command("triplets", cls=Command, epilog=engine.TRIPLETS_EXAMPLES)(engine.triplets)
 app.command("train", cls=Command, epilog=train.EXAMPLES)(train.train)
 app.command("tune", cls=Command, epilog=tune.EXAMPLES)(tune.tune)
 app.command("bench", cls=Command, epilog=bench.EXAMPLES)(bench.bench)

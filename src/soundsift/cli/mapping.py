@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -11,6 +10,8 @@ import typer
 from soundsift.cli import options
 from soundsift.cli.console import say
 from soundsift.cli.groups import BAD_REQUEST, SOME_FAILED
+from soundsift.cli.outputs import check_folder
+from soundsift.cli.workers import Metrics, Ray, Workers, duration
 from soundsift.errors import SoundsiftError
 
 EXAMPLES = """Examples:
@@ -51,35 +52,15 @@ def map_(
     rows: Annotated[
         int, typer.Option(min=1, metavar="N", help="Rows of a part, which is written at once.")
     ] = 64,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Processes that share the rows, by Ray (the extra ray). The results are the same.",
-            show_default="1; with --ray, as many as the cluster has GPUs or processors",
-        ),
-    ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST:PORT",
-            help="A Ray cluster for the workers, or auto on a machine of it.",
-            show_default="the workers run on this machine",
-        ),
-    ] = None,
+    workers: Workers = None,
+    ray: Ray = None,
     dry_run: Annotated[
         bool,
         typer.Option(
             "--dry-run", help="Separate five rows, write nothing, and say what all would take."
         ),
     ] = False,
-    metrics: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.prom", help="Write counters in Prometheus's text format at the end."
-        ),
-    ] = None,
+    metrics: Metrics = None,
     preset: options.Preset = "standard",
     model: options.Model = "default",
     adapter: options.Adapter = None,
@@ -105,6 +86,7 @@ def map_(
     from soundsift.cli.progress import progress_bar
     from soundsift.mapping import runner
     from soundsift.mapping.config import MapConfig
+    from soundsift.prometheus import write_samples
 
     config = MapConfig(
         model=model,
@@ -121,6 +103,8 @@ def map_(
         say(json.dumps(asdict(forecast)) if json_line else _in_words(forecast))
         return
     assert out is not None
+    if metrics is not None:
+        check_folder(metrics.parent)
     with progress_bar("rows") as bar:
         # The number of rows is not known before the end.
         report = runner.run_map(
@@ -133,7 +117,7 @@ def map_(
             on_rows=lambda done, failed: bar(0.0, f"{done} rows, {failed} failed"),
         )
     if metrics is not None:
-        metrics.write_text(runner.counters(report))
+        write_samples(metrics, "soundsift_map", runner.samples_of(report))
     if json_line:
         say(json.dumps(asdict(report)))
     else:
@@ -151,8 +135,8 @@ def _in_words(forecast: object) -> str:
     assert isinstance(forecast, Forecast)
     found = "" if forecast.found_share is None else f", the sound is in {forecast.found_share:.0%}"
     return (
-        f"{forecast.rows} rows, about {forecast.sound_seconds / 3600:.2f} hours of sound. Of "
+        f"{forecast.rows} rows, about {duration(forecast.sound_seconds)} of sound. Of "
         f"{forecast.tried} tried, {forecast.failed} failed{found}. All would take about "
-        f"{forecast.seconds / 3600:.2f} hours in one process on this machine and "
+        f"{duration(forecast.seconds)} in one process on this machine and "
         f"{forecast.result_bytes / 2**20:.0f} MiB."
     )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from functools import partial
 
-from soundsift.devices import pick_device
 from soundsift.mapping.config import MapConfig
 from soundsift.mapping.pending import PendingRows
 from soundsift.mapping.row import RowResults, RowSeparator, decode, encode, failed
-from soundsift.ray_cluster import Cluster, ray_cluster
+from soundsift.ray_cluster import Cluster, accelerated, ray_cluster
 from soundsift.ray_pool import Stages, ray_answers
 
 
@@ -33,9 +32,8 @@ def answers_over_ray(
         SoundsiftError: Ray can't be used, or no worker can live or load the model.
     """
     with ray_cluster(address, workers, processors_only=device == "cpu") as cluster:
-        accelerated = cluster.gpus > 0 or (address is None and pick_device(device).type != "cpu")
-        stages = row_stages(config, device, apart=accelerated)
-        yield from answers_of(cluster, rows, stages)
+        apart = accelerated(cluster, address, device)
+        yield from answers_of(cluster, rows, row_stages(config, device, apart=apart))
 
 
 def row_stages(config: MapConfig, device: str | None, *, apart: bool) -> Stages:

@@ -18,6 +18,7 @@ from soundsift.mapping.parts import Parts, Result
 from soundsift.mapping.pending import PendingRows
 from soundsift.mapping.row import RowResults, separate_row
 from soundsift.mapping.rows import Row, container_of, read_rows, sizes_of
+from soundsift.prometheus import Sample
 from soundsift.separation.separator import Separator
 from soundsift.version import __version__
 
@@ -205,10 +206,9 @@ def _check_same_map(parts: Parts, manifest: str, config: MapConfig) -> None:
         )
 
 
-def counters(report: MapReport) -> str:
-    """A report in Prometheus's text format, for its node exporter's textfile collector."""
-    lines = []
-    for name, value in asdict(report).items():
-        unit = name if name.endswith("seconds") else f"{name}_total"
-        lines += [f"# TYPE soundsift_map_{unit} gauge", f"soundsift_map_{unit} {value}"]
-    return "\n".join(lines) + "\n"
+def samples_of(report: MapReport) -> list[Sample]:
+    """A report as counters."""
+    return [
+        Sample(name if name.endswith("seconds") else f"{name}_total", value)
+        for name, value in asdict(report).items()
+    ]

@@ -6,26 +6,34 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from tests.fake_ray import FakeRay, Killed
 from tests.tiny_model import write_tiny_model
 from typer.testing import CliRunner
 
 import soundsift
 from soundsift.cli import app
-from soundsift.data.engine import pseudo_label as module
+from soundsift.data.engine import labelling, over_ray
 from soundsift.data.engine.captions import NamedSound, ProgramCaptioner, noun_phrases, usable
 from soundsift.data.engine.config import EngineConfig
+from soundsift.data.engine.excerpts import without_results
 from soundsift.data.engine.filters import Candidate, Filters, silent_share
+from soundsift.data.engine.forecast import forecast
 from soundsift.data.engine.journal import Journal
+from soundsift.data.engine.labelling import Engine
 from soundsift.data.engine.program import LineProgram
-from soundsift.data.engine.pseudo_label import Engine, pseudo_label
+from soundsift.data.engine.pseudo_label import pseudo_label, samples_of
 from soundsift.errors import SoundsiftError
 from soundsift.listening import HeardSound
+from soundsift.prometheus import text_of
+from soundsift.ray_cluster import Cluster
 
 RATE = 16_000
 
@@ -103,6 +111,10 @@ def lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
 def test_triplets_hold_their_sound_spans_and_provenance(recordings, config, engine, tmp_path):
     out = tmp_path / "out"
     report = pseudo_label(recordings, out, config)
@@ -141,23 +153,28 @@ def test_what_is_done_stays_done_and_a_cut_off_line_is_done_again(
 ):
     out = tmp_path / "out"
     pseudo_label(recordings, out, config)
-    before = {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    before = contents(out)
     journal = out / "excerpts.jsonl"
     whole = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(whole[:2]) + whole[2][: len(whole[2]) // 2])
     labelled = []
-    label = module._label
+    label = labelling.label
     monkeypatch.setattr(
-        module, "_label", lambda *given: labelled.append(given[1].key) or label(*given)
+        labelling, "label", lambda *given: labelled.append(given[1].key) or label(*given)
     )
     pseudo_label(recordings, out, config)
     assert len(labelled) == 2
-    after = {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    assert after == before
+    assert contents(out) == before
     pseudo_label(recordings, out, config)
     assert len(labelled) == 2
+    other = config.model_copy(update={"seconds": 2.0})
     with pytest.raises(SoundsiftError, match="holds a run with another seconds"):
-        pseudo_label(recordings, out, config.model_copy(update={"seconds": 2.0}))
+        pseudo_label(recordings, out, other)
+    # Nothing is lost by other settings before the first excerpt is done.
+    journal.write_bytes(b"")
+    pseudo_label(recordings, out, other)
+    assert json.loads((out / "run.json").read_text())["seconds"] == 2.0
+    assert without_results([*recordings, *(out / "audio").iterdir()]) == recordings
 
 
 def test_a_damaged_recording_stops_no_other(recordings, config, engine, tmp_path):
@@ -169,6 +186,129 @@ def test_a_damaged_recording_stops_no_other(recordings, config, engine, tmp_path
     assert report.counts["excerpts"] == 4
     assert len(errors) == 1
     assert "bad.wav" in errors[0]
+
+
+@dataclass
+class BadCaptioner:
+    """A captioner that fails for an excerpt that begins with a number, or kills its worker."""
+
+    captioner: ProgramCaptioner
+    fails: float = 0.0
+    kills: int = 0
+
+    def name(self, samples, sample_rate, file):
+        if self.fails and samples[0, 0] == pytest.approx(self.fails):
+            raise ValueError("the excerpt is bad")
+        if self.kills:
+            self.kills -= 1
+            raise Killed
+        return self.captioner.name(samples, sample_rate, file)
+
+
+def over_fake_ray(recordings, out, config, monkeypatch, **given):
+    """Two workers whose answers come in the order of Ray's fake, the last one first."""
+    ray = FakeRay()
+    ray.wait = lambda refs, num_returns, timeout: (refs[-num_returns:], refs[:-num_returns])
+
+    @contextmanager
+    def cluster(address, workers, *, processors_only):
+        yield Cluster(ray, workers, 0.0, 1)
+
+    monkeypatch.setattr(over_ray, "ray_cluster", cluster)
+    return pseudo_label(recordings, out, config, device="cpu", workers=2, **given)
+
+
+def test_workers_give_the_bytes_of_one_process(recordings, config, engine, tmp_path, monkeypatch):
+    # The same content once more, and a recording that fails.
+    twin, bad = tmp_path / "twin.wav", tmp_path / "bad.wav"
+    twin.write_bytes(recordings[0].read_bytes())
+    bad.write_bytes(b"RIFF nothing")
+    given = [recordings[0], bad, twin, recordings[1]]
+    pseudo_label(given, tmp_path / "one", config)
+    engine.captioner = BadCaptioner(engine.captioner, kills=1)
+    report = over_fake_ray(given, tmp_path / "two", config, monkeypatch)
+    assert report.counts["excerpts"] == 4
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+    # A run of several workers that was killed is gone on with by one process, and the other way.
+    journal = tmp_path / "two" / "excerpts.jsonl"
+    whole = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(whole[2] + whole[0] + whole[1][:40])
+    pseudo_label(given, tmp_path / "two", config)
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bad_excerpt_stops_no_sibling(recordings, config, engine, tmp_path, monkeypatch, workers):
+    second = soundfile.read(recordings[0], dtype="float32")[0][RATE]
+    captioner = engine.captioner
+    engine.captioner = BadCaptioner(captioner, fails=second)
+    errors, out = [], tmp_path / "out"
+    run = pseudo_label if workers == 1 else partial(over_fake_ray, monkeypatch=monkeypatch)
+    report = run(recordings, out, config, on_error=errors.append)
+    assert report.counts["excerpts"] == 3
+    assert report.counts["failed"] == 1
+    assert errors == [f"{recordings[0]}: the excerpt is bad"]
+    engine.captioner = captioner
+    assert run(recordings, out, config).counts["excerpts"] == 4
+    pseudo_label(recordings, tmp_path / "one", config)
+    assert contents(out) == contents(tmp_path / "one")
+
+
+def test_a_dry_run_says_what_all_would_take_and_give(recordings, config, engine, tmp_path):
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"RIFF nothing")
+    before = contents(tmp_path)
+    found = forecast([*recordings, bad, *recordings], config)
+    assert contents(tmp_path) == before
+    assert (found.recordings, found.tried, found.failed) == (5, 5, 1)
+    assert "bad.wav" in found.error
+    assert found.sound_seconds == pytest.approx(2 * (2.5 + 1.2), abs=0.1)
+    assert (found.excerpts, found.candidates, found.triplets) == (8, 16, 8)
+    assert found.filters["text-target"]["passed"] == 4
+    out = tmp_path / "out"
+    pseudo_label(recordings, out, config)
+    size = sum(path.stat().st_size for path in (out / "audio").iterdir())
+    assert found.result_bytes == pytest.approx(2 * size, rel=0.4)
+    assert found.seconds > 0
+
+
+def test_counters_say_what_passed(recordings, config, engine, tmp_path):
+    report = pseudo_label(recordings, tmp_path / "out", config)
+    text = text_of("soundsift_pseudo_label", samples_of(report))
+    assert "soundsift_pseudo_label_triplets_total 4\n" in text
+    assert 'soundsift_pseudo_label_filter_passed_total{filter="text-target"} 4\n' in text
+    assert "soundsift_pseudo_label_sound_seconds 3.5\n" in text
+
+
+@pytest.mark.slow
+def test_real_workers_and_a_killed_driver(model, tmp_path):
+    """The bytes of one process, after a driver and its workers were killed."""
+    pytest.importorskip("ray", reason="the extra `ray`")
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        wave = rng.normal(0, 0.1, round((2.2 + 0.1 * number) * RATE))
+        soundfile.write(folder / f"{number}.wav", wave, RATE)
+    command = [sys.executable, "-m", "soundsift.cli", "data", "pseudo-label", str(folder)]
+    command += ["--model", str(model), "--seconds", "1", "--least-confidence", "0"]
+    command += ["--off", "text-target", "--off", "text-residual", "--off", "complexity"]
+    command += ["--device", "cpu", "--out"]
+    one, two = tmp_path / "one", tmp_path / "two"
+    subprocess.run([*command, str(one)], check=True, capture_output=True)
+    first = subprocess.Popen([*command, str(two), "--workers", "2"], stdout=subprocess.DEVNULL)
+    journal, until = two / "excerpts.jsonl", time.monotonic() + 120
+    while not (journal.exists() and journal.read_bytes().count(b"\n") > 3):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    first.kill()
+    first.wait()
+    kept = journal.read_bytes()
+    kept = kept[: kept.rindex(b"\n") + 1]
+    assert kept.count(b"\n") < len((one / "excerpts.jsonl").read_bytes().splitlines())
+    again = subprocess.run([*command, str(two), "--workers", "2"], capture_output=True, text=True)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert contents(two) == contents(one)
 
 
 def test_rejected_sound_is_kept_if_asked(recordings, config, engine, tmp_path):

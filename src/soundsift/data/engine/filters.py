@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -165,3 +165,28 @@ def silent_share(candidate: Candidate) -> float:
         return 1.0
     heard = sum(end - start for start, end in active_spans(target, candidate.sample_rate))
     return 1.0 - heard / (len(target) / candidate.sample_rate)
+
+
+def yields(
+    config: EngineConfig, candidates: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """For each filter who answers, its threshold, and how many candidates were asked and passed.
+
+    Args:
+        config: the run.
+        candidates: with their `scores` and `failed`, as the journal has them.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name in FILTERS:
+        who = config.scorer(name)
+        if who is None:
+            found[name] = {"by": "off" if name in config.off else "nothing at hand"}
+            continue
+        asked = [one for one in candidates if name in one["scores"]]
+        found[name] = {
+            "by": who,
+            "threshold": config.threshold(name),
+            "asked": len(asked),
+            "passed": sum(name not in one["failed"] for one in asked),
+        }
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,26 +58,45 @@ class Journal:
         os.fsync(self._file.fileno())
         self.lines[key] = entry
 
+    def sort(self, place: Callable[[dict[str, Any]], Any]) -> None:
+        """Order the lines of a closed journal, also on the disk.
+
+        Args:
+            place: the key of the order; lines of the same place stay as they are.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        lines = sorted(self.lines.values(), key=place)
+        if lines != list(self.lines.values()):
+            self.lines = {line["key"]: line for line in lines}
+            write_lines(self.path, lines)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-def write_lines(path: Path, lines: list[Mapping[str, Any]]) -> None:
+def write_lines(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     """Write a JSONL file that appears when it is whole."""
     part = partial_path(path)
     part.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     replace_durably(part, path)
 
 
-def check_same_run(path: Path, run: Mapping[str, Any]) -> None:
+def check_same_run(path: Path, run: Mapping[str, Any], journal: Journal) -> None:
     """Note what decides a run, or compare it with what is noted.
+
+    Args:
+        path: the file with it.
+        run: what decides it.
+        journal: of the run. While it has no lines, other settings replace those that are noted.
 
     Raises:
         SoundsiftError: the folder holds a run with other settings.
     """
     wanted = json.loads(json.dumps(run))
-    if not path.exists():
+    if not (path.exists() and journal.lines):
         part = partial_path(path)
         part.write_text(json.dumps(wanted, indent=2, ensure_ascii=False) + "\n")
         replace_durably(part, path)

@@ -20,10 +20,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from soundsift.audio import RecordingFile, atomic_file, complement, examine
 from soundsift.audio.flac import flac_bytes
+from soundsift.data.engine.excerpts import AUDIO, EXCERPTS
 from soundsift.data.engine.filters import Candidate, silent_share
 from soundsift.data.engine.journal import Journal, check_same_run, write_lines
 from soundsift.data.engine.multitracks import Multitrack
-from soundsift.data.engine.pseudo_label import AUDIO, EXCERPTS, REPORT, RUN, TRIPLETS, EngineReport
+from soundsift.data.engine.pseudo_label import REPORT, RUN, TRIPLETS, EngineReport
 from soundsift.data.engine.stem_checks import bleed, relative_level_db, voice_phrase
 from soundsift.data.spans import active_spans
 from soundsift.errors import SoundsiftError
@@ -113,8 +114,9 @@ def make_triplets(
     (out / AUDIO).mkdir(parents=True, exist_ok=True)
     settings = config.model_dump(mode="json")
     settings["off"] = sorted(settings["off"])
-    check_same_run(out / RUN, {"soundsift": __version__, "from": "multitracks", **settings})
     journal = Journal(out / EXCERPTS)
+    run = {"soundsift": __version__, "from": "multitracks", **settings}
+    check_same_run(out / RUN, run, journal)
     errors: dict[str, str] = {}
     try:
         for number, recording in enumerate(recordings):
