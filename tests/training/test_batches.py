@@ -274,6 +274,12 @@ def test_scenes_with_an_example_are_as_long_and_as_many_as_asked(make_config: Ma
     assert_same(batches[3], Batches(config, "train")[3])
 
 
+def test_noise_is_as_long_as_a_scene_that_ends_within_a_frame(make_config: Make) -> None:
+    config = make_config(batch={"seconds": (0.5,), "frames": 100, "queries": 2})
+    batch = Batches(config, "train")[0]
+    assert batch.noise.shape == batch.latents.shape == (8, 13, 64)
+
+
 @pytest.mark.parametrize("at_a_time", [None, 2])
 def test_a_batch_rendered_at_once_is_that_of_the_workers(
     make_config: Make, at_a_time: int | None

@@ -273,7 +273,8 @@ class BatchRenderer:
                 levels.append(float(drawn.rngs[i].normal(0, 3)))
             queries = asked
         tensors = encode_scenes(self.codec, waves, scenes, queries, levels, self.concepts)
-        shape = (self.config.batch.queries, length, 2 * self.config.model.codec.latent_channels)
+        # A scene may end within its last frame.
+        shape = (self.config.batch.queries, *tensors["latents"].shape[1:])
         laws = [self._noise(shape, drawn.rngs[i]) for i in some]
         for name, values in zip(("time", "noise"), zip(*laws, strict=True), strict=True):
             tensors[name] = torch.cat(values).to(device)
