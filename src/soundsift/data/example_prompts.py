@@ -13,13 +13,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from soundsift.config import FRAME_RATE, SAMPLE_RATE
 from soundsift.data.drawn import DrawnScene, DrawnSource, Edge
 from soundsift.data.scenes import MeasuredScene, Query, draw_phrase, heard_in
-from soundsift.separation.example_prompt import LONGEST_MARK, marked_stretch
-from soundsift.spans import Span, frame_anchors
+from soundsift.spans import LONGEST_MARK, Span, frame_anchors, marked_stretch
 
 #: What a scene is longer than a window, in seconds, and the shortest window with its example.
 SPARE_SECONDS, SHORTEST_SECONDS = 4.0, 4.0
@@ -115,7 +113,7 @@ def _parts(
     spans: tuple[Span, ...], frames: int, length: int, around: int, rng: np.random.Generator
 ) -> tuple[tuple[int, int], ...]:
     """Example and window; empty if the example leaves no room for a window."""
-    stretch = marked_stretch(torch.from_numpy(frame_anchors(spans, frames)), around)
+    stretch = marked_stretch(frame_anchors(spans, frames), around)
     if stretch is None:
         return ()
     start, end = stretch

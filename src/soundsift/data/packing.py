@@ -11,8 +11,9 @@ import io
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,11 @@ PACKED_SPLITS = ("train", "validation", "stranger-validation")
 SHARD_ENDING = ".opus-shard"
 #: Longer clips are cut to this: most music is, so that more pieces of it fit.
 LONGEST_SECONDS = 20.0
-#: About 64 kbit/s: libsndfile's scale runs from 256 kbit/s (0) to 6 kbit/s (1).
-_COMPRESSION = 0.768
-_BYTES_PER_SECOND = 8_400
+KILOBITS = 64.0
+#: libsndfile's scale of compression runs from this many kbit/s (0) to the other (1).
+_MOST_KILOBITS, _LEAST_KILOBITS = 256.0, 6.0
+#: Of an Ogg Opus file without sound, and per second and kbit/s, about.
+_HEADER_BYTES, _BYTES_PER_KILOBIT = 400, 131
 
 
 def pack(
@@ -41,6 +44,11 @@ def pack(
     shard_megabytes: float = 50.0,
     splits: Iterable[str] = PACKED_SPLITS,
     workers: int = 2,
+    *,
+    longest_seconds: float = LONGEST_SECONDS,
+    kilobits: float = KILOBITS,
+    held_out: int | None = None,
+    without: Collection[str] = (),
 ) -> tuple[int, int]:
     """Write as much of a bank as fits, with something of every concept.
 
@@ -51,6 +59,10 @@ def pack(
         shard_megabytes: the most that one shard takes.
         splits: which clips; those for validation come first.
         workers: processes that encode.
+        longest_seconds: longer clips are cut.
+        kilobits: per second of sound, about.
+        held_out: clips per concept of splits other than `train`, at most; all if None.
+        without: sources that are left out.
 
     Returns:
         The numbers of clips and of shards.
@@ -58,8 +70,12 @@ def pack(
     Raises:
         SoundsiftError: if there is no bank, or if a clip of every concept takes more space.
     """
-    bank = Bank(folder, splits)
-    chosen = _choose(bank.clips, megabytes * 1e6)
+    clips = [
+        replace(clip, samples=min(clip.samples, int(longest_seconds * SAMPLE_RATE)))
+        for clip in Bank(folder, splits).clips
+        if clip.source not in without
+    ]
+    chosen = _choose(clips, megabytes * 1e6, kilobits, held_out)
     (out / "clips").mkdir(parents=True, exist_ok=True)
     captions = _own_captions(folder)
     shard, number, size = None, -1, 0
@@ -68,7 +84,7 @@ def pack(
         ProcessPoolExecutor(max_workers=workers) as pool,
         partial_manifest.open("w") as manifest,
     ):
-        packets = pool.map(partial(_encode, folder), chosen, chunksize=16)
+        packets = pool.map(partial(_encode, folder, kilobits), chosen, chunksize=16)
         progress = tqdm(zip(chosen, packets, strict=True), total=len(chosen), desc="packing")
         for clip, packet in progress:
             if shard is None or size + len(packet) > shard_megabytes * 1e6:
@@ -89,15 +105,20 @@ def pack(
     return len(chosen), number + 1
 
 
-def _choose(clips: list[Clip], budget: float) -> list[Clip]:
+def _choose(clips: list[Clip], budget: float, kilobits: float, held_out: int | None) -> list[Clip]:
     """Validation's clips, then one more of each concept in turn while there is space."""
-    chosen = [clip for clip in clips if clip.split != "train"]
     queues: dict[str, list[Clip]] = defaultdict(list)
+    others: dict[tuple[str, str], list[Clip]] = defaultdict(list)
     for clip in sorted(clips, key=_draw):
         if clip.split == "train":
             queues[clip.concept].append(clip)
-    left = budget - sum(_estimate(clip) for clip in chosen)
-    needed = sum(_estimate(queue[0]) for queue in queues.values())
+        else:
+            others[clip.split, clip.concept].append(clip)
+    kept = {id(clip) for same in others.values() for clip in same[:held_out]}
+    chosen = [clip for clip in clips if id(clip) in kept]
+    estimate = partial(_estimate, kilobits)
+    left = budget - sum(estimate(clip) for clip in chosen)
+    needed = sum(estimate(queue[0]) for queue in queues.values())
     if needed > left:
         raise SoundsiftError(
             f"{budget / 1e6:.0f} MB cannot hold a clip of each of {len(queues)} concepts. Allow at "
@@ -108,7 +129,7 @@ def _choose(clips: list[Clip], budget: float) -> list[Clip]:
         for queue in queues.values():
             if len(queue) > turn and left > 0:
                 chosen.append(queue[turn])
-                left -= _estimate(queue[turn])
+                left -= estimate(queue[turn])
         turn += 1
     return chosen
 
@@ -118,31 +139,30 @@ def _draw(clip: Clip) -> bytes:
     return hashlib.sha256(f"{clip.source}/{clip.path}".encode()).digest()
 
 
-def _estimate(clip: Clip) -> float:
-    return 400 + _BYTES_PER_SECOND * min(clip.seconds, LONGEST_SECONDS)
+def _estimate(kilobits: float, clip: Clip) -> float:
+    return _HEADER_BYTES + _BYTES_PER_KILOBIT * kilobits * clip.samples / SAMPLE_RATE
 
 
 _banks: dict[Path, Bank] = {}
 
 
-def _encode(folder: Path, clip: Clip) -> bytes:
+def _encode(folder: Path, kilobits: float, clip: Clip) -> bytes:
     if folder not in _banks:  # once per process
         _banks[folder] = Bank(folder, ())
-    wave = _banks[folder].audio(clip, 0, int(LONGEST_SECONDS * SAMPLE_RATE))
-    return encode(wave)
+    return encode(_banks[folder].audio(clip), kilobits)
 
 
-def encode(wave: np.ndarray[Any, np.dtype[np.float32]]) -> bytes:
+def encode(wave: np.ndarray[Any, np.dtype[np.float32]], kilobits: float = KILOBITS) -> bytes:
     """Mono samples `(samples,)` at 48 kHz as an Ogg Opus file."""
     buffer = io.BytesIO()
+    level = (_MOST_KILOBITS - kilobits) / (_MOST_KILOBITS - _LEAST_KILOBITS)
     soundfile.write(
-        buffer, wave, SAMPLE_RATE, format="OGG", subtype="OPUS", compression_level=_COMPRESSION
+        buffer, wave, SAMPLE_RATE, format="OGG", subtype="OPUS", compression_level=level
     )
     return buffer.getvalue()
 
 
 def _line(clip: Clip, shard: str, offset: int, size: int) -> dict[str, Any]:
-    samples = min(clip.samples, int(LONGEST_SECONDS * SAMPLE_RATE))
     return {
         "source": clip.source,
         "path": clip.path,
@@ -154,8 +174,8 @@ def _line(clip: Clip, shard: str, offset: int, size: int) -> dict[str, Any]:
         "shard": shard,
         "offset": offset,
         "size": size,
-        "samples": samples,
-        "seconds": round(samples / SAMPLE_RATE, 3),
+        "samples": clip.samples,
+        "seconds": round(clip.samples / SAMPLE_RATE, 3),
         "level_db": clip.level_db,
     }
 

@@ -31,6 +31,8 @@ from soundsift.spans import Span
 
 Samples = NDArray[np.float32]
 
+#: Asked for where no sound of the bank is surely absent.
+ANY_ABSENT = "dinosaur roaring"
 #: Level of a source in dB full scale, on average.
 _LEVEL_DB = -26.0
 #: Sounds of one of these groups can be told apart even if they share it.
@@ -403,7 +405,7 @@ class SceneGenerator:
             clip = self._clips[str(rng.choice(self._names))][0]
             if not any(_related(clip, source.clip) for source in scene.sources):
                 return str(rng.choice(clip.captions))
-        return "dinosaur roaring"
+        return ANY_ABSENT
 
     def _source(
         self, clip: Clip, samples: int, rng: np.random.Generator, several: bool

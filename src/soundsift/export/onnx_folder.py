@@ -24,9 +24,8 @@ from soundsift.export.graphs import write_graph
 from soundsift.export.networks import Networks, load_networks
 from soundsift.fingerprint import file_digest
 from soundsift.models.hearing import HearingNetwork
-from soundsift.separation.example_prompt import AROUND, LONGEST_MARK
 from soundsift.separation.span_prediction import SHORTEST_HEARD, WINDOW_HEARD
-from soundsift.spans import OPEN
+from soundsift.spans import AROUND, LONGEST_MARK, OPEN
 from soundsift.version import __version__
 
 SEPARATOR, TEXT, HEARING = "separator.onnx", "text.onnx", "hearing.onnx"

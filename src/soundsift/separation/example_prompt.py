@@ -14,17 +14,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from soundsift.models.codec import frame_rate
 from soundsift.models.components import ModelComponents
 from soundsift.prompts import Prompt
 from soundsift.sampling.windows import WindowLayout
 from soundsift.separation.codec_input import AnyRecording, latent_frames, read_stretch
-from soundsift.spans import OPEN, POSITIVE, frame_anchors
-
-#: Marked frames of an example, and frames shown on either side of them, at most.
-LONGEST_MARK, AROUND = 51, 37
+from soundsift.spans import OPEN, frame_anchors, marked_stretch
 
 
 @dataclass(frozen=True)
@@ -73,34 +69,9 @@ def find_example(
     if not (marked and supports_examples(model) and layout.count(frames) > 1):
         return None
     # Frames around the mark stay unmarked instead of OPEN: they show what is not the target.
-    anchors = torch.from_numpy(frame_anchors(prompt.spans, frames, frame_rate(model.codec)))
+    anchors = frame_anchors(prompt.spans, frames, frame_rate(model.codec))
     stretch = marked_stretch(anchors)
     if stretch is None:
         return None
     context = model.codec.context(read_stretch(model, recording, *stretch))
-    return ExamplePrompt(stretch[0], context, anchors[slice(*stretch)])
-
-
-def marked_stretch(
-    anchors: Tensor, around: int = AROUND, longest: int = LONGEST_MARK
-) -> tuple[int, int] | None:
-    """The longest marked moment, or its beginning, with a little around it.
-
-    Args:
-        anchors: `(frames,)`, of the whole recording.
-        around: frames on either side, at most.
-        longest: marked frames, at most.
-
-    Returns:
-        (start, end) in frames; None if nothing is marked.
-    """
-    edges = functional.pad((anchors == POSITIVE).to(torch.int8), (1, 1)).diff()
-    places = edges.nonzero().flatten().tolist()
-    runs = zip(places[::2], places[1::2], strict=True)
-    # The first of several of one length.
-    run = max(runs, key=lambda run: run[1] - run[0], default=None)
-    if run is None:
-        return None
-    start, end = run
-    end = min(end, start + longest)
-    return max(0, start - around), min(len(anchors), end + around)
+    return ExamplePrompt(stretch[0], context, torch.from_numpy(anchors[slice(*stretch)]))

@@ -30,6 +30,7 @@ def concept_indices(bank: Bank) -> dict[str, int]:
 def concept_embeddings(bank: Bank, text: TextEncoder) -> Tensor:
     """Mean of the captions' sentence embeddings, per concept `(K, width)`, of length 1."""
     captions = {clip.concept: clip.captions[:_CAPTIONS_PER_CONCEPT] for clip in bank.clips}
+    text.encode_ahead(caption for some in captions.values() for caption in some)
     rows = []
     for name in concept_indices(bank):
         means = torch.stack([text.encode(caption).mean(0) for caption in captions[name]])

@@ -116,6 +116,8 @@ class TrainingConfig(RunConfig):
         validation_scenes: fixed scenes of a validation.
         start_from: weights to start from (a model folder), if not from scratch; the new model may
             have more blocks (`soundsift.training.deepen`).
+        packed_text: folder of a text encoder of the bank's phrases alone
+            (`soundsift.training.portable`); the installed one if None.
         released_with: other models of the same sizes (folders) and their shares in the weights
             that ship; the rest is this run's. Weights between runs that began alike can be better
             than those of any of them (arXiv 2109.01903, arXiv 2203.05482).
@@ -127,6 +129,7 @@ class TrainingConfig(RunConfig):
     compile: bool = True
     validation_scenes: int = Field(default=96, gt=0)
     start_from: Path | None = None
+    packed_text: Path | None = None
     released_with: dict[Path, float] = {}
     model: MelSeparatorConfig
     scenes: SceneConfig = SceneConfig()

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -153,7 +154,8 @@ class Loop:
             if self.step % config.validate_every == 0:
                 found = self.task.validate()
                 self._log({f"validation/{name}": value for name, value in found.items()})
-                if self.rank == 0:
+                # The package asks for matplotlib, but a portable run goes without.
+                if self.rank == 0 and find_spec("matplotlib"):
                     plot_metrics(config.run / "metrics.jsonl", config.run / "metrics.png")
             if self._all_agree(time.monotonic() - saved > 60 * config.checkpoint_minutes):
                 self.save()

@@ -69,11 +69,14 @@ class Trainer:
         self.config, self.rank, self.world = config, rank, world
         self.codec = MelCodec(config.model.codec)
         self.device = process_device(config.device, world)
-        self.text = TextEncoder(self.device)
+        self.text = TextEncoder(self.device, config.packed_text)
         self.field = VelocityField(config.model.field)
         if config.start_from is not None:
             self.field.load_state_dict(_beginning(config.start_from, config.model.field))
         tagger = None
+        if self.device.type == "cuda":
+            # One by one, a GPU takes a minute for them.
+            self.text.encode_ahead(c for clip in Bank(config.bank).clips for c in clip.captions)
         if config.loss.alignment:
             embeddings = concept_embeddings(Bank(config.bank), self.text)
             tagger = Tagger(config.model.field.transformer.dim, embeddings)
@@ -96,8 +99,6 @@ class Trainer:
 
     def batches(self, start: int) -> Iterator[Batch]:
         """See `soundsift.training.loop.Task`."""
-        if self.rank == 0:
-            self.validation = Validation(self.config, self.codec, self.text)
         on_gpu = self.device.type == "cuda"
         if (self.config.render or ("device" if on_gpu else "workers")) == "workers":
             batches = Batches(self.config, "train", self.rank, self.world)
@@ -146,8 +147,10 @@ class Trainer:
 
     def validate(self) -> dict[str, float]:
         """See `soundsift.training.loop.Task`."""
-        if self.validation is None:
+        if self.rank > 0:
             return {}
+        if self.validation is None:  # rendering its scenes takes a while
+            self.validation = Validation(self.config, self.codec, self.text)
         field = VelocityField(self.config.model.field).to(self.device)
         field.load_state_dict(self.average.weights)
         return self.validation.run(field)

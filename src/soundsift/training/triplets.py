@@ -21,7 +21,6 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from soundsift.audio.resampling import resample
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Clip
 from soundsift.data.scenes import Query, Scene, SceneConfig, Source, heard_in
@@ -133,6 +132,8 @@ class TripletExamples:
         start: float | None = None,
     ) -> tuple[Samples, float]:
         """A crop at a rate, and where it starts in seconds: drawn on whole latent frames."""
+        from soundsift.audio.resampling import resample  # soxr is not everywhere where one trains
+
         path = self.file.parent / name
         try:
             with soundfile.SoundFile(path) as sound:

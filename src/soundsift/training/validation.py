@@ -45,7 +45,8 @@ class Validation:
     Scenes of familiar sources (split "validation") follow the run's law. If the bank has strangers
     (split "stranger-validation"), as many scenes of them follow the benchmark's law; names of their
     figures begin with `stranger/`. Models that know example prompts are also asked by one, in other
-    familiar scenes: `example` if the sound is heard in the window, `example/absent` if not.
+    familiar scenes: `example` if the sound is heard in the window, `example/absent` if not. A bank
+    without familiar clips has strangers' figures alone.
 
     Args:
         config: the run.
@@ -59,10 +60,12 @@ class Validation:
         law = config.scenes.model_copy(
             update=counts | {"drop_text": 0.0, "absent": 0.0, "group": 0.0}
         )
-        bank = Bank(config.bank, ("validation",))
-        trained = {clip.concept for clip in Bank(config.bank, ("train",)).clips}
-        generator = SceneGenerator(bank, law, seed=1)
-        self.rows = _prompts(config.validation_scenes, generator, codec, "", trained)
+        self.rows: list[_Row] = []
+        familiar = Bank(config.bank, ("validation",))
+        if familiar.clips:
+            trained = {clip.concept for clip in Bank(config.bank, ("train",)).clips}
+            generator = SceneGenerator(familiar, law, seed=1)
+            self.rows += _prompts(config.validation_scenes, generator, codec, "", trained)
         strangers = Bank(config.bank, ("stranger-validation",))
         if strangers.clips:
             stranger_law = SUITES["stranger-validation"].law.model_copy(update=counts)
@@ -70,7 +73,7 @@ class Validation:
             self.rows += _prompts(
                 config.validation_scenes, generator_of_strangers, codec, "stranger/"
             )
-        if config.model.field.anchor_count > OPEN:
+        if familiar.clips and config.model.field.anchor_count > OPEN:
             self.rows += _by_example(config.validation_scenes, generator, codec)
 
     def run(self, field: VelocityField) -> dict[str, float]:
