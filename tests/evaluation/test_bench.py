@@ -90,7 +90,7 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def open_model(model: Any, preset: str, adapter=None) -> Any:
         return unchanged, MelCodec(MelCodecConfig())
 
-    def measure_speed(model: Any, preset: str) -> dict[str, Any]:
+    def measure_speed(model: Any, preset: str, adapter: Any) -> dict[str, Any]:
         return {
             "load_seconds": 1.0,
             "first_separation_seconds": 1.0,

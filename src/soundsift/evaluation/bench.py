@@ -120,7 +120,7 @@ def run_benchmark(
         "unseen_mean": _interval(
             [value for entry in unseen for value in entry["improvements"]],
         ),
-        "speed": measure_speed(model, preset),
+        "speed": measure_speed(model, preset, adapter),
         "missing": missing,
     }
     tell("speed", 1.0)

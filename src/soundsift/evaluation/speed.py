@@ -19,12 +19,13 @@ SECONDS = 10.0
 _REPEATS = 5
 
 
-def measure_speed(model: str | Path, preset: str) -> dict[str, Any]:
+def measure_speed(model: str | Path, preset: str, adapter: Path | None = None) -> dict[str, Any]:
     """Run this module as a program of its own, and time it from outside.
 
     Args:
         model: as for `soundsift.load`.
         preset: draft, standard or best.
+        adapter: as for `soundsift.load`.
 
     Returns:
         `first_result_seconds` (from starting Python to the first result), `load_seconds`,
@@ -38,6 +39,8 @@ def measure_speed(model: str | Path, preset: str) -> dict[str, Any]:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     begun = time.time()
     command = [sys.executable, "-m", "soundsift.evaluation.speed", str(model), preset]
+    if adapter is not None:
+        command.append(str(adapter))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -47,14 +50,14 @@ def measure_speed(model: str | Path, preset: str) -> dict[str, Any]:
     return measured | {"processors": os.cpu_count(), "load_average": load}
 
 
-def _measure(model: str, preset: str) -> dict[str, Any]:
+def _measure(model: str, preset: str, adapter: str | None = None) -> dict[str, Any]:
     # Loading the libraries is part of what the user waits for.
     start = time.perf_counter()
     import numpy as np
 
     import soundsift
 
-    separator = soundsift.load(model)
+    separator = soundsift.load(model, adapter=adapter)
     loaded = time.perf_counter()
     rng = np.random.default_rng(0)
     mixture = 0.1 * rng.standard_normal((1, round(SECONDS * SAMPLE_RATE)), dtype=np.float32)
@@ -94,4 +97,4 @@ def _peak_memory_mb() -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_measure(sys.argv[1], sys.argv[2])))
+    print(json.dumps(_measure(*sys.argv[1:])))

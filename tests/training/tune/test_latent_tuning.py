@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 from safetensors.torch import load_file
 from tests.released import TINY_VISION, write_released
@@ -57,16 +56,6 @@ def tiny_vision():
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return write_released(tmp_path_factory.mktemp("released") / "sam-audio-tiny")
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whistles")
-    for number in range(6):
-        time = np.arange(RATE // 2) / RATE
-        wave = 0.4 * np.sin(2 * np.pi * (1500 + 40 * number) * time * (1 + time))
-        soundfile.write(folder / f"{number}.wav", wave, RATE)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -46,17 +46,6 @@ def model(tmp_path_factory):
     return write_tiny_model(tmp_path_factory.mktemp("model"))
 
 
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whistles")
-    for number in range(8):
-        time = np.arange(RATE // 2) / RATE
-        wave = 0.4 * np.sin(2 * np.pi * (1500 + 40 * number) * time * (1 + time))
-        soundfile.write(folder / f"{number}.wav", wave, RATE)
-    (folder / "notes.txt").write_text("not a recording")
-    return folder
-
-
 def drawer_of(clips, bank_folder, config=SMALL, seed=0):
     found = read_recordings(clips, "my whistle")
     others = find_backgrounds(bank_folder, [], held_out=False)
