@@ -26,6 +26,7 @@ from soundsift.evaluation.scenes import Benchmark
 from soundsift.listening import SoundDetector
 
 _RIGHT_DB = 3.0
+_SURE = 0.7
 
 
 def main() -> None:
@@ -42,7 +43,9 @@ def main() -> None:
     for number in range(given.first, given.first + given.scenes):
         scene = benchmark.scene(number).scene
         path = mixtures / f"{number:03d}.wav"
-        soundfile.write(path, scene.stems.sum(axis=0), SAMPLE_RATE, subtype="FLOAT")
+        # Written once: the header of a WAV file with floats holds the time.
+        if not path.exists():
+            soundfile.write(path, scene.stems.sum(axis=0), SAMPLE_RATE, subtype="FLOAT")
         scenes[str(path)] = scene
     config = EngineConfig(keep_rejected=True)
     report = pseudo_label([Path(path) for path in scenes], given.work / "triplets", config)
@@ -62,18 +65,22 @@ def main() -> None:
                 mixture = scene.stems.sum(axis=0)
                 gain = si_sdr(target, wave) - si_sdr(mixture, wave)
             failed = filters.failed(one["scores"])  # by the present thresholds
-            rows.append({"failed": failed, "scores": one["scores"], "gain": gain})
+            scored = {"failed": failed, "scores": one["scores"], "gain": gain}
+            rows.append(scored | {"scene": excerpt["recording"], "sure": one["confidence"]})
     print(json.dumps({"counts": report.counts, "filters": report.filters}))
     print("| candidates | number | rightly named | right | dB over the mixture, of those named |")
     print("|---|--:|--:|--:|--:|")
     table("all", rows)
     table("pass every filter", [r for r in rows if not r["failed"]])
     table("fail any filter", [r for r in rows if r["failed"]])
+    table("named with 0.7 or more", [r for r in rows if r["sure"] >= _SURE])
+    table("named with less", [r for r in rows if r["sure"] < _SURE])
     for name in FILTERS:
         asked = [r for r in rows if name in r["scores"]]
         if asked:
             table(f"pass {name}", [r for r in asked if name not in r["failed"]])
             table(f"fail {name}", [r for r in asked if name in r["failed"]])
+    print("right: share of those that pass less share of those that fail", difference(rows))
 
 
 def names(phrase: str, clip) -> bool:
@@ -82,12 +89,32 @@ def names(phrase: str, clip) -> bool:
     return phrase == clip.concept or phrase in clip.captions or bool(groups)
 
 
+def is_right(row: dict) -> bool:
+    return row["gain"] is not None and row["gain"] >= _RIGHT_DB
+
+
+def difference(rows: list[dict]) -> str:
+    """The difference with its 95 % interval, scenes drawn with replacement."""
+    rng = np.random.default_rng(0)
+    scenes = sorted({row["scene"] for row in rows})
+    by_scene = [[row for row in rows if row["scene"] == scene] for scene in scenes]
+    drawn = []
+    for _ in range(2000):
+        some = [row for i in rng.integers(len(scenes), size=len(scenes)) for row in by_scene[i]]
+        passed = [is_right(row) for row in some if not row["failed"]]
+        failed = [is_right(row) for row in some if row["failed"]]
+        if passed and failed:
+            drawn.append(np.mean(passed) - np.mean(failed))
+    low, middle, high = np.percentile(drawn, [2.5, 50, 97.5])
+    return f"{middle:.0%} [{low:.0%}, {high:.0%}]"
+
+
 def table(what: str, rows: list[dict]) -> None:
     if not rows:
         print(f"| {what} | 0 | | | |")
         return
     gains = [row["gain"] for row in rows if row["gain"] is not None]
-    right = sum(gain >= _RIGHT_DB for gain in gains)
+    right = sum(map(is_right, rows))
     mean = f"{np.mean(gains):.1f}" if gains else ""
     share = f"{len(gains) / len(rows):.0%} | {right / len(rows):.0%}"
     print(f"| {what} | {len(rows)} | {share} | {mean} |")
