@@ -62,6 +62,16 @@ def test_sound_of_the_overlay(run, tmp_path):
         assert float(container.streams.audio[0].duration * container.streams.audio[0].time_base) > 1
 
 
+def test_a_short_loss_has_a_length(run, tmp_path):
+    pictures, _ = disc_video(10)
+    pictures[6:] = 4 * [np.full_like(pictures[0], 128)]
+    result = run(
+        "mask", write_video(tmp_path / "clip.mkv", pictures), "--point", click(), "--out", tmp_path
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "Lost at 0.24-0.4 s." in result.stdout
+
+
 def test_bad_points_are_one_sentence(run, tmp_path):
     video = write_video(tmp_path / "clip.mkv", disc_video(2)[0])
     for point, said in (("0,300,2", "outside the picture"), ("5,1,1", "after the end"), ("x", "x")):

@@ -132,6 +132,12 @@ def test_clicks_are_one_visual_prompt_for_all_phrases(request_: Request) -> None
     assert jobs(clicked)[0].request["visual"] == one.described()
 
 
+def test_results_of_a_click_without_a_phrase_are_named_after_the_object(request_: Request) -> None:
+    clicked = replace(request_, points=("3,320,180",))
+    assert [job.name for job in jobs(replace(clicked, texts=()))] == ["street.object"]
+    assert [job.name for job in jobs(replace(clicked, texts=("dog",)))] == ["street.dog"]
+
+
 def test_lines_of_a_job_list_may_click(request_: Request, tmp_path: Path) -> None:
     lines = [
         {"input": "a.mp4", "text": "dog", "points": ["3,320,180"]},

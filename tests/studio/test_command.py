@@ -5,6 +5,9 @@ import pytest
 
 from soundsift.studio.command import command_line
 
+#: As the page sends it.
+CLICK = {"time": 1.5, "x": 0.25, "y": 0.5, "positive": True}
+
 
 def request(**own: Any) -> dict[str, Any]:
     usual = {"recording": "0" * 64, "text": None, "spans": [], "not_spans": [], "boxes": []}
@@ -40,6 +43,8 @@ def test_every_field_becomes_an_option() -> None:
     [
         ([], request(), "a.wav"),
         ([request()], turn("target"), "stems/a.span.target.wav"),
+        ([request(points=[CLICK])], turn("target"), "stems/a.object.target.wav"),
+        ([request(text="Dog", points=[CLICK])], turn("target"), "stems/a.dog.target.wav"),
         ([request(text="Dog", mode="remove")], turn("residual"), "stems/a.dog.without.wav"),
         ([request(), turn("residual")], turn("target"), "stems/a.span.residual.span.target.wav"),
     ],
@@ -53,6 +58,11 @@ def test_a_later_turn_takes_the_stem_of_the_one_before(
 def test_candidates_are_named_where_there_are_several() -> None:
     assert "--candidates 4" in command_line(request(candidates=4), "a.wav")
     assert "--candidates" not in command_line(request(candidates=1), "a.wav")
+
+
+def test_a_rated_result_is_rated_by_the_command_too() -> None:
+    assert "--judge" in shlex.split(command_line(request(), "a.wav", judged=True))
+    assert "--judge" not in command_line(request(), "a.wav")
 
 
 def test_names_are_not_parsed_as_options() -> None:

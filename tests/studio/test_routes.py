@@ -141,7 +141,7 @@ def test_a_job_from_its_request_to_its_stems(client: Client) -> None:
     assert (done["recording"], done["name"], done["error"]) == (recording, "street.wav", None)
     assert done["command"] == (
         "soundsift separate street.wav --text 'dog barking' --span 0.1-0.5 --not-span 0.6-0.7 "
-        "--model default --preset standard --seed 5 --out stems"
+        "--model default --preset standard --seed 5 --judge --out stems"
     )
     assert done["created"] <= done["started"] <= done["finished"] < done["expires"]
     np.testing.assert_allclose(client.stem(job, "target"), tone(1.0, 500) / 2, atol=1e-4)
@@ -164,7 +164,9 @@ def test_a_job_from_its_request_to_its_stems(client: Client) -> None:
 def test_results_are_rated_unless_declined(client: Client) -> None:
     recording = client.recording()
     rated, unrated = client.do(recording), client.do(recording, judge=False)
-    assert rated["judge"] == RATING
+    assert rated["judge"] == RATING | {"advice": None}
+    assert "--judge" in rated["command"]
+    assert "--judge" not in unrated["command"]
     assert rated["settings"]["judge"] == RATING
     assert (unrated["request"]["judge"], unrated["judge"]) == (False, None)
 

@@ -17,7 +17,7 @@ FIELDS = {
     "ext": "the recording's suffix without the dot",
     "parent": "name of the recording's folder",
     "index": "number of the job in this run, from 1, with leading zeros",
-    "text": "the phrase, lower case with hyphens; `span` without a phrase",
+    "text": "the phrase, lower case with hyphens; without one `span`, or `object` in a video",
     "model": "the model's name",
     "preset": "the preset",
     "seed": "the seed",

@@ -10,7 +10,6 @@ import typer
 
 from soundsift.cli import options
 from soundsift.cli.console import say
-from soundsift.cli.findings import clock
 from soundsift.cli.progress import progress_bar
 
 EXAMPLES = """Examples:
@@ -71,6 +70,7 @@ def mask(
     from soundsift.audio.atomic import ensure_writable
     from soundsift.segmentation import follow_object
     from soundsift.segmentation.files import write_track
+    from soundsift.spans import format_seconds
     from soundsift.video import Box, Point
 
     points = [Point.parse(one) for one in point or ()]
@@ -91,8 +91,10 @@ def mask(
         return
     for kind, path in files.items():
         say(f"  {kind:7}  {path}")
-    lost = ", ".join(f"{clock(start)}-{clock(end)}" for start, end in facts["lost"])
+    lost = ", ".join(
+        f"{format_seconds(start)}-{format_seconds(end)}" for start, end in facts["lost"]
+    )
     say(
         f"The object is found in {facts['found_in']} of {facts['pictures']} pictures, mean score "
-        f"{facts['mean_score']:.2f}." + (f" Lost at {lost}." if lost else "")
+        f"{facts['mean_score']:.2f}." + (f" Lost at {lost} s." if lost else "")
     )

@@ -325,6 +325,7 @@ def _jobs(
     from soundsift.batch.inputs import subfolder
     from soundsift.batch.planner import Job
     from soundsift.batch.templates import fill
+    from soundsift.separation.file_names import SEEN
 
     out = request.out / subfolder(asked.recording, request.mix) if request.tree else request.out
 
@@ -333,7 +334,7 @@ def _jobs(
         (
             prompt,
             asked.name or "{stem}.{text}",
-            files.get(prompt.text) or prompt.text or "",
+            files.get(prompt.text) or prompt.text or (SEEN if prompt.visual is not None else ""),
             request.stems,
         )
         for prompt in asked.prompts

@@ -9,22 +9,23 @@ from pathlib import Path
 
 #: Field of a name that becomes the stem, "settings" or "picture".
 KIND = "{kind}"
-#: Stands for the phrase of a prompt without text.
-UNNAMED = "span"
+#: Stand for the phrase of a prompt without text: of marked times, and of an object in the picture.
+UNNAMED, SEEN = "span", "object"
 
 # Longest file name in bytes that common file systems take.
 _MOST_BYTES = 255
 _LONGEST_TEXT = 60
 
 
-def default_name(recording: Path, text: str | None) -> str:
+def default_name(recording: Path, text: str | None, *, seen: bool = False) -> str:
     """First part of the file names of a sound: "street.dog-barking".
 
     Args:
         recording: the file that it is separated from.
         text: the prompt's phrase.
+        seen: whether the prompt says where an object is in the picture.
     """
-    return f"{recording.stem}.{slug(text or '') or UNNAMED}"
+    return f"{recording.stem}.{slug(text or '') or (SEEN if seen else UNNAMED)}"
 
 
 def slug(text: str) -> str:

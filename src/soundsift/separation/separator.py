@@ -286,7 +286,8 @@ class Separator:
                 examined one.
             folder: for the results; made if missing.
             name: first part of their names; `{kind}` in it becomes the stem. Default: that of the
-                file and the phrase, "street.dog-barking"; "recording.dog-barking" of bytes.
+                file and the phrase, "street.dog-barking"; "recording.dog-barking" of bytes. Without
+                a phrase, "street.span", or "street.object" of an object in the video.
             text: this and all prompts as for `separate`.
             language: of the text, as for `separate`.
             spans: when the sound is heard.
@@ -307,9 +308,10 @@ class Separator:
         prompt = make_prompt(text, spans, not_spans, visual, language)
         with stored(source) as kept:
             recording = kept if isinstance(kept, RecordingFile) else examine(kept)
+            usual = default_name(recording.path, prompt.text, seen=prompt.visual is not None)
             destination = Destination(
                 folder=Path(folder),
-                name=default_name(recording.path, prompt.text) if name is None else name,
+                name=usual if name is None else name,
                 stems=stems,
                 output=Output(output) if isinstance(output, str) else output,
                 source=recording.path,

@@ -17,7 +17,11 @@ _OUT = "stems"
 
 
 def command_line(
-    request: Mapping[str, Any], name: str, before: Sequence[Mapping[str, Any]] = ()
+    request: Mapping[str, Any],
+    name: str,
+    before: Sequence[Mapping[str, Any]] = (),
+    *,
+    judged: bool = False,
 ) -> str:
     """The command line that is equivalent to a job.
 
@@ -25,6 +29,7 @@ def command_line(
         request: a `soundsift.studio.schemas.JobRequest` as a dictionary.
         name: name of the recording that the first turn began with.
         before: requests of the earlier turns, whose stems are expected in `stems`.
+        judged: whether the result is rated.
     """
     turns = [*before, request]
     source = name
@@ -33,7 +38,8 @@ def command_line(
         if earlier["mode"] == "remove" and stem == "residual":
             stem = "without"
         sound = Prompt(earlier["text"], language=earlier.get("language")).text
-        named = default_name(Path(source), sound)
+        seen = bool(earlier["boxes"] or earlier.get("points"))
+        named = default_name(Path(source), sound, seen=seen)
         source = f"{_OUT}/{named}.{stem}.wav"
     words = ["soundsift", request["mode"], f"./{source}" if source.startswith("-") else source]
     if request["text"]:
@@ -52,5 +58,7 @@ def command_line(
     words += ["--seed", str(request["seed"])]
     if request.get("candidates", 1) > 1:
         words += ["--candidates", str(request["candidates"])]
+    if judged:
+        words.append("--judge")
     words += ["--out", _OUT]
     return shlex.join(words)

@@ -13,6 +13,7 @@ from soundsift.optional import check_installed
 from soundsift.prompts import Prompt, check_removal
 from soundsift.segmentation.seeds import ONLY_OUTSIDE
 from soundsift.separation.occurrences import NOTHING_ASKED
+from soundsift.separation.verdicts import POOR
 from soundsift.spans import Span, format_seconds
 from soundsift.studio.command import command_line
 from soundsift.studio.database import Database
@@ -155,6 +156,7 @@ class Jobs:
         name = "recording" if recording is None else recording.name
         queued = row.status == "queued"
         settings = row.settings or {}
+        judge = settings.get("judge")
         waiting = self._database.waiting_before(row.number) if queued else None
         return {
             "id": row.id,
@@ -171,8 +173,8 @@ class Jobs:
             "stems": STEMS if row.status == "done" else (),
             "target_level_db": row.target_level_db,
             **{name: settings.get(name, none) for name, none in NOTHING_ASKED.items()},
-            "judge": settings.get("judge"),
-            "command": command_line(row.request, name, self._before(row)),
+            "judge": judge and {**judge, "advice": POOR if judge["poor"] else None},
+            "command": command_line(row.request, name, self._before(row), judged=judge is not None),
             "created": row.created,
             "started": row.started,
             "finished": row.finished,

@@ -191,6 +191,7 @@ class Rating(BaseModel):
     precision: float = Field(ge=1, le=5, description="Absence of other sounds.")
     faithfulness: float = Field(ge=1, le=5, description="Absence of artefacts.")
     poor: bool = Field(description="Whether the result is probably no better than its input.")
+    advice: str | None = Field(description="What to do about a poor result; null otherwise.")
 
 
 class JobOut(BaseModel):

@@ -3,9 +3,6 @@
 /** Quieter targets are not rated in words: there is nearly nothing to hear. */
 const NEARLY_SILENT_DB = -30;
 
-/** What is said of a result that is probably poor. */
-const POOR = "The result is probably poor: mark when the sound is heard, or name it otherwise.";
-
 const number = (rating) => rating.toFixed(1);
 
 /** A finished job's rating as `{ overall, parts, poor }`, each a sentence; null if it has none. */
@@ -15,6 +12,6 @@ export function ratingWords(job) {
   return {
     overall: `Rated ${number(judge.overall)} of 5`,
     parts: ["recall", "precision", "faithfulness"].map((part) => `${part} ${number(judge[part])}`).join(", "),
-    poor: judge.poor ? POOR : null,
+    poor: judge.advice,
   };
 }
