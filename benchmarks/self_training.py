@@ -23,7 +23,8 @@ from soundsift.checkpoints.minilm import TextEncoder
 from soundsift.checkpoints.store import load_weights
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank, Clip
-from soundsift.data.scenes import SceneConfig, SceneGenerator
+from soundsift.data.scene_config import SceneConfig
+from soundsift.data.scenes import SceneGenerator
 from soundsift.data.sources import git_files
 from soundsift.data.split import split_of
 from soundsift.models.mel_codec import MelCodec

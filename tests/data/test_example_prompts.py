@@ -6,7 +6,8 @@ import numpy as np
 
 from soundsift.data.bank import Bank
 from soundsift.data.example_prompts import SPARE_SECONDS, query_by_example, with_transients
-from soundsift.data.scenes import Query, Scene, SceneConfig, SceneGenerator, Source
+from soundsift.data.scene_config import SceneConfig
+from soundsift.data.scenes import Query, Scene, SceneGenerator, Source
 from soundsift.data.spans import active_spans
 from soundsift.spans import POSITIVE, frame_anchors
 

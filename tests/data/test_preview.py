@@ -13,7 +13,8 @@ from soundsift.cli import app
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank, Clip
 from soundsift.data.preview import write_previews
-from soundsift.data.scenes import SceneConfig, SceneGenerator
+from soundsift.data.scene_config import SceneConfig
+from soundsift.data.scenes import SceneGenerator
 from soundsift.errors import SoundsiftError
 
 SOUNDS = {

@@ -11,7 +11,8 @@ import torch
 from soundsift.data.bank import Bank
 from soundsift.data.drawn import DrawnScene, DrawnSource, Edge, Piece, Stretch
 from soundsift.data.rendering import BankSamples, ResidentSamples, frame_powers, render
-from soundsift.data.scenes import DrawnPower, SceneConfig, SceneGenerator
+from soundsift.data.scene_config import SceneConfig
+from soundsift.data.scenes import DrawnPower, SceneGenerator
 from soundsift.data.spans import frame_power
 
 LIFE = SceneConfig(

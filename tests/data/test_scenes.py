@@ -9,7 +9,8 @@ import pytest
 from soundsift.data.bank import Bank, Clip, active_level_db
 from soundsift.data.captions import GROUPS, KINDS
 from soundsift.data.places import places
-from soundsift.data.scenes import Scene, SceneConfig, SceneGenerator
+from soundsift.data.scene_config import SceneConfig
+from soundsift.data.scenes import Scene, SceneGenerator
 
 SECONDS = 2.0
 PLAIN = {"speed": 0.0, "equaliser": 0.0, "band_limit": 0.0, "damage": 0.0, "room": 0.0}

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from soundsift.data.rendering import ResidentSamples
-from soundsift.data.scenes import Query, Scene, SceneConfig, SceneGenerator
+from soundsift.data.scene_config import SceneConfig
+from soundsift.data.scenes import Query, Scene, SceneGenerator
 from soundsift.models.mel_codec import MelCodec, fold
 from soundsift.spans import NULL, OPEN, Span
+from soundsift.training import batches as batches_module
 from soundsift.training.answers import encode_queries
 from soundsift.training.batches import Batch, Batches, BatchRenderer, DrawnBatches
 from soundsift.training.config import TrainingConfig
@@ -307,6 +309,32 @@ def test_a_batch_rendered_at_once_is_that_of_the_workers(
             near = a.float().sub(b.float()).abs() < (0.02 if name in shares else 1e-4)
             assert near.float().mean() > (0.995 if name in shares else 0.9999), name
     assert mixed > 0
+
+
+def test_everything_is_computed_where_the_clips_are(
+    make_config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch's meta device, like a GPU, refuses sums with what lies on the processor."""
+    config = make_config(
+        scenes={
+            "p_microphone": 1.0, "p_bed": 1.0, "p_noise_bed": 0.5, "p_slow_gain": 1.0, "p_far": 0.5,
+            "damage": 0.5, "room": 0.5, "equaliser": 0.5, "band_limit": 0.5, "group": 0.0,
+        },
+        batch={"seconds": (0.5,), "frames": 300, "queries": 2},
+    )  # fmt: skip
+    drawn = DrawnBatches(config, "train")
+    clips = ResidentSamples(drawn.generator.bank, "cpu", threads=1)
+    monkeypatch.setattr(clips, "device", torch.device("meta"))
+    monkeypatch.setattr(clips, "_samples", clips._samples.to("meta"))
+
+    def powers(waves: Tensor, counts: list[int]) -> list[np.ndarray]:
+        assert waves.is_meta
+        return [np.ones((25, count, count), np.float32) for count in counts]
+
+    monkeypatch.setattr(batches_module, "frame_powers", powers)
+    batch = BatchRenderer(config, drawn.generator, clips)(drawn[0])
+    assert all(tensor.is_meta for _, tensor in tensors(batch))
+    assert batch.latents.shape == batch.noise.shape == (24, 13, 64)
 
 
 def test_the_next_batch_is_made_while_the_last_one_is_used() -> None:

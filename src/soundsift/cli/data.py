@@ -194,7 +194,7 @@ def preview(
     check_folder(out)
 
     from soundsift.data.preview import write_previews
-    from soundsift.data.scenes import SceneConfig
+    from soundsift.data.scene_config import SceneConfig
 
     law = SceneConfig()
     if config is not None:

@@ -12,7 +12,8 @@ from typing import Any
 from soundsift.audio import write
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank
-from soundsift.data.scenes import Query, Scene, SceneConfig, SceneGenerator
+from soundsift.data.scene_config import SceneConfig
+from soundsift.data.scenes import Query, Scene, SceneGenerator
 from soundsift.errors import SoundsiftError
 from soundsift.plots import spectrogram_picture
 

@@ -25,7 +25,8 @@ import numpy as np
 
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank, Clip, active_level_db
-from soundsift.data.scenes import Samples, Scene, SceneConfig, SceneGenerator, Source
+from soundsift.data.scene_config import SceneConfig
+from soundsift.data.scenes import Samples, Scene, SceneGenerator, Source
 from soundsift.data.spans import active_spans
 from soundsift.data.split import is_of_first_bank
 from soundsift.errors import SoundsiftError

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from soundsift.config import MelSeparatorConfig
-from soundsift.data.scenes import SceneConfig
+from soundsift.data.scene_config import SceneConfig
 from soundsift.errors import SoundsiftError
 
 _Config = TypeVar("_Config", bound=BaseModel)

@@ -8,7 +8,8 @@ import torch
 
 from soundsift.config import MelCodecConfig
 from soundsift.data.bank import Bank
-from soundsift.data.scenes import SceneConfig, SceneGenerator
+from soundsift.data.scene_config import SceneConfig
+from soundsift.data.scenes import SceneGenerator
 from soundsift.models.hearing import Standardised
 from soundsift.models.mel_codec import MelCodec
 from soundsift.training.hearing.batches import HearingBatches, answers

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from soundsift.config import HearingConfig
-from soundsift.data.scenes import SceneConfig
+from soundsift.data.scene_config import SceneConfig
 from soundsift.training.config import OptimiserConfig
 
 

@@ -20,7 +20,8 @@ from tqdm import tqdm
 
 from soundsift.config import MelCodecConfig
 from soundsift.data.bank import Bank, Clip
-from soundsift.data.scenes import SceneConfig, SceneGenerator
+from soundsift.data.scene_config import SceneConfig
+from soundsift.data.scenes import SceneGenerator
 from soundsift.models.mel_codec import MelCodec
 
 #: A frame this far below the source's loudest one is silent.

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from soundsift.config import DacVaeConfig, SeparatorConfig
-from soundsift.data.scenes import SceneConfig
+from soundsift.data.scene_config import SceneConfig
 from soundsift.training.config import OptimiserConfig, RunConfig
 
 #: Examples of a batch are numbered within it.

@@ -10,7 +10,8 @@ import numpy as np
 from soundsift.audio.resampling import resample
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank
-from soundsift.data.scenes import SceneConfig, SceneGenerator
+from soundsift.data.scene_config import SceneConfig
+from soundsift.data.scenes import SceneGenerator
 from soundsift.data.toy_world import toy_mixture
 from soundsift.training.latents.config import ExampleSourceConfig
 from soundsift.training.triplets import Example, TripletExamples

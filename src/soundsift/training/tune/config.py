@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from soundsift.data.scenes import SceneConfig
+from soundsift.data.scene_config import SceneConfig
 from soundsift.devices import Precision
 from soundsift.presets import PresetName
 from soundsift.training.latents.config import DropConfig
