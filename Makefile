@@ -45,7 +45,7 @@ test: $(DEV_TOOLS_DONE) ## run the tests; those of the studio's page only if Chr
 	@$(PY) -m pytest $(ARGS)
 
 test-browser: $(DEV_TOOLS_DONE) ## install Chromium with apt-get if it is missing, and test the pages
-	@$(PY) tests/studio/page/chromium.py
+	@$(PY) tests/chromium.py
 	@$(PY) -m pytest tests/studio/page tests/export $(ARGS)
 
 coverage: $(DEV_TOOLS_DONE) ## run the tests and say which lines they miss

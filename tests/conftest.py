@@ -1,12 +1,15 @@
 """For all tests."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from tests import chromium
 from tests.hostile import subjects
 
 # The tests' models are tiny: more threads cost more than they bring, and with one thread sums are
@@ -14,6 +17,7 @@ from tests.hostile import subjects
 torch.set_num_threads(1)
 
 RATE = 48_000
+_NOTES = pytest.StashKey[list[str]]()
 
 #: Concept: kind, groups, seconds, and the frequency of what stands for it.
 CONCEPTS: dict[str, tuple[str, tuple[str, ...], float, float]] = {
@@ -76,6 +80,42 @@ def bank_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def browser_program() -> str:
+    """The path of Chromium; without it, or without Playwright, the test is skipped."""
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = chromium.find()
+    if program is None:
+        pytest.skip("there is no Chromium: apt install chromium")
+    return program
+
+
+@pytest.fixture(scope="session")
+def browser_arguments() -> tuple[str, ...]:
+    """More arguments for Chromium; folders of tests have their own."""
+    return ()
+
+
+# Playwright's event loop must not outlive the module: other tests have loops of their own.
+@pytest.fixture(scope="module")
+def browser(browser_program: str, browser_arguments: tuple[str, ...]) -> Iterator[Any]:
+    """A headless Chromium, Playwright's."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=browser_program, args=list(browser_arguments)
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def note(request: pytest.FixtureRequest) -> Any:
+    """Says something at the end of the run."""
+    return request.config.stash.setdefault(_NOTES, []).append
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Before pytest selects by markers."""
@@ -83,8 +123,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The figures of docs/hostile.md."""
+    """The figures of docs/hostile.md, and what tests noted."""
     if "hostile" in terminalreporter.config.option.markexpr:
         terminalreporter.section("attacks")
         for line in subjects.summary(terminalreporter.stats):
             terminalreporter.line(line)
+    for line in terminalreporter.config.stash.get(_NOTES, []):
+        terminalreporter.write_line(line)

@@ -1,38 +1,16 @@
-"""A browser, and a static server for the exported page."""
+"""A static server for the exported page, and visits to it."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-import pytest
-
-# The browser is found as for the studio's page.
-sys.path.insert(0, str(Path(__file__).parents[1] / "studio" / "page"))
-
-import chromium
-
 #: Generous: the machine may be busy with other things.
 PATIENCE_MS = 600_000
-
-
-NOTES = pytest.StashKey[list[str]]()
-
-
-def pytest_terminal_summary(terminalreporter, config) -> None:
-    for note in config.stash.get(NOTES, []):
-        terminalreporter.write_line(note)
-
-
-@pytest.fixture(scope="session")
-def note(request) -> Callable[[str], None]:
-    """Says something at the end of the run."""
-    return request.config.stash.setdefault(NOTES, []).append
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -58,19 +36,6 @@ def serving(folder: Path) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-# Playwright's event loop must not outlive the module: other tests have loops of their own.
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = chromium.find()
-    if program is None:
-        pytest.skip("there is no Chromium: apt install chromium")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program)
-        yield browser
-        browser.close()
 
 
 @contextmanager

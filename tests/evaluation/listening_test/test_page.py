@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 
-import pytest
 from tests.evaluation.listening_test.test_server import changed, folder, stored  # noqa: F401
-from tests.studio.page import chromium
 
 from soundsift.evaluation.listening_test import headphones
 from soundsift.evaluation.listening_test.answers import Answers
@@ -43,18 +41,6 @@ BALANCE = """(() => {
   const most = (from, to) => Math.max(...levels.slice(bin(from), bin(to)));
   return most(1200, 1800) - most(400, 700);
 })()"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = chromium.find()
-    if program is None:
-        pytest.skip("there is no Chromium: apt install chromium")
-    with api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program)
-        yield opened
-        opened.close()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A browser, and servers for it: one whose engine needs no model, one with the default model."""
+"""Servers for the browser: one whose engine needs no model, one with the default model."""
 
 from __future__ import annotations
 
@@ -24,20 +24,15 @@ import soundfile
 # Tests are imported by file: what stands beside them is found through the path.
 sys.path.insert(0, str(Path(__file__).parent))
 
-import chromium
 import sieve_server
+from tests import chromium
 
 #: Generous: the machine may be busy with other things.
 PATIENCE_MS = 60_000
 START_SECONDS = 120.0
 
 
-NOTES = pytest.StashKey[list[str]]()
-
-
-def pytest_terminal_summary(terminalreporter, config) -> None:
-    for note in config.stash.get(NOTES, []):
-        terminalreporter.write_line(note)
+def pytest_terminal_summary(terminalreporter) -> None:
     skipped = [r for r in terminalreporter.stats.get("skipped", []) if "studio/page" in r.nodeid]
     if skipped and chromium.find() is None:
         terminalreporter.write_line(
@@ -49,24 +44,15 @@ def pytest_terminal_summary(terminalreporter, config) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = chromium.find()
-    if program is None:
-        pytest.skip("there is no Chromium: apt install chromium")
+def browser_arguments(tmp_path_factory) -> tuple[str, ...]:
+    """A microphone that hears a tone."""
     heard = tmp_path_factory.mktemp("microphone") / "heard.wav"
     soundfile.write(heard, 0.5 * np.sin(2 * np.pi * 440 / 48000 * np.arange(48000)), 48000)
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program,
-            args=[
-                "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
-                f"--use-file-for-fake-audio-capture={heard}",
-            ],
-        )
-        yield browser
-        browser.close()
+    return (
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={heard}",
+    )
 
 
 @contextmanager
@@ -91,12 +77,6 @@ def _server(*command: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def note(request) -> Callable[[str], None]:
-    """Says something at the end of the run."""
-    return request.config.stash.setdefault(NOTES, []).append
-
-
-@pytest.fixture(scope="session")
 def slowness() -> Callable[[], float]:
     """How many times as long as alone a program takes here now, up to six times."""
 
@@ -110,7 +90,7 @@ def slowness() -> Callable[[], float]:
 
 
 @pytest.fixture
-def serving(browser, tmp_path) -> Callable[..., AbstractContextManager[str]]:
+def serving(browser_program, tmp_path) -> Callable[..., AbstractContextManager[str]]:
     """Servers like `server`, with limits and a token of their own; their addresses."""
 
     def serve(token: str | None = None, **limits: float) -> AbstractContextManager[str]:
@@ -137,7 +117,7 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(browser, tmp_path_factory) -> Iterator[Server]:
+def server(browser_program, tmp_path_factory) -> Iterator[Server]:
     """With an engine that sorts by frequency."""
     data = tmp_path_factory.mktemp("studio")
     with _server(sieve_server.__file__, str(data)) as address:
@@ -149,14 +129,14 @@ def _model_server(data: Path) -> AbstractContextManager[str]:
 
 
 @pytest.fixture(scope="session")
-def model_server(browser, tmp_path_factory) -> Iterator[str]:
+def model_server(browser_program, tmp_path_factory) -> Iterator[str]:
     """The address of `soundsift serve` as users have it, with the default model."""
     with _model_server(tmp_path_factory.mktemp("studio-model")) as address:
         yield address
 
 
 @pytest.fixture
-def new_model_server(browser, tmp_path) -> Iterator[str]:
+def new_model_server(browser_program, tmp_path) -> Iterator[str]:
     """One that was just started."""
     with _model_server(tmp_path / "studio") as address:
         yield address
@@ -252,7 +232,7 @@ def visiting(browser, address: str, **options) -> Iterator[Visit]:
         context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def new_visit(browser) -> Callable[..., AbstractContextManager[Visit]]:
     """Visits to any address, in any window."""
     return partial(visiting, browser)

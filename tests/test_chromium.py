@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import chromium
 import pytest
+
+from tests import chromium
 
 #: Notes what it is asked for. `broken` and `stale` are files that say how it behaves.
 APT = """#!/bin/sh

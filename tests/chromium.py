@@ -1,4 +1,4 @@
-"""Chromium for the tests of the studio's page.
+"""Chromium for the tests of pages.
 
 Run as a program, by `make test-browser`, it installs one with apt-get if none is found. It never
 fails: without a browser, the tests are skipped.
