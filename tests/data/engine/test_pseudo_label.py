@@ -440,3 +440,26 @@ def test_the_command_refuses_unknown_filters(tmp_path):
         result = CliRunner().invoke(app, command)
         assert result.exit_code == 2
         assert "names no filter" in result.stderr
+
+
+def test_the_command(recordings, engine, tmp_path):
+    def run(*options):
+        command = ["data", "pseudo-label", str(recordings[0].parent), *map(str, options)]
+        return CliRunner().invoke(app, command)
+
+    missing = run()
+    assert missing.exit_code == 2
+    assert "--out is missing" in missing.stderr
+    tried = run("--dry-run", "--seconds", 1)
+    assert tried.exit_code == 0, tried.output
+    assert "text-target by hearing: 2 of 4 pass." in tried.stdout
+    assert "2 recordings, about 4 s in 3 excerpts. 2 tried. All would give about" in tried.stdout
+    assert json.loads(run("--dry-run", "--json", "--seconds", 1).stdout)["tried"] == 2
+    out = tmp_path / "out"
+    assert "is a directory" in run("--out", out, "--metrics", tmp_path).stderr
+    done = run("--out", out, "--seconds", 1, "--metrics", tmp_path / "new" / "m.prom")
+    assert done.exit_code == 0, done.output
+    assert "from 6 candidates in 3 excerpts" in done.stdout
+    assert "_excerpts_total 3\n" in (tmp_path / "new" / "m.prom").read_text()
+    own = CliRunner().invoke(app, ["data", "pseudo-label", str(out), "--dry-run"])
+    assert "nothing but results" in own.stderr
