@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import TypeVar
 
 import torch
@@ -13,6 +16,8 @@ from soundsift.allocator import keep_memory
 
 Batch = TypeVar("Batch")
 Made = TypeVar("Made")
+
+_WATCH_SECONDS = 2.0
 
 
 def batch_loader(batches: Dataset[Batch], start: int, workers: int) -> Iterator[Batch]:
@@ -52,3 +57,14 @@ def _set_up_worker(_: int) -> None:
     # A worker must not compete with the training process for every core.
     torch.set_num_threads(1)
     keep_memory()
+    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent was killed.
+
+    PyTorch's own watch does so too, but then waits for batches to be read that nothing reads.
+    """
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os._exit(1)
