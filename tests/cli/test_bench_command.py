@@ -108,6 +108,8 @@ def test_systems_that_cannot_run_are_refused(run, items, tmp_path, one_sentence)
     one_sentence(run(*folder, "--weights", "demucs=x"), "--weights demucs=x")
     one_sentence(run(*folder, "--system", "audiosep"), "audiosep_base_4M_steps.ckpt")
     one_sentence(run(*folder, "--no-prompts", "x"), "--no-prompts x")
+    one_sentence(run(*folder, "--adapter", "nowhere"), "nowhere: no such adapter")
+    one_sentence(run(*folder, "--adapter", "x", "--system", "hpss"), "--system soundsift")
 
 
 def test_files_that_are_in_the_way_are_refused(run, calls, tmp_path, one_sentence):

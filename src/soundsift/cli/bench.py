@@ -212,6 +212,10 @@ def bench(
         "candidates": candidates,
     }
     if adapter is not None:
+        if system and not {"soundsift", "sam-audio"} & set(system):
+            raise typer.BadParameter(
+                "--adapter is for --system soundsift or sam-audio: add one, or leave it out."
+            )
         settings["adapter"] = str(adapter)
     systems = open_systems(system or ["soundsift"], blind or [], weights or [], settings)
     with progress_bar("benchmark") as report:

@@ -8,9 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
+from tests.tiny_model import write_tiny_model
 
+from soundsift.checkpoints.adapter import AdapterFacts, fingerprint, save_adapter
+from soundsift.checkpoints.store import load_weights
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.systems import ADAPTERS, describe, open_adapter, open_command, serve
+from soundsift.models.low_rank import LowRankChange
 
 ADAPTER = """
 import numpy as np
@@ -92,3 +97,26 @@ def test_commands_have_names_of_their_own(tmp_path: Path) -> None:
             open_command(name, "python x.py")
     with pytest.raises(SoundsiftError, match="no adapter 'x'"):
         open_adapter("x", {})
+
+
+def test_our_model_and_its_adapter_are_found_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_tiny_model(Path("mine"))
+    changes = {
+        "transformer.blocks.0.self_attention.out": LowRankChange(
+            torch.ones(1, 32), torch.ones(32, 1), 1.0
+        )
+    }
+    facts = AdapterFacts(phrase="my dog", weights=fingerprint(load_weights(Path("mine")), changes))
+    save_adapter(Path("dog.safetensors"), changes, facts, alpha=1.0)
+    settings = {"model": "mine", "adapter": "dog.safetensors"}
+    system = open_adapter("soundsift", settings)
+    given = json.loads(system.command[-1])
+    assert given["model"] == str(tmp_path / "mine")
+    assert given["adapter"] == str(tmp_path / "dog.safetensors")
+    assert system.version["settings"] == settings
+    assert system.version["adapter_weights"].keys() == {"dog.safetensors"}
+    with pytest.raises(SoundsiftError, match=r"none: no such adapter\. Make one"):
+        open_adapter("soundsift", {"model": "mine", "adapter": "none"})

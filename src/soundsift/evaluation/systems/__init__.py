@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from soundsift.checkpoints.adapter import read_facts
 from soundsift.checkpoints.store import find_model
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.systems.environment import find_environment, make_environment
@@ -128,7 +129,7 @@ def open_adapter(
 
     Args:
         name: one of `ADAPTERS`.
-        settings: `model` and `preset` for our own.
+        settings: `model`, `adapter` and `preset` for our own.
         weights: folder or file of its weights, where they don't come with its package.
         tell: called with what takes long.
 
@@ -141,7 +142,8 @@ def open_adapter(
         raise SoundsiftError(f"{module.TITLE} needs weights: {module.WEIGHTS}.")
     if weights is not None and not weights.exists():
         raise SoundsiftError(f"{weights}: no such file or folder. {name} needs {module.WEIGHTS}.")
-    given: dict[str, Any] = dict(settings) if name in _OUR_MODELS else {}
+    noted: dict[str, Any] = dict(settings) if name in _OUR_MODELS else {}
+    given = _found(noted)
     packages: tuple[str, ...] = ()
     if weights is not None:
         given["weights"] = str(weights.resolve())
@@ -158,12 +160,15 @@ def open_adapter(
     version = {
         "adapter": file_digest(file),
         # Without the paths of this machine.
-        "settings": {k: v for k, v in given.items() if k not in ("source", "weights")},
+        "settings": noted,
         "packages": hashlib.sha256("\n".join(packages).encode()).hexdigest() if packages else None,
         "pins": list(module.REQUIREMENTS or ()),
         "repository": module.REPOSITORY or None,
         "weights": _weights_digest(weights or _OUR_MODELS.get(name, _no_model)(settings)),
     }
+    if "adapter" in given:
+        noted["adapter"] = Path(given["adapter"]).name
+        version["adapter_weights"] = _weights_digest(Path(given["adapter"]))
     return System(
         name=name,
         title=module.TITLE,
@@ -173,6 +178,23 @@ def open_adapter(
         version=version,
         text_only=module.PROMPTED and module.REQUIREMENTS is not None,
     )
+
+
+def _found(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with absolute paths: the program runs in another folder.
+
+    Raises:
+        SoundsiftError: there is no such adapter of a model.
+    """
+    given = dict(settings)
+    model = Path(settings.get("model", "default")).expanduser()
+    if model.is_dir():
+        given["model"] = str(model.resolve())
+    if "adapter" in settings:
+        adapter = Path(settings["adapter"]).expanduser()
+        read_facts(adapter)
+        given["adapter"] = str(adapter.resolve())
+    return given
 
 
 def open_command(name: str, command: str, prompted: bool = True) -> System:
