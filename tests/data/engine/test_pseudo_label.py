@@ -218,7 +218,11 @@ def over_fake_ray(recordings, out, config, monkeypatch, **given):
     return pseudo_label(recordings, out, config, device="cpu", workers=2, **given)
 
 
-def test_workers_give_the_bytes_of_one_process(recordings, config, engine, tmp_path, monkeypatch):
+@pytest.mark.parametrize("apart", [False, True])
+def test_workers_give_the_bytes_of_one_process(
+    recordings, config, engine, tmp_path, monkeypatch, apart
+):
+    monkeypatch.setattr(over_ray, "accelerated", lambda *_: apart)
     # The same content once more, and a recording that fails.
     twin, bad = tmp_path / "twin.wav", tmp_path / "bad.wav"
     twin.write_bytes(recordings[0].read_bytes())
