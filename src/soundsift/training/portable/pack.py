@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -162,7 +163,7 @@ def _pack_sound(
             folder = out / f"part-{number}" / "clips"
             folder.mkdir(parents=True, exist_ok=True)
             shard.rename(folder / shard.name)
-    entries = [json.loads(line) for line in (first / "manifest.jsonl").open()]
+    entries = _entries(first)
     known = {e["concept"] for e in entries if e["shard"] in there and e["split"] == "train"}
     if missing := {e["concept"] for e in entries if e["split"] == "train"} - known:
         raise SoundsiftError(
@@ -173,8 +174,11 @@ def _pack_sound(
 
 def _manifest_share(bank: Path, seconds: float, kilobits: float) -> float:
     """About how many bytes of the manifest come with a byte of sound."""
-    lines = [json.loads(line) for line in (bank / "manifest.jsonl").open()]
-    own = [entry for entry in lines if entry["source"] != PROCEDURAL and entry["split"] == "train"]
+    own = [
+        entry
+        for entry in _entries(bank)
+        if entry["source"] != PROCEDURAL and entry["split"] == "train"
+    ]
     sound: float = sum(min(entry["seconds"], seconds) for entry in own) * kilobits * 125
     listed = sum(len(json.dumps(entry)) + 30 for entry in own)
     return listed / max(1.0, sound)
@@ -209,14 +213,17 @@ def _download(folder: Path, python: str) -> None:
 
 def _summary(out: Path) -> Packed:
     folders = sorted(out.glob("part-*"), key=lambda folder: int(folder.name.split("-")[1]))
-    entries = [json.loads(line) for line in (folders[0] / "manifest.jsonl").open()]
-    own = [entry for entry in entries if entry["split"] == "train"]
+    own = [entry for entry in _entries(folders[0]) if entry["split"] == "train"]
     return Packed(
         tuple(_megabytes(folder) for folder in folders),
         len(own),
         sum(entry["seconds"] for entry in own) / 3600,
         len({entry["concept"] for entry in own}),
     )
+
+
+def _entries(bank: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (bank / "manifest.jsonl").read_text().splitlines()]
 
 
 def _megabytes(folder: Path) -> float:
