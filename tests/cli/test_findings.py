@@ -1,6 +1,6 @@
 import pytest
 
-from soundsift.cli.findings import clock, found_in_words, seen_in_words, times_in_words
+from soundsift.cli.findings import clock, found_in_words, times_in_words
 from soundsift.separation.occurrences import Finding, Occurrence
 
 
@@ -30,21 +30,3 @@ def test_of_many_occurrences_the_surest_are_told() -> None:
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (59.9, "0:59"), (3730, "1:02:10")])
 def test_clock(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown
-
-
-def test_what_is_seen_in_words() -> None:
-    seen = {
-        "name": "dog barking",
-        "names": [["dog barking", 0.91], ["cat meowing", 0.02]],
-        "lost": [[4.0, 6.5]],
-        "agreement": "agrees",
-    }
-    assert seen_in_words(seen) == [
-        "Taken for 'dog barking' (0.91).",
-        "The object was lost at 0:04-0:06.",
-        "It moves when the sound is heard.",
-    ]
-    by_text = seen | {"names": [], "lost": [], "agreement": "disagrees"}
-    assert seen_in_words(by_text) == [
-        "Warning: the sound does not fit what the object does; it may come from something else."
-    ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from soundsift.separation.occurrences import Finding, Occurrence
 from soundsift.separation.verdicts import absent_in_words
@@ -38,28 +37,6 @@ def times_in_words(found: Sequence[Occurrence], with_words: bool = True) -> str:
             parts.append(f"{', '.join(times)} ({word})")
     more = len(found) - len(shown)
     return ", ".join(parts) + (f" and {more} more" if more else "")
-
-
-def seen_in_words(seen: Mapping[str, Any]) -> list[str]:
-    """Sentences about the object in the video: what it is taken for, and whether it fits the sound.
-
-    Args:
-        seen: `seen` of the settings.
-    """
-    sentences = []
-    if seen["names"] and seen["name"] is not None:
-        share = dict(seen["names"])[seen["name"]]
-        sentences.append(f"Taken for {seen['name']!r} ({share:.2f}).")
-    if seen["lost"]:
-        times = ", ".join(f"{clock(start)}-{clock(end)}" for start, end in seen["lost"])
-        sentences.append(f"The object was lost at {times}.")
-    if seen["agreement"] == "agrees":
-        sentences.append("It moves when the sound is heard.")
-    elif seen["agreement"] == "disagrees":
-        sentences.append(
-            "Warning: the sound does not fit what the object does; it may come from something else."
-        )
-    return sentences
 
 
 def clock(seconds: float) -> str:

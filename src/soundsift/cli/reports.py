@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from soundsift.cli.findings import found_in_words, seen_in_words
+from soundsift.cli.findings import found_in_words
 from soundsift.separation.occurrences import described
-from soundsift.separation.verdicts import POOR
+from soundsift.separation.verdicts import POOR, seen_in_words
 
 if TYPE_CHECKING:
     from soundsift.batch.runner import Outcome

@@ -13,7 +13,7 @@ from soundsift.optional import check_installed
 from soundsift.prompts import Prompt, check_removal
 from soundsift.segmentation.seeds import ONLY_OUTSIDE
 from soundsift.separation.occurrences import NOTHING_ASKED
-from soundsift.separation.verdicts import POOR
+from soundsift.separation.verdicts import POOR, seen_in_words
 from soundsift.spans import Span, format_seconds
 from soundsift.studio.command import command_line
 from soundsift.studio.database import Database
@@ -173,6 +173,7 @@ class Jobs:
             "stems": STEMS if row.status == "done" else (),
             "target_level_db": row.target_level_db,
             **{name: settings.get(name, none) for name, none in NOTHING_ASKED.items()},
+            "seen": seen_in_words(settings["seen"]) if settings.get("seen") else [],
             "judge": judge and {**judge, "advice": POOR if judge["poor"] else None},
             "command": command_line(row.request, name, self._before(row), judged=judge is not None),
             "created": row.created,

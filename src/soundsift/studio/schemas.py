@@ -217,6 +217,9 @@ class JobOut(BaseModel):
         description="Probability that it is in the recording; null if unknown."
     )
     presence: Presence | None = Field(description="The confidence in a word.")
+    seen: list[str] = Field(
+        description="On a clicked object: what it is taken for, whether it fits the sound."
+    )
     judge: Rating | None = Field(description="Ratings of the result; null if it was not rated.")
     command: str
     created: float

@@ -34,6 +34,17 @@ FINDS = {
         "presence": "sure",
     },
     "absent": {"found": [], "confidence": 0.03, "presence": "absent"},
+    "offscreen": {
+        "found": [],
+        "confidence": 0.03,
+        "presence": "absent",
+        "seen": {
+            "names": [["dog barking", 0.83]],
+            "name": "dog barking",
+            "lost": [[0.04, 0.08]],
+            "agreement": "disagrees",
+        },
+    },
 }
 _PARTS = {"recall": 3.94, "precision": 2.81, "faithfulness": 3.02}
 #: How it rates its results for prompts that begin with these words, if asked to.

@@ -85,6 +85,21 @@ def film_with_a_wall(tmp_path) -> Path:
     return path
 
 
+def test_a_drag_sets_no_point(visit, film) -> None:
+    page = visit.page
+    visit.open(film)
+    box = place_of(page, "#picture")
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.8 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"], steps=4)
+    page.mouse.up()
+    page.wait_for_selector(".picture-state >> text=Dragging sets no point.")
+    assert page.locator("#point-list li").count() == 0
+    click_on(page, *LOW[0], modifiers=["Alt"])
+    page.wait_for_selector(".picture-state >> text=Click on the object, too.")
+    assert page.locator("#point-list li").count() == 1
+
+
 def test_points_by_mouse_and_keyboard(visit, film) -> None:
     page = visit.page
     visit.open(film)

@@ -94,6 +94,15 @@ def test_a_sound_that_is_probably_not_there(visit, clip) -> None:
     assert page.is_hidden("#found")
 
 
+def test_what_was_seen_of_the_object_is_said(visit, clip) -> None:
+    visit.open(clip.path)
+    visit.turn("offscreen low")
+    words = visit.page.inner_text(".found-words")
+    assert words.startswith("Taken for 'dog barking' (0.83). The object was lost at 0.04-0.08 s.")
+    assert "Warning: the sound does not fit what the object does" in words
+    assert words.endswith("Probably not in this recording.")
+
+
 def test_results_are_rated_in_words(visit, clip) -> None:
     visit.open(clip.path)
     visit.turn("poor low")

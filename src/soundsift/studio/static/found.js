@@ -44,17 +44,19 @@ export class Found {
     });
   }
 
-  /** Show a finished job's occurrences; nothing for null, or if the model found out nothing. */
+  /** Show a finished job's occurrences and what was seen of a clicked object; nothing for null, or if
+   *  the model found out nothing. */
   show(job) {
     this.#job = job;
     this.#unticked.clear();
     const found = job?.found ?? [];
+    const seen = job?.seen ?? [];
     const unlikely = job?.presence === "absent";
-    this.section.hidden = job === null || (found.length === 0 && !unlikely);
+    this.section.hidden = job === null || (found.length === 0 && seen.length === 0 && !unlikely);
     if (this.section.hidden) return;
     this.section.classList.toggle("unlikely", unlikely);
-    const where = found.length ? foundWords(found) : "";
-    this.words.textContent = unlikely ? `Probably not in this recording. ${where}`.trim() : where;
+    const sentences = [...seen, unlikely ? "Probably not in this recording." : "", found.length ? foundWords(found) : ""];
+    this.words.textContent = sentences.filter(Boolean).join(" ");
     this.list.replaceChildren(...found.map((one, at) => this.#row(one, at)));
     this.#drawAgain();
   }

@@ -8,6 +8,8 @@ const SVG = "http://www.w3.org/2000/svg";
 const STEP = 0.01;
 /** A picture without an outline is taken to be shown for so many seconds. */
 const HOLD = 0.02;
+/** Pixels that the mouse may move between press and release of a click. */
+const SLACK = 8;
 
 const clamp = (part) => Math.min(1, Math.max(0, part));
 
@@ -15,6 +17,8 @@ export class Picture {
   #cross = null;
   #presented = null;
   #drawn = null;
+  #pressed = null;
+  #dragged = false;
 
   /** `layer` lies over the `video`; `mask` is the `ObjectMask` of the `points`. */
   constructor(layer, video, { player, points, mask }) {
@@ -26,6 +30,7 @@ export class Picture {
     this.marks = element("div", { "aria-hidden": "true" });
     this.state = element("p", { class: "picture-state", "aria-hidden": "true", hidden: true });
     layer.append(this.svg, this.marks, this.state);
+    layer.addEventListener("pointerdown", (event) => this.#press(event));
     layer.addEventListener("click", (event) => this.#click(event));
     layer.addEventListener("keydown", (event) => this.#key(event));
     layer.addEventListener("blur", () => this.#move(null));
@@ -50,7 +55,20 @@ export class Picture {
     return paused || this.#presented === null ? currentTime : this.#presented;
   }
 
+  #press({ clientX, clientY }) {
+    this.#pressed = [clientX, clientY];
+    this.#dragged = false;
+  }
+
   #click(event) {
+    // A drag ends at a corner of what is meant, where the object is not.
+    const [x, y] = this.#pressed ?? [event.clientX, event.clientY];
+    this.#pressed = null;
+    this.#dragged = Math.hypot(event.clientX - x, event.clientY - y) > SLACK;
+    if (this.#dragged) {
+      this.draw();
+      return;
+    }
     const box = this.layer.getBoundingClientRect();
     const place = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
     this.#set(...place.map(clamp), event.altKey);
@@ -115,7 +133,8 @@ export class Picture {
   /** What to know of the object in this picture, if it is not surely found. */
   #words(outline) {
     const { status } = this.mask;
-    if (status === "none") return "";
+    if (this.#dragged) return "Dragging sets no point. Click on the object.";
+    if (status === "none") return this.points.all.length > 0 ? "Click on the object, too." : "";
     if (outline?.stale || (!outline && (status === "clicked" || status === "following"))) return "Being followed…";
     if (!outline) return status === "done" ? "Not followed here" : "";
     return { lost: "Lost here. Click on it where it is seen again.", unsure: "Unsure here", sure: "" }[certainty(outline)];
