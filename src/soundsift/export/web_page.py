@@ -59,7 +59,8 @@ def write_shell(folder: Path) -> None:
     with as_file(files("soundsift.export") / "page") as page:
         shutil.copytree(page, folder, dirs_exist_ok=True)
     assets = files("soundsift") / "assets"
-    for name, written in (("farm.flac", "farm.flac"), ("README.md", "farm.txt")):
+    copies = (("palette.css", "palette.css"), ("farm.flac", "farm.flac"), ("README.md", "farm.txt"))
+    for name, written in copies:
         (folder / written).write_bytes((assets / name).read_bytes())
 
 

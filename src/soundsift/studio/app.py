@@ -139,6 +139,7 @@ def _add_page(app: FastAPI, studio: Studio, folder: Path) -> None:
     files = {
         path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
     }
+    files["palette.css"] = Path(str(resources.files("soundsift") / "assets" / "palette.css"))
 
     @app.get("/open/{secret}", include_in_schema=False)
     def enter(secret: str, request: Request) -> Response:

@@ -9,7 +9,9 @@ import pytest
 
 STATIC = resources.files("soundsift.studio") / "static"
 STYLE = (STATIC / "style.css").read_text(encoding="utf-8")
-LIGHT, DARK = re.split(r"prefers-color-scheme: dark", STYLE, maxsplit=1)
+PALETTE = (resources.files("soundsift") / "assets" / "palette.css").read_text(encoding="utf-8")
+_PARTS = [re.split(r"prefers-color-scheme: dark", css, maxsplit=1) for css in (PALETTE, STYLE)]
+LIGHT, DARK = ("\n".join(parts) for parts in zip(*_PARTS, strict=True))
 
 
 def colours(theme: str) -> dict[str, str]:

@@ -214,6 +214,7 @@ def _add_page(app: FastAPI, access: Access) -> None:
     folder = Path(str(resources.files("soundsift.evaluation.listening_test") / "static"))
     # Looked up, not joined: no path of a client reaches the file system.
     files = {path.name: path for path in folder.iterdir() if path.suffix in _TYPES}
+    files["palette.css"] = Path(str(resources.files("soundsift") / "assets" / "palette.css"))
 
     @app.get("/open/{secret}")
     def enter(secret: str, request: Request) -> Response:

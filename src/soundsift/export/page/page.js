@@ -214,10 +214,10 @@ function showMarks() {
 function draw(dragged) {
   if (recording?.peaks === undefined) return;
   const shown = dragged === undefined ? marks : [...marks, dragged];
-  drawWaveform(at("waveform"), recording.peaks, "--wave", shown, recording.seconds);
+  drawWaveform(at("waveform"), recording.peaks, "--track-original", shown, recording.seconds);
   if (result !== undefined && !at("results").hidden) {
-    drawWaveform(at("target-picture"), result.target, "--wave-target");
-    drawWaveform(at("rest-picture"), result.rest, "--wave-rest");
+    drawWaveform(at("target-picture"), result.target, "--track-isolated");
+    drawWaveform(at("rest-picture"), result.rest, "--track-without");
   }
 }
 
