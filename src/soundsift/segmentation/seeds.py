@@ -68,7 +68,8 @@ def find_seeds(
     down, across = working_size[0] / size[0], working_size[1] / size[1]
     for point in points:
         row, column = point.place(*size)
-        place = (row * down, column * across)
+        # A click on the far edge still lies in the last pixel.
+        place = (min(row * down, working_size[0] - 1), min(column * across, working_size[1] - 1))
         index = _shown_at(point.time, times, f"Point {point}")
         own = found.get(index, Seeds())
         if point.positive:
