@@ -4,16 +4,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 import soundsift
+from soundsift.audio.normalisation import Normalisation
 from soundsift.checkpoints import pe_vision
 from soundsift.checkpoints.load import open_model
 from soundsift.checkpoints.store import find_model
 from soundsift.models.velocity_field import VelocityField
-from soundsift.presets import Preset
+from soundsift.presets import Preset, find_preset
 from soundsift.prompts import Prompt
 from soundsift.reference import separate_window
 from soundsift.sampling.solvers import Solver
@@ -113,3 +115,26 @@ def test_a_released_model(
     generator = torch.Generator().manual_seed(1)
     video = torch.randn(frames, 24, generator=generator) if with_video else None
     check(*released, mixture, Preset("", solver, 3, 1.0), text, spans, video, 5)
+
+
+@pytest.mark.parametrize(
+    ("channels", "gain", "offset"),
+    [(1, 1.0, 0.0), (2, 1.0, 2e-4), (2, 4.0, 0.3)],
+    ids=["as it is", "small offset", "beyond full scale"],
+)
+def test_a_separator_is_the_reference_after_normalisation(
+    released: tuple[Separator, VelocityField], channels: int, gain: float, offset: float
+) -> None:
+    model, field = released
+    samples = noise(channels, 70_000)
+    samples = gain * (samples - samples.mean(axis=1, keepdims=True)) + np.float32(offset)
+    normalisation = Normalisation.of_samples(samples)
+    assert (normalisation == Normalisation()) is (offset == 0)
+    rate = model.model.codec.sample_rate
+    done = model.separate(samples, sample_rate=rate, text="dog barking", seed=5)
+    mixture = torch.from_numpy(normalisation.apply(samples))[None]
+    preset = find_preset("standard", model.config.prediction)
+    stems = separate_window(field, model.model, mixture, preset, "dog barking", seed=5)
+    theirs = normalisation.undo(stems.numpy()[None], with_offset=True)[0]
+    error = np.linalg.norm(np.stack((done.target, done.residual)) - theirs)
+    assert error < 1e-4 * np.linalg.norm(theirs)

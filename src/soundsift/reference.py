@@ -34,7 +34,8 @@ def separate_window(
     """Separate one window (arXiv 2512.18099, section 3).
 
     Takes a mixture `(1, channels, samples)` at the codec's rate and video features `(frames,
-    video_dim)`. Returns `(stems, channels, samples)`: the target, and the residual unless that is
+    video_dim)`. `Separator` first removes constant offset and reduces floats beyond full scale
+    (`soundsift.audio.normalisation`); do so too to get its numbers. Returns `(stems, channels, samples)`: the target, and the residual unless that is
     the rest of the mixture by construction.
     """
     context = model.codec.context(mixture)  # (rows, frames, context_channels)

@@ -64,6 +64,10 @@ def test_the_guide_names_every_option(name):
     assert not [o for o in options if f"`{o}" not in section]
 
 
+#: Commands that people try first; others are imported by all of these, but not run.
+HELPED = ["separate", "stream", "listen", "studio"]
+
+
 @pytest.mark.parametrize(
     "line", ["--help", "separate --help", "--version", "train no.yaml", "separate a --out b"]
 )
@@ -84,3 +88,18 @@ def test_starting_does_not_wait_for_pytorch(line, tmp_path):
     )
     assert "Traceback" not in done.stderr
     assert done.returncode == (0 if "--" in line and "--out" not in line else 2)
+
+
+@pytest.mark.parametrize("line", ["--help", "--version", *(f"{name} --help" for name in HELPED)])
+def test_help_loads_no_numerical_library(line):
+    code = (
+        "import sys, soundsift.cli\n"
+        "try: soundsift.cli.main()\n"
+        "finally: assert not {'numpy', 'torch', 'rapidfuzz', 'yaml'} & {*sys.modules}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *line.split()], capture_output=True, text=True, check=False
+    )
+    assert done.stdout
+    assert not done.stderr
+    assert done.returncode == 0

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from soundsift.separation.occurrences import Finding, Occurrence
 from soundsift.separation.verdicts import absent_in_words
+
+if TYPE_CHECKING:
+    from soundsift.separation.occurrences import Finding, Occurrence
 
 #: Occurrences that are told one by one.
 _MOST = 12

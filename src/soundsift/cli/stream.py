@@ -15,7 +15,6 @@ from soundsift.cli.groups import SPAN_ORDER
 from soundsift.cli.translations import tell_translations
 from soundsift.config import SAMPLE_RATE
 from soundsift.errors import SoundsiftError
-from soundsift.prompts import check_removal
 from soundsift.signals import ended_like_interrupted
 
 if TYPE_CHECKING:
@@ -95,6 +94,7 @@ def stream(
     residual (--remove) sum to the input. Spans count from the beginning of the stream.
     """
     from soundsift.cli.requests import make_prompt, suggest_phrase
+    from soundsift.prompts import check_removal
 
     prompt = make_prompt(text or (), span or (), not_span or (), ctx.meta[SPAN_ORDER], language)
     suggest_phrase(prompt, adapter)
