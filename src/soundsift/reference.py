@@ -35,8 +35,8 @@ def separate_window(
 
     Takes a mixture `(1, channels, samples)` at the codec's rate and video features `(frames,
     video_dim)`. `Separator` first removes constant offset and reduces floats beyond full scale
-    (`soundsift.audio.normalisation`); do so too to get its numbers. Returns `(stems, channels, samples)`: the target, and the residual unless that is
-    the rest of the mixture by construction.
+    (`soundsift.audio.normalisation`); do so too to get its numbers. Returns `(stems, channels,
+    samples)`: the target, and the residual unless that is the rest of the mixture by construction.
     """
     context = model.codec.context(mixture)  # (rows, frames, context_channels)
     rows, frames = context.shape[:2]

@@ -7,11 +7,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from soundsift.config import FRAME_RATE
 from soundsift.errors import SoundsiftError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 NULL, POSITIVE, NEGATIVE, OPEN = 0, 1, 2, 3
 """Anchor ids of a frame: not marked, sound heard, sound not heard, and (only in models with four
@@ -138,6 +140,9 @@ def frame_anchors(
         int64, (frames,): NULL 0, POSITIVE 1, NEGATIVE 2. The padding of a
         batch has the id after the model's last kind.
     """
+    # Imported here: `soundsift --help` doesn't wait for NumPy.
+    import numpy as np
+
     anchors = np.full(frames, unmarked, dtype=np.int64)
     for span in spans:
         first, stop = span.frames(frame_rate)
@@ -161,6 +166,8 @@ def marked_stretch(
     Returns:
         (start, end) in frames; None if nothing is marked.
     """
+    import numpy as np
+
     edges = np.flatnonzero(np.diff(anchors == POSITIVE, prepend=False, append=False))
     if not len(edges):
         return None

@@ -1,6 +1,7 @@
 """From options to jobs: what is asked, and by what a result is known."""
 
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,42 @@ def test_another_precision_is_another_request(request_: Request) -> None:
     (job,) = jobs(request_)
     asked = {p: jobs(replace(request_, precision=p))[0].request for p in ("auto", "bfloat16")}
     assert asked["auto"] == job.request != asked["bfloat16"]
+
+
+def test_another_packaged_network_is_another_request(
+    request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results that another hearing network or judge has made are not kept."""
+    folders = {name: tmp_path / name for name in ("hearing", "judge")}
+    for name, folder in folders.items():
+        folder.mkdir()
+        (folder / "model.safetensors").write_text("first")
+        monkeypatch.setattr(f"soundsift.batch.fingerprint.packaged_{name}", lambda f=folder: f)
+    monkeypatch.setattr("soundsift.checkpoints.load.default_folder", lambda: folders["hearing"])
+    rated = replace(request_, options=Options(preset="draft", judge=True))
+
+    def asked() -> list[object]:
+        return [jobs(one)[0].request["model"] for one in (request_, rated)]
+
+    first = asked()
+    assert asked() == first
+    (folders["judge"] / "model.safetensors").write_text("second")
+    second = asked()
+    assert second[0] == first[0]
+    assert second[1] != first[1]
+    (folders["hearing"] / "model.safetensors").write_text("second")
+    third = asked()
+    assert third[0] != second[0]
+    assert third[1] != second[1]
+    # A model that brings its own hearing network does not use the packaged one.
+    own = tmp_path / "own"
+    shutil.copytree(request_.model, own)
+    shutil.copytree(folders["hearing"], own / "hearing")
+    with_own = jobs(replace(request_, model=str(own)))[0].request["model"]
+    (folders["hearing"] / "model.safetensors").write_text("third")
+    assert jobs(replace(request_, model=str(own)))[0].request["model"] == with_own
+    (own / "hearing" / "model.safetensors").write_text("third")
+    assert jobs(replace(request_, model=str(own)))[0].request["model"] != with_own
 
 
 def test_the_region_of_the_command_line(request_: Request, tmp_path: Path) -> None:

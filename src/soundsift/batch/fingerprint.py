@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from soundsift.checkpoints.default_judge import default_folder as packaged_judge
+from soundsift.checkpoints.hearing import default_folder as packaged_hearing
+from soundsift.checkpoints.load import hearing_folder
+from soundsift.checkpoints.store import CONFIG, load_config
 from soundsift.fingerprint import file_digest
 
 _BLOCK = 2**20
@@ -57,6 +61,31 @@ def of_model(folder: Path) -> str:
                     file.seek(number * (size - _BLOCK) // (_BLOCKS - 1))
                     digest.update(file.read(_BLOCK))
     return digest.hexdigest()[:32]
+
+
+def of_networks(folder: Path, *, judge: bool = False) -> str:
+    """Fingerprint of a model and of the packaged networks that its results depend on.
+
+    The hearing network that comes with the package predicts the spans of models that have none of
+    their own in their folder, and the packaged judge rates results.
+
+    Args:
+        folder: the model's folder.
+        judge: whether results are rated.
+
+    Raises:
+        SoundsiftError: the model's configuration is wrong.
+    """
+    parts = [folder]
+    # Released models as they come have another codec, which neither network reads.
+    if (folder / CONFIG).is_file():
+        hearing = hearing_folder(load_config(folder), folder)
+        if hearing == packaged_hearing():
+            parts.append(hearing)
+    if judge:
+        # It reads the packaged hearing network, too.
+        parts += [one for one in (packaged_judge(), packaged_hearing()) if one not in parts]
+    return " ".join(map(of_model, parts))
 
 
 def of_adapter(path: Path) -> str:

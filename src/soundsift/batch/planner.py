@@ -46,7 +46,7 @@ class Job:
         output: format of the stems.
         picture: whether spectrograms are drawn.
         model: name or folder of the model.
-        model_identity: hash of the model's files.
+        model_identity: hashes of the model's files, and of those of the packaged networks used.
         device: device to compute on; None picks the best available.
         precision: matmul precision.
         overwrite: whether existing files may be replaced.

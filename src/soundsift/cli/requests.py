@@ -108,12 +108,12 @@ def make_recording_jobs(request: Request) -> list[RecordingJob]:
         )
 
     # Imported here because it takes time; errors above need none of it.
-    from soundsift.batch.fingerprint import of_adapter, of_model
+    from soundsift.batch.fingerprint import of_adapter, of_networks
     from soundsift.batch.planner import RecordingJob
     from soundsift.checkpoints.store import find_model
 
     output, name = _output(request)
-    identity = of_model(find_model(request.model))
+    identity = of_networks(find_model(request.model), judge=request.options.judge)
     if request.adapter is not None:
         identity += f" {of_adapter(request.adapter)}"
     if request.jobs_file is None:
