@@ -8,8 +8,9 @@ import pytest
 from matplotlib.image import imread
 
 from soundsift.errors import SoundsiftError
-from soundsift.plots import Picture, _band_edges, _Panel, spectrogram_picture
+from soundsift.plots import Picture, spectrogram_picture
 from soundsift.spans import Span
+from soundsift.spectrogram import Panel, band_edges
 
 
 def waves(rate: int, count: int, channels: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -55,7 +56,7 @@ def test_same_bytes_and_no_overwriting(tmp_path):
 
 
 def _spectrogram(wave: np.ndarray, rate: int, edges: np.ndarray) -> np.ndarray:
-    panel = _Panel(rate, edges)
+    panel = Panel(rate, edges)
     for start in range(0, wave.shape[1], rate):
         panel.add(wave[:, start : start + rate])
     panel.finish()
@@ -65,7 +66,7 @@ def _spectrogram(wave: np.ndarray, rate: int, edges: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("hertz", [150, 1000, 3000])
 def test_a_tone_lies_in_its_row(hertz):
     rate = 44100
-    edges = _band_edges(rate)
+    edges = band_edges(rate)
     tone = np.sin(2 * np.pi * hertz * np.arange(rate) / rate)[None]
     row = int(_spectrogram(tone, rate, edges).mean(axis=1).argmax())
     assert edges[max(0, row - 3)] < hertz < edges[row + 4]
@@ -74,7 +75,7 @@ def test_a_tone_lies_in_its_row(hertz):
 def test_a_click_lies_in_its_column():
     wave = np.zeros((1, 48000 * 30), np.float32)
     wave[0, 48000 * 10 + 777] = 1
-    power = _spectrogram(wave, 48000, _band_edges(48000)).sum(axis=0)
+    power = _spectrogram(wave, 48000, band_edges(48000)).sum(axis=0)
     assert power.argmax() / len(power) * 30 == pytest.approx(10.02, abs=0.05)
 
 
@@ -88,7 +89,7 @@ def test_blocks_make_the_same_picture_and_columns_stay_few(tmp_path):
         picture.add(*(w[:, start:end] for w in (mixture, target, mixture - target)))
     picture.save(tmp_path / "b.png")
     assert np.abs(imread(tmp_path / "a.png") - imread(tmp_path / "b.png")).max() < 0.02
-    power = _spectrogram(mixture, rate, _band_edges(rate))
+    power = _spectrogram(mixture, rate, band_edges(rate))
     # The tone is in the second half.
     assert 1400 <= power.shape[1] < 2800
     tone = power[:, power.shape[1] // 2 + 2 :].max(axis=0)

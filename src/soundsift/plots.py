@@ -9,11 +9,10 @@ import numpy as np
 
 from soundsift.audio import atomic_file
 from soundsift.spans import Span
+from soundsift.spectrogram import Panel, band_edges, to_scale
 
 # Loudness range shown; quieter is as good as silent beside what is loud.
 _RANGE_DB = 75.0
-_ROWS, _COLUMNS = 256, 1400
-_LOWEST_HZ, _HIGHEST_HZ = 40.0, 20_000.0
 _TICKS_HZ = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 
 _INK, _FAINT, _PAPER = "#1d2430", "#6b7484", "#ffffff"
@@ -72,9 +71,9 @@ class Picture:
 
     def __init__(self, sample_rate: int, spans: Sequence[Span] = (), title: str = "") -> None:
         self._rate, self._spans, self._title = sample_rate, spans, title
-        self._edges = _band_edges(sample_rate)
+        self._edges = band_edges(sample_rate)
         self._panels = {
-            name: _Panel(sample_rate, self._edges) for name in ("Mixture", "Target", "Residual")
+            name: Panel(sample_rate, self._edges) for name in ("Mixture", "Target", "Residual")
         }
 
     def add(self, mixture: np.ndarray, target: np.ndarray, residual: np.ndarray) -> None:
@@ -142,8 +141,8 @@ class ListeningPicture:
 
     def __init__(self, sample_rate: int, title: str = "") -> None:
         self._rate, self._title = sample_rate, title
-        self._edges = _band_edges(sample_rate)
-        self._panel = _Panel(sample_rate, self._edges)
+        self._edges = band_edges(sample_rate)
+        self._panel = Panel(sample_rate, self._edges)
 
     def add(self, mixture: np.ndarray) -> None:
         """Take the next block, `(channels, samples)`, full scale ±1."""
@@ -199,7 +198,7 @@ class ListeningPicture:
         _save(figure, path, overwrite)
 
 
-def _draw_spectrogram(axes: Any, panel: "_Panel", loudest: float, column: float) -> Any:
+def _draw_spectrogram(axes: Any, panel: Panel, loudest: float, column: float) -> Any:
     """Power in dB below the loudest spot; a column is so many seconds wide."""
     decibels = 10 * np.log10(np.maximum(panel.power.T / loudest, 1e-20))
     return axes.imshow(
@@ -222,106 +221,8 @@ def _save(figure: Any, path: str | Path, overwrite: bool) -> None:
         figure.savefig(file, format="png", metadata={"Software": None})
 
 
-def _band_edges(sample_rate: int) -> np.ndarray:
-    """Frequencies between the picture's rows: a mel-like scale, nearly linear below 300 Hz."""
-    top = min(_HIGHEST_HZ, sample_rate / 2)
-    low = min(_LOWEST_HZ, top / 100)
-    scale = np.linspace(_to_scale(low), _to_scale(top), _ROWS + 1)
-    return np.asarray(300 * np.expm1(scale))
-
-
-def _to_scale(hertz: float | np.ndarray) -> Any:
-    return np.log1p(np.asarray(hertz) / 300)
-
-
-class _Panel:
-    """Spectrogram and envelope of one wave, in columns whose width doubles when they are too many.
-
-    Attributes:
-        power: mean over the channels per column and band, `(columns, bands)`; of each column the
-            loudest moment, so that short clicks in long recordings are not stepped over.
-        top: highest sample per column.
-        bottom: lowest sample per column.
-        width: samples per column.
-        samples: taken so far.
-    """
-
-    def __init__(self, sample_rate: int, edges: np.ndarray) -> None:
-        # About 46 ms: harmonics of a voice apart, its syllables too.
-        self._size = 2 ** max(6, round(np.log2(0.046 * sample_rate)))
-        self._window = np.hanning(self._size).astype(np.float32)
-        self._bands = _band_weights(self._size, sample_rate, edges).astype(np.float32)
-        self.width = self._size // 8
-        self.samples = 0
-        self.power = np.zeros((0, len(edges) - 1), np.float32)
-        self.top = np.zeros(0, np.float32)
-        self.bottom = np.zeros(0, np.float32)
-        # From half a window before the first column that is not done.
-        self._held: np.ndarray | None = None
-
-    def add(self, wave: np.ndarray) -> None:
-        """Take the next samples, `(channels, samples)`."""
-        self.samples += wave.shape[1]
-        self._extend(wave.astype(np.float32))
-
-    def finish(self) -> None:
-        """Do the last column, which may be a part of one."""
-        if self.samples > len(self.power) * self.width:
-            end = -(-self.samples // self.width) * self.width + self._size
-            assert self._held is not None
-            self._extend(np.zeros((len(self._held), end - self.samples), np.float32))
-            keep = -(-self.samples // self.width)
-            self.power, self.top = self.power[:keep], self.top[:keep]
-            self.bottom = self.bottom[:keep]
-
-    def _extend(self, wave: np.ndarray) -> None:
-        if self._held is None:
-            self._held = np.zeros((wave.shape[0], self._size // 2), np.float32)
-        self._held = np.concatenate((self._held, wave), axis=1)
-        while True:
-            # The last window of a column reaches half a window beyond it.
-            ready = (self._held.shape[1] - self._size) // self.width
-            count = min(ready, 2 * _COLUMNS - len(self.power), 64)
-            if count <= 0:
-                return
-            self._do(count)
-            if len(self.power) == 2 * _COLUMNS:
-                self.power = self.power.reshape(_COLUMNS, 2, -1).max(axis=1)
-                self.top = self.top.reshape(_COLUMNS, 2).max(axis=1)
-                self.bottom = self.bottom.reshape(_COLUMNS, 2).min(axis=1)
-                self.width *= 2
-
-    def _do(self, count: int) -> None:
-        """Append so many columns."""
-        held, size = self._held, self._size
-        assert held is not None
-        length = count * self.width
-        inner = held[:, size // 2 : size // 2 + length].reshape(-1, count, self.width)
-        hop = min(self.width, size // 2)
-        windows = np.lib.stride_tricks.sliding_window_view(held, size, axis=1)
-        power = np.zeros((length // hop, self.power.shape[1]), np.float32)
-        for channel in windows[:, hop // 2 : hop // 2 + length : hop]:
-            spectrum = np.fft.rfft(channel * self._window)
-            power += (spectrum.real**2 + spectrum.imag**2).astype(np.float32) @ self._bands
-        columns = (power / len(held)).reshape(count, -1, power.shape[1]).max(axis=1)
-        self.power = np.concatenate((self.power, columns))
-        self.top = np.concatenate((self.top, inner.max(axis=(0, 2))))
-        self.bottom = np.concatenate((self.bottom, inner.min(axis=(0, 2))))
-        self._held = held[:, length:].copy()
-
-
-def _band_weights(size: int, sample_rate: int, edges: np.ndarray) -> np.ndarray:
-    """Weights (bins, bands): the mean of a band's bins, or between bins where bands are finer."""
-    bins = np.arange(size // 2 + 1) * sample_rate / size
-    centres = (edges[1:] + edges[:-1]) / 2
-    # A triangle at least one bin wide to either side always reaches a bin.
-    reach = np.maximum(edges[1:] - edges[:-1], sample_rate / size)
-    weights = np.maximum(0, 1 - np.abs(bins[:, None] - centres) / reach)
-    return np.asarray(weights / np.maximum(weights.sum(axis=0), 1e-12))
-
-
 def _draw_envelope(
-    axes: Any, panel: _Panel, peak: float, duration: float, shown: float, name: str
+    axes: Any, panel: Panel, peak: float, duration: float, shown: float, name: str
 ) -> None:
     columns = len(panel.top)
     times = (np.arange(columns) + 0.5) * shown / columns
@@ -333,9 +234,9 @@ def _draw_envelope(
 
 
 def _label_axes(axes: Any, edges: np.ndarray, duration: float, *, last: bool) -> None:
-    low, high = _to_scale(edges[0]), _to_scale(edges[-1])
+    low, high = to_scale(edges[0]), to_scale(edges[-1])
     shown = [tick for tick in _TICKS_HZ if edges[0] <= tick <= edges[-1]]
-    rows = [(_to_scale(tick) - low) / (high - low) * (len(edges) - 1) for tick in shown]
+    rows = [(to_scale(tick) - low) / (high - low) * (len(edges) - 1) for tick in shown]
     axes.set_yticks(rows, [f"{t} Hz" if t < 1000 else f"{t // 1000} kHz" for t in shown])
     axes.tick_params(colors=_FAINT, labelsize=11, length=4)
     axes.set_xlim(0, duration)
