@@ -45,6 +45,8 @@ def object_at(
     what moves like the clicked place if something does; the mask whose edge has the strongest
     contrast and whose colours differ most from those around it is taken.
 
+    Further clicks on the object, or near it, correct the mask of the first.
+
     Args:
         picture: `(height, width, 3)`, uint8.
         seeds: What is marked in it.
@@ -57,6 +59,10 @@ def object_at(
     Raises:
         SoundsiftError: Nothing but the background is found there.
     """
+    if prior is None and seeds.box is None and len(seeds.inside) > 1:
+        # One guess for all clicks would take in what lies between and around them.
+        first = object_at(picture, Seeds(seeds.inside[:1], seeds.outside), None, other)
+        prior = first if all(reaches(first, place) for place in seeds.inside[1:]) else None
     guesses = _guesses(picture, seeds, prior, other)
     masks = [cut(picture, g.inside, g.limit, seeds, _ROUNDS) for g in guesses]
     masks = [mask for mask in masks if np.count_nonzero(mask) >= SMALLEST]
@@ -68,6 +74,13 @@ def object_at(
     if len(masks) == 1:
         return masks[0]
     return max(masks, key=lambda mask: _quality(picture, mask))
+
+
+def reaches(mask: np.ndarray, place: tuple[float, float]) -> bool:
+    """Whether a place is on a mask or near it, compared with its size."""
+    rows, columns = np.nonzero(mask)
+    distance = np.hypot(rows - place[0], columns - place[1]).min()
+    return bool(distance <= 0.5 * np.sqrt(len(rows)))
 
 
 def cut(

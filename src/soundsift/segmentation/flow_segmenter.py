@@ -15,7 +15,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from soundsift.segmentation.appearance import Appearance, alikeness, colours_of
-from soundsift.segmentation.clicked import SMALLEST, fill_holes, grab, object_at, own_motion
+from soundsift.segmentation.clicked import (
+    SMALLEST,
+    fill_holes,
+    grab,
+    object_at,
+    own_motion,
+    reaches,
+)
 from soundsift.segmentation.flow import Carried, OpticalFlow, carry
 from soundsift.segmentation.pictures import WorkingPictures, opencv
 from soundsift.segmentation.seeds import Seeds
@@ -151,19 +158,12 @@ def _corrected(
     if seeds.box is not None:
         prior = None
     elif prior is not None and seeds.inside:
-        near = all(_reaches(prior, place) for place in seeds.inside)
+        near = all(reaches(prior, place) for place in seeds.inside)
         prior = prior if near else None
     if prior is None and not seeds.begin:
         # Only what the object is not, where it is lost: nothing to mend.
         return np.zeros(pictures[index].shape[:2], bool)
     return object_at(pictures[index], seeds, prior, _neighbour(pictures, index))
-
-
-def _reaches(mask: np.ndarray, place: tuple[float, float]) -> bool:
-    """Whether a place is on a mask or near it, compared with its size."""
-    rows, columns = np.nonzero(mask)
-    distance = np.hypot(rows - place[0], columns - place[1]).min()
-    return bool(distance <= 0.5 * np.sqrt(len(rows)))
 
 
 def _neighbour(pictures: WorkingPictures, index: int) -> np.ndarray | None:
