@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from soundsift.cli.console import stdout_errors, warn
+from soundsift.cli.usage_errors import usage_in_words
 from soundsift.errors import SoundsiftError
 
 BAD_REQUEST, INTERRUPTED = 2, 130
@@ -55,7 +56,7 @@ class TopGroup(TyperGroup):
             sys.exit(BAD_REQUEST)
         except typer.TyperException as error:
             # Typer's own output has the usage and a box around the message.
-            warn(error.format_message())
+            warn(usage_in_words(error, kwargs.get("args") or sys.argv[1:]))
             sys.exit(error.exit_code)
         if code == INTERRUPTED:
             warn("Interrupted.")
