@@ -87,7 +87,10 @@ def test_standard_input_in_any_format(mix, model, tmp_path):
     for status in ("done", "skipped"):
         result = CliRunner().invoke(app, [*asked, "--json"], input=flac.getvalue())
         assert result.exit_code == 0, result.stderr
-        assert json.loads(result.stdout)["status"] == status
+        facts = json.loads(result.stdout)
+        assert (facts["status"], facts["input"]) == (status, "-")
+    result = CliRunner().invoke(app, [*asked, "--overwrite"], input=flac.getvalue())
+    assert " from standard input (" in result.stdout
     assert np.array_equal(
         whole(tmp_path / "o" / "stdin.dog.target.wav")
         + whole(tmp_path / "o" / "stdin.dog.residual.wav"),

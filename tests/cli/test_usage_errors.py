@@ -27,3 +27,9 @@ def test_only_options_of_the_command_are_suggested(run, one_sentence):
 
 def test_what_a_missing_option_is_for(run, one_sentence):
     one_sentence(run("separate", "a.wav", "--text", "dog"), "'--out'", "folder for the results")
+
+
+def test_an_unknown_format_is_refused_in_our_words(run, one_sentence):
+    result = run("separate", "a.wav", "--text", "dog", "--out", "o", "--format", "wma")
+    one_sentence(result, "'wma' is not one of 'wav'")
+    assert "Value error" not in result.stderr

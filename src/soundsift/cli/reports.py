@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from soundsift.cli.findings import found_in_words
+from soundsift.cli.standard_input import NAME, is_stored
 from soundsift.separation.occurrences import described
 from soundsift.separation.verdicts import POOR, seen_in_words
 
@@ -23,7 +24,7 @@ def as_json(outcome: Outcome) -> str:
     """One line of JSON, for scripts."""
     job = outcome.job
     facts: dict[str, Any] = {
-        "input": str(job.recording),
+        "input": NAME if is_stored(job.recording) else str(job.recording),
         "index": job.index,
         "status": outcome.status,
     }
@@ -49,23 +50,25 @@ def as_json(outcome: Outcome) -> str:
 def in_words(outcome: Outcome, alone: bool) -> str:
     """Some lines about a single recording, or one line about one of many."""
     job = outcome.job
+    # The file that holds it is gone by now.
+    recording = "standard input" if is_stored(job.recording) else job.recording
     if outcome.status == "skipped":
         where = job.paths["settings"]
         return (
-            f"{job.recording} is done already, with the same settings: see {where} "
+            f"{recording} is done already, with the same settings: see {where} "
             "(--overwrite repeats it)."
         )
     shortened = f" {_SHORTENED}" if job.destination.is_shortened else ""
     if not alone or job.prompt is None:
         first = f"{next(iter(job.paths.values()))}.{shortened}"
         if job.prompt is None:
-            return f"{job.recording}: {first}"
-        return f"{job.recording}: {first} {_answer(outcome)}"
+            return f"{recording}: {first}"
+        return f"{recording}: {first} {_answer(outcome)}"
     length = outcome.samples / outcome.sample_rate
     kind = {1: "mono", 2: "stereo"}.get(outcome.channels, f"{outcome.channels} channels")
     done = "Removed" if "without" in job.paths else "Lifted"
     lines = [
-        f"{done} {_sound(job.prompt)} from {job.recording} ({length:.2f} s, "
+        f"{done} {_sound(job.prompt)} from {recording} ({length:.2f} s, "
         f"{outcome.sample_rate} Hz, {kind}) in {outcome.seconds:.1f} s:"
     ]
     width = max(map(len, job.paths))

@@ -14,6 +14,12 @@ from soundsift.errors import SoundsiftError
 
 #: Stands for standard input among the recordings.
 NAME = "-"
+_FOLDER, _FILE = "soundsift-", "stdin"
+
+
+def is_stored(recording: Path) -> bool:
+    """Whether a recording is the file that holds standard input."""
+    return recording.name == _FILE and recording.parent.name.startswith(_FOLDER)
 
 
 @contextmanager
@@ -36,8 +42,8 @@ def stored_input(named: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         return
     if sys.stdin.isatty():
         raise SoundsiftError("Standard input is a terminal. Pipe a recording into the command.")
-    with tempfile.TemporaryDirectory(prefix="soundsift-") as folder:
-        path = Path(folder) / "stdin"
+    with tempfile.TemporaryDirectory(prefix=_FOLDER) as folder:
+        path = Path(folder) / _FILE
         try:
             with path.open("wb") as file, blocking(sys.stdin):
                 shutil.copyfileobj(sys.stdin.buffer, file)

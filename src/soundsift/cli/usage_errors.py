@@ -28,7 +28,8 @@ def usage_in_words(error: typer.TyperException, arguments: Sequence[str]) -> str
         error: what Typer found.
         arguments: the command line.
     """
-    message = error.format_message()
+    # Pydantic's own words in front of ours.
+    message = error.format_message().replace(": Value error, ", ": ")
     name = getattr(error, "option_name", None)
     command = getattr(getattr(error, "ctx", None), "command", None)
     known = {option: one for one in getattr(command, "params", ()) for option in one.opts}
