@@ -23,6 +23,9 @@ from soundsift.training.config import LossConfig
 #: Errors this far below the mixture no longer count: they would outweigh the examples that still
 #: have audible ones.
 _FLOOR = 10.0**-2.5
+#: Targets softer than this share of the mixture lower that floor in proportion, down to a tenth of
+#: it, so that the errors of a soft sound count as those of a loud one do.
+_LOUD = 0.1
 _ABSENT_FLOOR = 10.0**-2
 #: Level errors below about this, in bels, count by their square.
 _LEVEL_ROUNDING = 0.1
@@ -115,7 +118,9 @@ def mask_snr_loss(mask: Tensor, energies: Energies, level_weight: float = 0.0) -
         level_weight: weight of the level's error. The output that is best by SDR is too quiet by
             its correlation with the target, so a model in doubt is.
     """
-    present = (mask_sdr_db(mask, energies) + mask_si_sdr_db(mask, energies)) / 20.0
+    own = energies.target_energy + energies.example_energy
+    floor = _FLOOR * (own / _LOUD).clamp(0.1, 1.0)
+    present = (mask_sdr_db(mask, energies, floor) + mask_si_sdr_db(mask, energies)) / 20.0
     if level_weight:
         bels = mask_level_db(mask, energies) / 10.0
         present = present - level_weight * (
@@ -141,17 +146,18 @@ def mask_si_sdr_db(mask: Tensor, energies: Energies) -> Tensor:
     return 10 * torch.log10((correlation + _FLOOR) / (1 - correlation + _FLOOR))
 
 
-def mask_sdr_db(mask: Tensor, energies: Energies) -> Tensor:
+def mask_sdr_db(mask: Tensor, energies: Energies, floor: Tensor | float = _FLOOR) -> Tensor:
     """SDR of the masked mixture in dB `(B,)`; if the target is absent, the output's attenuation.
 
     Args:
         mask: `(B, bands, S)` in 0..1.
         energies: energies of queries and targets.
+        floor: errors below it do not count, `(B,)` or one for all.
     """
     spent = mask.square() * energies.mixture_energy - 2 * mask * energies.cross_energy
     error = (spent.sum(dim=(1, 2)) + energies.target_energy).clamp(min=0.0)
     scale = torch.where(energies.present, energies.target_energy + energies.example_energy, 1.0)
-    return 10 * torch.log10((scale + _FLOOR) / (error + _FLOOR))
+    return 10 * torch.log10((scale + floor) / (error + floor))
 
 
 def mask_level_db(mask: Tensor, energies: Energies) -> Tensor:
