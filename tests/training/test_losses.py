@@ -249,3 +249,23 @@ def test_the_level_of_an_absent_sound_costs_as_before() -> None:
     batch = batch_of(scene(noise(2, 200, 800, 1)), ())
     mask = torch.full_like(batch.mixture_energy, 0.5)
     assert float(mask_snr_loss(mask, batch, 1.0)) == float(mask_snr_loss(mask, batch))
+
+
+def test_errors_count_to_a_lower_floor_where_the_target_is_soft() -> None:
+    low, high = noise(2, 200, 800, 1), noise(2, 5000, 12000, 2)
+
+    def costs(gain: float) -> tuple[float, float]:
+        """Of too soft an output: in the loss, and with the floor of loud targets."""
+        batch = batch_of(scene(gain * low, high), (0,))
+        mask = CODEC.cell_mask(batch.latents)
+        loss = float(mask_snr_loss(0.3 * mask, batch) - mask_snr_loss(mask, batch))
+        ratios = [
+            float(mask_sdr_db(own, batch) + mask_si_sdr_db(own, batch))
+            for own in (mask, 0.3 * mask)
+        ]
+        return loss, (ratios[0] - ratios[1]) / 20
+
+    loud, as_ever = costs(1.0)
+    assert loud == pytest.approx(as_ever, abs=1e-4)
+    soft, with_high_floor = costs(0.1)
+    assert soft > with_high_floor + 0.05
