@@ -54,6 +54,25 @@ class Finding:
         }
 
 
+class Found:
+    """Results that say when their sound was heard, from their `finding`."""
+
+    finding: Finding | None
+
+    @property
+    def found(self) -> tuple[Occurrence, ...]:
+        """When the sound was heard; none if it is probably not in the recording."""
+        return () if self.finding is None else self.finding.found
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability that the sound is in the recording, 0 to 1; None if unknown.
+
+        Unknown are prompts without text, and results of models that cannot hear.
+        """
+        return None if self.finding is None else self.finding.confidence
+
+
 #: A `Finding` as JSON where nothing was listened for.
 NOTHING_ASKED: dict[str, Any] = {"found": [], "confidence": None, "presence": None}
 

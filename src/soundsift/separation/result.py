@@ -13,7 +13,7 @@ from soundsift.audio.blocks import cut
 from soundsift.audio.extras import Extras
 from soundsift.audio.formats import FormatName, Output
 from soundsift.audio.writing import SoundFacts
-from soundsift.separation.occurrences import Finding, Occurrence
+from soundsift.separation.occurrences import Finding, Found
 from soundsift.separation.stem_files import Destination, Levels, stem_files
 
 #: Stems whose sum differs from the mixture by less than this add up to it.
@@ -22,7 +22,7 @@ _WAV = Output()
 
 
 @dataclass(frozen=True)
-class Separation:
+class Separation(Found):
     """Target and residual; they add up to the mixture unless a generative model made both.
 
     Attributes:
@@ -48,19 +48,6 @@ class Separation:
     tags: Mapping[str, str] = field(default_factory=dict)
     extras: Extras = field(default_factory=Extras)
     finding: Finding | None = None
-
-    @property
-    def found(self) -> tuple[Occurrence, ...]:
-        """When the sound was heard; none if it is probably not in the recording."""
-        return () if self.finding is None else self.finding.found
-
-    @property
-    def confidence(self) -> float | None:
-        """The probability that the sound is in the recording, 0 to 1; None if unknown.
-
-        Unknown are prompts without text, and results of models that cannot hear.
-        """
-        return None if self.finding is None else self.finding.confidence
 
     @property
     def seed(self) -> int:

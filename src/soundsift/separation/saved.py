@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from soundsift.audio import RecordingFile
-from soundsift.separation.occurrences import Finding, Occurrence
+from soundsift.separation.occurrences import Finding, Found
 
 
 @dataclass(frozen=True)
-class SavedSeparation:
+class SavedSeparation(Found):
     """The files that `separate_file` or `separate_into` wrote.
 
     Attributes:
@@ -29,13 +29,3 @@ class SavedSeparation:
     target_level_db: float
     recording: RecordingFile
     finding: Finding | None = None
-
-    @property
-    def found(self) -> tuple[Occurrence, ...]:
-        """When the sound was heard."""
-        return () if self.finding is None else self.finding.found
-
-    @property
-    def confidence(self) -> float | None:
-        """The probability that the sound is in the recording, 0 to 1; None if unknown."""
-        return None if self.finding is None else self.finding.confidence
