@@ -87,7 +87,7 @@ def test_video_stems_keep_the_picture(client: Client, tmp_path: Path) -> None:
     assert shown.headers["content-type"] == "video/mp4"
     job = client.do(facts["id"])
     answer = client.http.get(f"/api/jobs/{job['id']}/stems/target?format=video&download=1")
-    assert answer.headers["content-disposition"] == 'attachment; filename="film.target.mp4"'
+    assert answer.headers["content-disposition"] == 'attachment; filename="film.dog.target.mp4"'
     (tmp_path / "target.mp4").write_bytes(answer.content)
     from soundsift.audio import read
     from soundsift.audio.video import has_picture
@@ -148,7 +148,8 @@ def test_a_job_from_its_request_to_its_stems(client: Client) -> None:
     total = client.stem(job, "target") + client.stem(job, "residual")
     np.testing.assert_allclose(total, tone(1.0, 500), atol=1e-4)
     settings = client.http.get(f"/api/jobs/{job}/settings?download=1")
-    assert settings.headers["content-disposition"] == 'attachment; filename="settings.json"'
+    name = settings.headers["content-disposition"]
+    assert name == "attachment; filename*=utf-8''street.dog-barking.json"
     assert settings.json()["seed"] == 5
     assert settings.json()["input"] == "street.wav"
     assert settings.json()["command"] == done["command"]
@@ -158,7 +159,10 @@ def test_a_job_from_its_request_to_its_stems(client: Client) -> None:
     points = client.http.get(f"/api/jobs/{job}/stems/target/peaks?points=3").json()
     np.testing.assert_allclose(points["maximum"], [[0.15] * 3, [0.075] * 3], atol=2e-3)
     quiet = client.http.get(f"/api/jobs/{job}/stems/residual?format=flac")
-    assert quiet.headers["content-disposition"] == 'inline; filename="street.residual.flac"'
+    assert (
+        quiet.headers["content-disposition"]
+        == 'inline; filename="street.dog-barking.residual.flac"'
+    )
 
 
 def test_results_are_rated_unless_declined(client: Client) -> None:
@@ -181,7 +185,7 @@ def test_a_second_turn_works_on_a_stem(client: Client) -> None:
         "soundsift separate stems/street.dog.without.wav --text cat"
     )
     name = client.http.get(f"/api/jobs/{first['id']}/stems/residual").headers
-    assert name["content-disposition"] == 'inline; filename="street.without.wav"'
+    assert name["content-disposition"] == 'inline; filename="street.dog.without.wav"'
 
 
 def test_a_job_is_followed_to_its_end(client: Client) -> None:

@@ -16,6 +16,26 @@ from soundsift.video.points import Point
 _OUT = "stems"
 
 
+def file_name(request: Mapping[str, Any], recording: str, stem: str) -> str:
+    """Name of a stem's file without its suffix, as the command line has it.
+
+    Args:
+        request: of the job, as for `command_line`.
+        recording: name of what it separates.
+        stem: target or residual.
+    """
+    if request["mode"] == "remove" and stem == "residual":
+        stem = "without"
+    return f"{first_name(request, recording)}.{stem}"
+
+
+def first_name(request: Mapping[str, Any], recording: str) -> str:
+    """First part of the names of a job's files."""
+    sound = Prompt(request["text"], language=request.get("language")).text
+    seen = bool(request["boxes"] or request.get("points"))
+    return default_name(Path(recording), sound, seen=seen)
+
+
 def command_line(
     request: Mapping[str, Any],
     name: str,
@@ -34,13 +54,7 @@ def command_line(
     turns = [*before, request]
     source = name
     for earlier, later in pairwise(turns):
-        stem = later["recording"]["stem"]
-        if earlier["mode"] == "remove" and stem == "residual":
-            stem = "without"
-        sound = Prompt(earlier["text"], language=earlier.get("language")).text
-        seen = bool(earlier["boxes"] or earlier.get("points"))
-        named = default_name(Path(source), sound, seen=seen)
-        source = f"{_OUT}/{named}.{stem}.wav"
+        source = f"{_OUT}/{file_name(earlier, source, later['recording']['stem'])}.wav"
     words = ["soundsift", request["mode"], f"./{source}" if source.startswith("-") else source]
     if request["text"]:
         words += ["--text", request["text"]]

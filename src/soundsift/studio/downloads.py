@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from fastapi.responses import FileResponse
@@ -65,14 +65,13 @@ class _OpenFileResponse(FileResponse):
 
 
 def sound_response(
-    path: Path, name: str, stem: str, download: bool, suffix: str | None = None
+    path: Path, name: str, download: bool, suffix: str | None = None
 ) -> FileResponse:
     """A media file; supports `Range` and `If-Range`.
 
     Args:
         path: the file.
-        name: name of the recording, for the download's name.
-        stem: name of the stem; empty for the recording.
+        name: of the download, without its suffix.
         download: whether browsers save the file.
         suffix: suffix of the download's name, which sets its type; that of the file by default.
 
@@ -80,7 +79,6 @@ def sound_response(
         RequestError: the file has just been deleted.
     """
     suffix = path.suffix if suffix is None else suffix
-    base = PurePosixPath(name).stem or "recording"
     try:
         file = path.open("rb")
     except OSError as error:
@@ -88,7 +86,7 @@ def sound_response(
     return _OpenFileResponse(
         file,
         media_type=_TYPES.get(suffix, "application/octet-stream"),
-        filename=f"{base}.{stem}{suffix}" if stem else f"{base}{suffix}",
+        filename=f"{name}{suffix}",
         content_disposition_type="attachment" if download else "inline",
         # The content of an id never changes, but access to it has to be checked.
         headers={"cache-control": "private, no-cache"},

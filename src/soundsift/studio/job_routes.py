@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import soundfile
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from soundsift.studio.command import file_name, first_name
 from soundsift.studio.downloads import RANGE, SOUND_ANSWERS, sound_response
 from soundsift.studio.errors import RequestError, in_use, refusals, unusable
 from soundsift.studio.recording_routes import (
@@ -150,7 +152,7 @@ def job_routes(studio: Studio) -> APIRouter:
         row = await run_in_threadpool(jobs.find, job_id)
         of_copy = await run_in_threadpool(copied, row, stem, format)
         path = await studio.recordings.copy(*of_copy)
-        return sound_response(path, of_copy[3], _stem_name(row, stem), download)
+        return sound_response(path, file_name(row.request, of_copy[3], stem), download)
 
     @router.post(
         "/{job_id}/stems/{stem}/copy",
@@ -207,7 +209,9 @@ def job_routes(studio: Studio) -> APIRouter:
         described = jobs.describe(row)
         headers = {}
         if download:
-            headers["content-disposition"] = 'attachment; filename="settings.json"'
+            recording = studio.database.recording(row.recording)
+            name = first_name(row.request, recording.name if recording else "recording")
+            headers["content-disposition"] = f"attachment; filename*=utf-8''{quote(name)}.json"
         facts = row.settings | {"request": row.request, "command": described["command"]}
         return JSONResponse(facts, headers=headers)
 
@@ -220,8 +224,3 @@ def _picture(recording: RecordingRow | None) -> RecordingRow:
     if not recording.has_video:
         raise unusable(f"{recording.name} has no picture. Choose another format.")
     return recording
-
-
-def _stem_name(row: JobRow, stem: Stem) -> str:
-    """Name of a stem in file names, as the command line has it."""
-    return "without" if row.request["mode"] == "remove" and stem == "residual" else stem

@@ -6,6 +6,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -63,6 +64,11 @@ TILE_ANSWERS: dict[int | str, dict[str, Any]] = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
+
+
+def _base(row: RecordingRow) -> str:
+    """The recording's name without its suffix."""
+    return PurePosixPath(row.name).stem or "recording"
 
 
 def tile_response(tile: bytes) -> Response:
@@ -168,7 +174,7 @@ def recording_routes(studio: Studio) -> APIRouter:
     ) -> FileResponse:
         """Get the recording's sound. Supports `Range`."""
         row = await run_in_threadpool(recordings.find, recording_id)
-        return sound_response(await recordings.audio(row, format), row.name, "", download)
+        return sound_response(await recordings.audio(row, format), _base(row), download)
 
     @router.get(
         "/{recording_id}/video",
@@ -179,7 +185,7 @@ def recording_routes(studio: Studio) -> APIRouter:
     def video(recording_id: RecordingId, download: Download = False) -> FileResponse:
         """Get the uploaded video. Supports `Range`."""
         row = recordings.find(recording_id)
-        return sound_response(recordings.video(row), row.name, "", download, row.suffix)
+        return sound_response(recordings.video(row), _base(row), download, row.suffix)
 
     @router.post(
         "/{recording_id}/outlines",

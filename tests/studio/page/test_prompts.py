@@ -82,6 +82,18 @@ def test_heard_sounds_are_offered(visit, server, clip, tmp_path) -> None:
     assert page.input_value("#text") == "a low tone"
 
 
+def test_offered_sounds_do_not_move_what_is_below_them(visit, clip) -> None:
+    visit.open(clip.path)
+    page = visit.page
+    page.wait_for_selector("[aria-label='Heard in this recording']")
+    before = page.locator("#tracks").bounding_box()
+    page.evaluate("""() => {
+        const group = document.querySelector(".examples");
+        for (let i = 0; i < 30; i++) group.append(group.firstElementChild.cloneNode(true));
+    }""")
+    assert page.locator("#tracks").bounding_box() == before
+
+
 def test_a_sound_that_is_probably_not_there(visit, clip) -> None:
     visit.open(clip.path)
     visit.turn("absent low")
@@ -171,7 +183,7 @@ def test_an_encoded_download_says_how_far_it_is(visit, server, clip, tmp_path) -
         page.click('a[aria-label="Isolated as FLAC"]')
         page.wait_for_selector("#encoding >> text=Encoding Isolated as FLAC, 40 %")
     download.value.save_as(tmp_path / "low.flac")
-    assert download.value.suggested_filename == "two tones.target.flac"
+    assert download.value.suggested_filename == "two tones.low.target.flac"
     flac = soundfile.read(tmp_path / "low.flac", dtype="int16")[0]
     np.testing.assert_array_equal(flac, clip.target(server, "low"))
     page.wait_for_selector("#encoding", state="hidden")

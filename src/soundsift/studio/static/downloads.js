@@ -57,8 +57,8 @@ export class Downloads {
     this.ofResult.hidden = jobs.length === 0;
     this.section.querySelector(".of-one").hidden = this.job === null;
     if (this.job === null) return;
-    this.settings.href = settingsUrl(this.job.id);
-    this.settings.download = `${withoutSuffix(recording.name)}.json`;
+    this.settings.href = `${settingsUrl(this.job.id)}?download=true`;
+    this.settings.download = "";
     this.command.textContent = this.job.command ?? "";
     this.copy.hidden = this.command.hidden = !this.job.command;
   }
