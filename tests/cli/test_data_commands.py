@@ -110,8 +110,8 @@ def test_help_says_what_fetch_downloads():
 def test_pack(run, tmp_path, monkeypatch, one_sentence):
     asked = []
 
-    def pack(bank, out, megabytes, shard_megabytes, workers):
-        asked.append((bank, out, megabytes, shard_megabytes, workers))
+    def pack(bank, out, megabytes, shard_megabytes, **rest):
+        asked.append((bank, out, megabytes, shard_megabytes, rest))
         return 12, 3
 
     monkeypatch.setattr(packing, "pack", pack)
@@ -119,12 +119,14 @@ def test_pack(run, tmp_path, monkeypatch, one_sentence):
     command = ("data", "pack", "--bank", tmp_path / "bank", "--out", out, "--megabytes", 90)
     result = run(*command)
     assert result.exit_code == 0, result.stderr
-    assert asked == [(tmp_path / "bank", out, 90, 50, 2)]
+    usual = {"workers": 2, "longest_seconds": packing.LONGEST_SECONDS, "kilobits": packing.KILOBITS}
+    assert asked == [(tmp_path / "bank", out, 90, 50, usual)]
     assert result.stdout == f"12 clips in 3 shards in {out}.\n"
     out.mkdir()
     (out / "manifest.jsonl").touch()
     one_sentence(run(*command), str(out), "--overwrite")
-    assert run(*command, "--overwrite").exit_code == 0
+    assert run(*command, "--overwrite", "--kilobits", 24, "--longest", 5).exit_code == 0
+    assert asked[-1][-1] == {"workers": 2, "longest_seconds": 5, "kilobits": 24}
 
 
 def test_pack_without_a_bank(run, tmp_path, one_sentence):
