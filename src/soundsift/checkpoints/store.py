@@ -107,8 +107,7 @@ def save_in_parts(
     for number, part in enumerate(parts, 1):
         with complete_file(folder / _PART.format(number, len(parts))) as file:
             save_file(part, file)
-    with complete_file(folder / CONFIG) as file:
-        file.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    _write_config(folder, config)
 
 
 def encode(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
@@ -177,6 +176,10 @@ def save_network(folder: Path, config: BaseModel, weights: Mapping[str, Tensor])
     folder.mkdir(parents=True, exist_ok=True)
     with complete_file(folder / WEIGHTS) as part:
         save_file(dict(weights), part)
+    _write_config(folder, config)
+
+
+def _write_config(folder: Path, config: BaseModel) -> None:
     with complete_file(folder / CONFIG) as part:
         part.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
 

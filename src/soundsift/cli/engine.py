@@ -22,6 +22,7 @@ from soundsift.errors import SoundsiftError
 
 if TYPE_CHECKING:
     from soundsift.data.engine.forecast import EngineForecast
+    from soundsift.data.engine.report import EngineReport
 
 PSEUDO_LABEL_EXAMPLES = """Examples:
 
@@ -202,17 +203,7 @@ def pseudo_label(
         )
     if metrics is not None:
         write_samples(metrics, "soundsift_pseudo_label", samples_of(report))
-    counts = report.counts
-    if json_line:
-        say(json.dumps({"counts": counts, "filters": report.filters}))
-    else:
-        _say_filters(report.filters)
-        say(
-            f"{counts['triplets']} triplets from {counts['candidates']} candidates in "
-            f"{counts['excerpts']} excerpts: {out / 'triplets.jsonl'}"
-        )
-    if counts["failed"]:
-        raise typer.Exit(BAD_REQUEST if counts["failed"] == counts["recordings"] else SOME_FAILED)
+    _end(report, out, "candidates", json_line)
 
 
 def triplets(
@@ -292,17 +283,7 @@ def triplets(
             on_progress=lambda done, total: bar(done / max(1, total)),
             on_error=warn,
         )
-    counts = report.counts
-    if json_line:
-        say(json.dumps({"counts": counts, "filters": report.filters}))
-    else:
-        _say_filters(report.filters)
-        say(
-            f"{counts['triplets']} triplets from {counts['candidates']} stems in "
-            f"{counts['excerpts']} excerpts: {out / 'triplets.jsonl'}"
-        )
-    if counts["failed"]:
-        raise typer.Exit(BAD_REQUEST if counts["failed"] == counts["recordings"] else SOME_FAILED)
+    _end(report, out, "stems", json_line)
 
 
 def _threshold(name: str, number: str) -> float:
@@ -310,6 +291,21 @@ def _threshold(name: str, number: str) -> float:
         if math.isfinite(found := float(number)):
             return found
     raise SoundsiftError(f"--threshold {name}={number}: not a number. Use one such as 0.5.")
+
+
+def _end(report: EngineReport, out: Path, candidates: str, json_line: bool) -> None:
+    """Say what a run gave; the exit code says whether recordings failed."""
+    counts = report.counts
+    if json_line:
+        say(json.dumps({"counts": counts, "filters": report.filters}))
+    else:
+        _say_filters(report.filters)
+        say(
+            f"{counts['triplets']} triplets from {counts['candidates']} {candidates} in "
+            f"{counts['excerpts']} excerpts: {out / 'triplets.jsonl'}"
+        )
+    if counts["failed"]:
+        raise typer.Exit(BAD_REQUEST if counts["failed"] == counts["recordings"] else SOME_FAILED)
 
 
 def _say_filters(filters: Mapping[str, Mapping[str, Any]]) -> None:

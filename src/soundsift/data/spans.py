@@ -30,6 +30,11 @@ def active_spans(wave: NDArray[np.float32], sample_rate: int) -> list[tuple[floa
     return spans_of_power(frame_power(wave, sample_rate), len(wave) / sample_rate)
 
 
+def listed_spans(wave: NDArray[np.float32], sample_rate: int) -> list[list[float]]:
+    """The same for JSON, to hundredths of a second."""
+    return [[round(start, 2), round(end, 2)] for start, end in active_spans(wave, sample_rate)]
+
+
 def frame_power(wave: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
     """Mean square of every frame of 20 ms of `(samples,)`."""
     frame = round(FRAME_SECONDS * sample_rate)

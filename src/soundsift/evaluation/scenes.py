@@ -27,7 +27,7 @@ from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank, Clip, active_level_db
 from soundsift.data.scene_config import SceneConfig
 from soundsift.data.scenes import Samples, Scene, SceneGenerator, Source
-from soundsift.data.spans import active_spans
+from soundsift.data.spans import active_spans, listed_spans
 from soundsift.data.split import is_of_first_bank
 from soundsift.errors import SoundsiftError
 from soundsift.spans import Span
@@ -299,5 +299,5 @@ def _describe(source: Source) -> dict[str, Any]:
         "clip_level_db": source.clip.level_db,
         "scene_level_db": round(active_level_db(source.wave), 1),
         "mean_level_db": round(10 * float(np.log10(energy + 1e-12)), 1),
-        "spans": [[round(a, 2), round(b, 2)] for a, b in active_spans(source.wave, SAMPLE_RATE)],
+        "spans": listed_spans(source.wave, SAMPLE_RATE),
     }

@@ -209,8 +209,7 @@ def job_routes(studio: Studio) -> APIRouter:
         described = jobs.describe(row)
         headers = {}
         if download:
-            recording = studio.database.recording(row.recording)
-            name = first_name(row.request, recording.name if recording else "recording")
+            name = first_name(row.request, described["name"])
             headers["content-disposition"] = f"attachment; filename*=utf-8''{quote(name)}.json"
         facts = row.settings | {"request": row.request, "command": described["command"]}
         return JSONResponse(facts, headers=headers)

@@ -22,6 +22,7 @@ from soundsift.data.engine.config import (
     FilterName,
 )
 from soundsift.data.engine.program import LineProgram
+from soundsift.data.engine.report import answered
 from soundsift.data.spans import active_spans
 from soundsift.errors import SoundsiftError
 from soundsift.listening import SoundDetector
@@ -186,7 +187,6 @@ def yields(
         found[name] = {
             "by": who,
             "threshold": config.threshold(name),
-            "asked": len(asked),
-            "passed": sum(name not in one["failed"] for one in asked),
+            **answered(name, asked),
         }
     return found

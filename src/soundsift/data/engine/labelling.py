@@ -30,7 +30,7 @@ from soundsift.data.engine.config import EngineConfig
 from soundsift.data.engine.excerpts import AUDIO, Excerpt
 from soundsift.data.engine.filters import Candidate, Filters
 from soundsift.data.engine.program import LineProgram
-from soundsift.data.spans import active_spans
+from soundsift.data.spans import listed_spans
 from soundsift.errors import SoundsiftError, one_line
 from soundsift.listening import SoundDetector
 from soundsift.separation.separator import Separator
@@ -263,11 +263,10 @@ def _names(key: str, number: int) -> dict[str, str]:
 def _triplet(
     excerpt: Excerpt, candidate: Candidate, entry: dict[str, Any], settings: dict[str, Any]
 ) -> dict[str, Any]:
-    spans = active_spans(candidate.target.mean(axis=0), excerpt.sample_rate)
     return {
         **entry["files"],
         "phrase": candidate.phrase,
-        "spans": [[round(start, 2), round(end, 2)] for start, end in spans],
+        "spans": listed_spans(candidate.target.mean(axis=0), excerpt.sample_rate),
         "sample_rate": excerpt.sample_rate,
         "provenance": {
             "recording": str(excerpt.recording),

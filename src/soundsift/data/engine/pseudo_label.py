@@ -18,7 +18,6 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,31 +30,10 @@ from soundsift.data.engine.filters import yields
 from soundsift.data.engine.journal import Journal, check_same_run, write_lines
 from soundsift.data.engine.labelling import LabelledExcerpt, Labeller
 from soundsift.data.engine.over_ray import answers_over_ray
+from soundsift.data.engine.report import RUN, TRIPLETS, EngineReport, count
 from soundsift.fingerprint import file_digest
 from soundsift.prometheus import Sample
 from soundsift.version import __version__
-
-TRIPLETS, REPORT, RUN = "triplets.jsonl", "report.json", "run.json"
-
-
-@dataclass(frozen=True)
-class EngineReport:
-    """What a run gave.
-
-    Attributes:
-        counts: recordings, failed ones, excerpts, candidates, and triplets.
-        filters: for each filter, who answered, its threshold, how many candidates it was asked
-            about and how many passed.
-        errors: of the recordings that failed.
-        sound_seconds: duration of the excerpts of this call.
-        seconds: time of this call.
-    """
-
-    counts: dict[str, int]
-    filters: dict[str, dict[str, Any]]
-    errors: dict[str, str]
-    sound_seconds: float = 0.0
-    seconds: float = 0.0
 
 
 def pseudo_label(
@@ -117,17 +95,12 @@ def pseudo_label(
     journal.sort(lambda line: _place(line, places))
     lines = list(journal.lines.values())
     write_lines(out / TRIPLETS, [triplet for line in lines for triplet in line["triplets"]])
-    counts = {
-        "recordings": len(recordings),
-        "failed": len(pending.errors),
-        "excerpts": len(lines),
-        "candidates": sum(len(line["candidates"]) for line in lines),
-        "triplets": sum(len(line["triplets"]) for line in lines),
-    }
+    counts = count(lines, len(recordings), pending.errors)
     filters = yields(config, [one for line in lines for one in line["candidates"]])
     passed = time.monotonic() - begun
-    write_lines(out / REPORT, [{"counts": counts, "filters": filters, "errors": pending.errors}])
-    return EngineReport(counts, filters, pending.errors, round(sound, 3), round(passed, 3))
+    report = EngineReport(counts, filters, pending.errors, round(sound, 3), round(passed, 3))
+    report.write(out)
+    return report
 
 
 def _place(line: dict[str, Any], places: dict[str, int]) -> tuple[int, int]:

@@ -24,9 +24,9 @@ from soundsift.data.engine.excerpts import AUDIO, EXCERPTS
 from soundsift.data.engine.filters import Candidate, silent_share
 from soundsift.data.engine.journal import Journal, check_same_run, write_lines
 from soundsift.data.engine.multitracks import Multitrack
-from soundsift.data.engine.pseudo_label import REPORT, RUN, TRIPLETS, EngineReport
+from soundsift.data.engine.report import RUN, TRIPLETS, EngineReport, answered, count
 from soundsift.data.engine.stem_checks import bleed, relative_level_db, voice_phrase
-from soundsift.data.spans import active_spans
+from soundsift.data.spans import listed_spans
 from soundsift.errors import SoundsiftError
 from soundsift.fingerprint import file_digest
 from soundsift.version import __version__
@@ -140,11 +140,9 @@ def make_triplets(
             for triplet in line["triplets"]
         ],
     )
-    report = _report(config, lines, len(recordings), errors)
-    write_lines(
-        out / REPORT,
-        [{"counts": report.counts, "filters": report.filters, "errors": report.errors}],
-    )
+    counts = count(lines, len(recordings), errors)
+    report = EngineReport(counts, _yields(config, lines), errors)
+    report.write(out)
     return report
 
 
@@ -258,12 +256,11 @@ def _excerpt(
             if kind != "mixture" or not triplets:
                 with atomic_file(out / names[kind], overwrite=True) as file:
                     file.write(flac_bytes(wave, rate, "s16"))
-        spans = active_spans(own.mean(axis=0), rate)
         triplets.append(
             {
                 **names,
                 **({} if stem.phrase is None else {"phrase": stem.phrase}),
-                "spans": [[round(first, 2), round(last, 2)] for first, last in spans],
+                "spans": listed_spans(own.mean(axis=0), rate),
                 "sample_rate": rate,
                 "licence": recording.licence,
                 "provenance": {
@@ -356,9 +353,7 @@ def _voices(recording: Multitrack, files: dict[Path, RecordingFile]) -> list[str
     return found
 
 
-def _report(
-    config: TripletConfig, lines: list[dict[str, Any]], recordings: int, errors: dict[str, str]
-) -> EngineReport:
+def _yields(config: TripletConfig, lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     candidates = [one for line in lines for one in line["candidates"]]
     filters: dict[str, dict[str, Any]] = {}
     for name in CHECKS:
@@ -369,14 +364,6 @@ def _report(
         filters[name] = {
             "by": "names of tracks" if name == "phrase" else "samples",
             **({} if name == "phrase" else {"threshold": config.threshold(name)}),
-            "asked": len(asked),
-            "passed": sum(name not in one["failed"] for one in asked),
+            **answered(name, asked),
         }
-    counts = {
-        "recordings": recordings,
-        "failed": len(errors),
-        "excerpts": len(lines),
-        "candidates": len(candidates),
-        "triplets": sum(len(line["triplets"]) for line in lines),
-    }
-    return EngineReport(counts, filters, errors)
+    return filters
