@@ -9,6 +9,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 SOUNDSIFT := $(VENV)/bin/soundsift
+# A process of tests per core; a file's tests stay together, with what they share.
+TESTS := $(PY) -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 # More arguments for the command behind a target: make test ARGS="-k solvers"
 ARGS ?=
 
@@ -42,14 +44,14 @@ demo: $(SETUP_DONE) ## separate the bundled recording, by text and by span
 	@$(PY) -m soundsift.demo $(ARGS)
 
 test: $(DEV_TOOLS_DONE) ## run the tests; those of the studio's page only if Chromium is installed
-	@$(PY) -m pytest $(ARGS)
+	@$(TESTS) $(ARGS)
 
 test-browser: $(DEV_TOOLS_DONE) ## install Chromium with apt-get if it is missing, and test the pages
 	@$(PY) tests/chromium.py
-	@$(PY) -m pytest tests/studio/page tests/export $(ARGS)
+	@$(TESTS) tests/studio/page tests/export $(ARGS)
 
 coverage: $(DEV_TOOLS_DONE) ## run the tests and say which lines they miss
-	@$(PY) -m pytest --cov --cov-report=term $(ARGS)
+	@$(TESTS) --cov --cov-report=term $(ARGS)
 
 test-hostile: $(DEV_TOOLS_DONE) ## damaged files, killed processes, full disks, attacks (an hour)
 	@$(PY) -m pytest -m hostile -s $(ARGS)
