@@ -15,6 +15,12 @@ def test_times_with_how_sure_they_are() -> None:
     assert times_in_words([occurrence(0, length=5.6)]) == "0:00-0:05 (sure)"
 
 
+def test_a_second_is_told_once() -> None:
+    found = [occurrence(0.1), occurrence(0.7, length=5), occurrence(6.2), occurrence(6.8)]
+    assert times_in_words(found) == "0:00-0:05, 0:06 (sure)"
+    assert times_in_words(found, with_words=False) == "0:00-0:05, 0:06"
+
+
 def test_absent_sounds_are_not_found() -> None:
     said = found_in_words(Finding((), 0.083, "absent"))
     assert said == "Probably not in this recording (confidence 0.08)."

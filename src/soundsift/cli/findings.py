@@ -33,10 +33,9 @@ def times_in_words(found: Sequence[Occurrence], with_words: bool = True) -> str:
     parts = []
     shown = sorted(sorted(found, key=lambda one: -one.probability)[:_MOST], key=_start)
     if not with_words:
-        parts = list(dict.fromkeys(map(_time, shown)))
+        parts = _times(shown)
     for sure, word in ((True, "sure"), (False, "unsure")) if with_words else ():
-        times = dict.fromkeys(_time(one) for one in shown if one.sure is sure)
-        if times:
+        if times := _times([one for one in shown if one.sure is sure]):
             parts.append(f"{', '.join(times)} ({word})")
     more = len(found) - len(shown)
     return ", ".join(parts) + (f" and {more} more" if more else "")
@@ -47,6 +46,15 @@ def clock(seconds: float) -> str:
     whole = int(seconds)
     hours, minutes = whole // 3600, whole // 60 % 60
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def _times(found: Sequence[Occurrence]) -> list[str]:
+    """Times of occurrences; of several that begin in one second, one with an end if any has one."""
+    times: dict[str, str] = {}
+    for one in found:
+        start = clock(one.start)
+        times[start] = max(times.get(start, ""), _time(one), key=len)
+    return list(times.values())
 
 
 def _time(one: Occurrence) -> str:
