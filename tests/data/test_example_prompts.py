@@ -6,8 +6,9 @@ import numpy as np
 
 from soundsift.data.bank import Bank
 from soundsift.data.example_prompts import SPARE_SECONDS, query_by_example, with_transients
+from soundsift.data.scene import Query, Scene, Source
 from soundsift.data.scene_config import SceneConfig
-from soundsift.data.scenes import Query, Scene, SceneGenerator, Source
+from soundsift.data.scenes import SceneGenerator
 from soundsift.data.spans import active_spans
 from soundsift.spans import POSITIVE, frame_anchors
 

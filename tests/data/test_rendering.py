@@ -11,8 +11,9 @@ import torch
 from soundsift.data.bank import Bank
 from soundsift.data.drawn import DrawnScene, DrawnSource, Edge, Piece, Stretch
 from soundsift.data.rendering import BankSamples, ResidentSamples, frame_powers, render
+from soundsift.data.scene import DrawnPower
 from soundsift.data.scene_config import SceneConfig
-from soundsift.data.scenes import DrawnPower, SceneGenerator
+from soundsift.data.scenes import SceneGenerator
 from soundsift.data.spans import frame_power
 
 LIFE = SceneConfig(

@@ -9,8 +9,9 @@ import pytest
 from soundsift.data.bank import Bank, Clip, active_level_db
 from soundsift.data.captions import GROUPS, KINDS
 from soundsift.data.places import places
+from soundsift.data.scene import Scene
 from soundsift.data.scene_config import SceneConfig
-from soundsift.data.scenes import Scene, SceneGenerator
+from soundsift.data.scenes import SceneGenerator
 
 SECONDS = 2.0
 PLAIN = {"speed": 0.0, "equaliser": 0.0, "band_limit": 0.0, "damage": 0.0, "room": 0.0}
@@ -215,6 +216,50 @@ def test_an_absent_sound_has_silence_for_an_answer_and_is_like_nothing_in_the_sc
                 assert all(query.text not in GROUPS[group] for group in source.clip.groups)
                 if query.text in owner:
                     assert not groups_of[owner[query.text]] & set(source.clip.groups)
+
+
+def test_a_band_is_drums_bass_guitar_keys_and_a_singer(bank_folder: Path, tmp_path: Path) -> None:
+    folder = edited(
+        bank_folder,
+        tmp_path,
+        snare_drum={"concept": "drum beat", "groups": ["drums", "percussion", "music"]},
+        violin={"concept": "bass guitar", "groups": ["bass", "guitar", "strings", "music"]},
+        sword_clash={"concept": "electric guitar", "groups": ["guitar", "strings", "music"]},
+        cat_meowing={"concept": "man singing", "kind": "singing", "groups": ["singing", "voice"]},
+    )
+    made = generator(folder, p_band=1.0, absent=0.0, group=1.0, drop_text=0.0)
+    band = {"drum beat", "bass guitar", "electric guitar", "piano", "man singing"}
+    met = []
+    for scene, rng in scenes(made, 40):
+        met.append(set(names(scene)))
+        query = made.query(scene, rng)
+        wanted = {scene.sources[i].clip.concept for i in query.targets}
+        # Who asks for the guitar does not mean the bass.
+        if query.text in GROUPS["guitar"]:
+            assert wanted == {"electric guitar"}
+        if query.text in GROUPS["bass"]:
+            assert wanted == {"bass guitar"}
+    assert set.union(*met) == band
+    assert band in met
+    assert len({len(members) for members in met}) > 1
+
+
+def test_without_musicians_there_is_no_band(bank_folder: Path, tmp_path: Path) -> None:
+    lines = (bank_folder / "manifest.jsonl").read_text().splitlines()
+    (tmp_path / "clips").symlink_to(bank_folder / "clips")
+    spoken = [line for line in lines if json.loads(line)["kind"] in {"speech", "effect"}]
+    (tmp_path / "manifest.jsonl").write_text("".join(f"{line}\n" for line in spoken))
+    for scene, _ in scenes(generator(tmp_path, p_band=1.0), 5):
+        assert {source.clip.kind for source in scene.sources} <= {"speech", "effect"}
+
+
+def test_a_bed_may_be_music(bank_folder: Path) -> None:
+    law = {"kind_weights": {"speech": 1.0}, "source_counts": (1, 0, 0, 0), **PLAIN}
+    made = generator(bank_folder, p_bed=1.0, p_music_bed=1.0, bed_db=(-20.0, -20.0), **law)
+    for scene, _ in scenes(made, 10):
+        _, bed = scene.sources
+        assert bed.clip.concept == "rock music"
+        assert bed.named
 
 
 def test_a_group_is_all_of_its_sources(bank_folder: Path) -> None:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from soundsift.data.rendering import ResidentSamples
+from soundsift.data.scene import Query, Scene
 from soundsift.data.scene_config import SceneConfig
-from soundsift.data.scenes import Query, Scene, SceneGenerator
+from soundsift.data.scenes import SceneGenerator
 from soundsift.models.mel_codec import MelCodec, fold
 from soundsift.spans import NULL, OPEN, Span
 from soundsift.training import batches as batches_module

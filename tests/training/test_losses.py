@@ -9,7 +9,7 @@ from torch import Tensor
 
 from soundsift.config import MelCodecConfig
 from soundsift.data.bank import Clip
-from soundsift.data.scenes import Query, Scene, Source
+from soundsift.data.scene import Query, Scene, Source
 from soundsift.models.mel_codec import MelCodec
 from soundsift.training.answers import encode_queries
 from soundsift.training.batches import Batch

@@ -16,7 +16,8 @@ import numpy as np
 
 from soundsift.config import FRAME_RATE, SAMPLE_RATE
 from soundsift.data.drawn import DrawnScene, DrawnSource, Edge
-from soundsift.data.scenes import MeasuredScene, Query, draw_phrase, heard_in
+from soundsift.data.scene import MeasuredScene, Query, heard_in
+from soundsift.data.scenes import draw_phrase
 from soundsift.spans import LONGEST_MARK, Span, frame_anchors, marked_stretch
 
 #: What a scene is longer than a window, in seconds, and the shortest window with its example.

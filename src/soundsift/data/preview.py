@@ -12,8 +12,9 @@ from typing import Any
 from soundsift.audio import write
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank
+from soundsift.data.scene import Query, Scene
 from soundsift.data.scene_config import SceneConfig
-from soundsift.data.scenes import Query, Scene, SceneGenerator
+from soundsift.data.scenes import SceneGenerator
 from soundsift.errors import SoundsiftError
 from soundsift.plots import spectrogram_picture
 

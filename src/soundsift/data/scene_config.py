@@ -16,12 +16,15 @@ class SceneConfig(BaseModel):
         kind_weights: how often each kind of sound is drawn.
         p_company: probability that all sources of a scene are heard at one place
             (`soundsift.data.places`).
+        p_band: probability that the sources of a scene are a band: drums, bass, guitar, another
+            instrument, a singer, of which some may be missing; `source_counts` does not hold then.
         offset_db: the largest difference of two sources' levels, but for quiet sources and beds.
         p_quiet, quiet_db: probability that a source of a scene of several is quiet, and the range
             of dB by which its level is lowered.
-        p_bed, bed_db: probability of a bed of ambience or noise under the sources, and the range
-            of its level against the average source's, in dB.
-        p_noise_bed: probability that a bed is synthetic noise rather than a clip of ambience.
+        p_bed, bed_db: probability of a bed of ambience, music or noise, and the range
+            of its level against the average source, in dB.
+        p_music_bed: probability that a bed is music.
+        p_noise_bed: probability that another bed is synthetic noise, not a clip of ambience.
         p_slow_gain: probability that a source's level changes slowly.
         p_microphone: probability of one recording device's filter on the whole scene.
         speed, equaliser, band_limit, damage, room, p_far: probability of each effect, per source.
@@ -50,11 +53,13 @@ class SceneConfig(BaseModel):
         "ambience": 0.06,
     }
     p_company: float = Field(default=0.0, ge=0, le=1)
+    p_band: float = Field(default=0.0, ge=0, le=1)
     offset_db: float = 15.0
     p_quiet: float = Field(default=0.0, ge=0, le=1)
     quiet_db: tuple[float, float] = (4.0, 13.0)
     p_bed: float = Field(default=0.0, ge=0, le=1)
     bed_db: tuple[float, float] = (-24.0, -4.0)
+    p_music_bed: float = Field(default=0.0, ge=0, le=1)
     p_noise_bed: float = Field(default=0.3, ge=0, le=1)
     p_slow_gain: float = Field(default=0.0, ge=0, le=1)
     p_microphone: float = Field(default=0.0, ge=0, le=1)

@@ -10,9 +10,7 @@ Shapes: K sources, N samples.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +23,10 @@ from soundsift.data.captions import GROUPS
 from soundsift.data.drawn import DrawnScene, DrawnSource, Edge, Piece, Stretch
 from soundsift.data.places import Place, places
 from soundsift.data.rendering import BankSamples, render, render_source
+from soundsift.data.scene import MeasuredScene, Query, Scene, Source, heard_in
 from soundsift.data.scene_config import SceneConfig
-from soundsift.data.spans import draw_example, draw_spans, frame_power, spans_of_power
+from soundsift.data.spans import draw_example, draw_spans
 from soundsift.spans import Span
-
-Samples = NDArray[np.float32]
 
 #: Asked for where no sound of the bank is surely absent.
 ANY_ABSENT = "dinosaur roaring"
@@ -40,142 +37,14 @@ _DISTINCT_WITHIN = frozenset({
     "speech", "voice", "animal", "bird",
     "music", "strings", "brass", "woodwind", "keyboard", "guitar", "drums", "percussion",
 })  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Source:
-    """A sound in a scene.
-
-    Attributes:
-        clip: the clip that it begins with.
-        wave: how it is heard `(N,)`.
-        named: whether a query may ask for it; not so for synthetic noise.
-    """
-
-    clip: Clip
-    wave: Samples
-    named: bool = True
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Sources and their sum."""
-
-    sources: tuple[Source, ...]
-
-    @property
-    def stems(self) -> Samples:
-        """Waves of the sources `(K, N)`; they add up to the mixture."""
-        return np.stack([source.wave for source in self.sources])
-
-    @property
-    def named(self) -> list[int]:
-        """Indices of the sources that a query may ask for."""
-        return [i for i, source in enumerate(self.sources) if source.named]
-
-    @property
-    def samples(self) -> int:
-        """N."""
-        return len(self.sources[0].wave)
-
-    def power(self, targets: Sequence[int]) -> Samples:
-        """Mean square of every frame of 20 ms of the sum of some sources."""
-        return frame_power(self.stems[list(targets)].sum(axis=0), SAMPLE_RATE)
-
-
-class Described(Protocol):
-    """A source as a query sees it."""
-
-    @property
-    def clip(self) -> Clip:
-        """The clip that it begins with."""
-
-
-class MeasuredScene(Protocol):
-    """A scene as a query sees it: what sounds, and how strongly when."""
-
-    @property
-    def sources(self) -> Sequence[Described]:
-        """Its sources."""
-
-    @property
-    def named(self) -> list[int]:
-        """Indices of the sources that a query may ask for."""
-
-    @property
-    def samples(self) -> int:
-        """N."""
-
-    def power(self, targets: Sequence[int]) -> Samples:
-        """Mean square of every frame of 20 ms of the sum of some sources."""
-
-
-@dataclass(frozen=True)
-class DrawnPower:
-    """A drawn scene whose sound was measured where it was rendered.
-
-    Attributes:
-        drawn: the scene.
-        products: mean products of every two sources per frame
-            (`soundsift.data.rendering.frame_powers`).
-    """
-
-    drawn: DrawnScene
-    products: Samples
-
-    @property
-    def sources(self) -> Sequence[DrawnSource]:
-        """See `MeasuredScene`."""
-        return self.drawn.sources
-
-    @property
-    def named(self) -> list[int]:
-        """See `MeasuredScene`."""
-        return self.drawn.named
-
-    @property
-    def samples(self) -> int:
-        """See `MeasuredScene`."""
-        return self.drawn.samples
-
-    def power(self, targets: Sequence[int]) -> Samples:
-        """See `MeasuredScene`."""
-        chosen = list(targets)
-        total: Samples = self.products[:, chosen][:, :, chosen].sum(axis=(1, 2))
-        return total
-
-
-def heard_in(scene: MeasuredScene, targets: Sequence[int]) -> list[tuple[float, float]]:
-    """When the sum of some sources is heard (`soundsift.data.spans.active_spans`)."""
-    return spans_of_power(scene.power(targets), scene.samples / SAMPLE_RATE)
-
-
-@dataclass(frozen=True)
-class Query:
-    """A prompt about a scene, and which sources answer it.
-
-    Attributes:
-        text: the phrase, or None.
-        spans: where the target is (or is not) heard; may be empty.
-        targets: indices of the sources that answer it; empty if the sound is absent.
-        example: whether the spans are an example, and the target may be heard elsewhere too.
-        parts: (start, end) in latent frames of the parts of the scene that the query sees; of two
-            parts the first is an example and only the second is to be answered. Empty: the whole
-            scene.
-    """
-
-    text: str | None
-    spans: tuple[Span, ...]
-    targets: tuple[int, ...]
-    example: bool = False
-    parts: tuple[tuple[int, int], ...] = ()
-
-    def target(self, stems: Samples) -> Samples:
-        """The target `(N,)`; silence if the sound is absent."""
-        if not self.targets:
-            return np.zeros_like(stems[0])
-        wanted: Samples = stems[list(self.targets)].sum(axis=0)
-        return wanted
+#: Who plays in a band: concepts or groups of each part, and the probability that it is there.
+_BAND: tuple[tuple[frozenset[str], float], ...] = (
+    (frozenset({"drum beat"}), 0.9),
+    (frozenset({"bass"}), 0.85),
+    (frozenset({"guitar"}), 0.85),
+    (frozenset({"keyboard", "strings", "synth", "brass", "woodwind"}), 0.75),
+    (frozenset({"singing"}), 0.6),
+)
 
 
 class SceneGenerator:
@@ -205,6 +74,10 @@ class SceneGenerator:
         self._kinds = [k for k in config.kind_weights if k in self._concepts]
         self._kind_weights = _normalised([config.kind_weights[k] for k in self._kinds])
         self._names = sorted(self._clips)
+        self._parts = [
+            [n for n in self._names if part & {n, *asked_groups(self._clips[n][0])}]
+            for part, _ in _BAND
+        ]
         self._samples = BankSamples(bank)
 
     def rng(self, number: int) -> np.random.Generator:
@@ -220,7 +93,9 @@ class SceneGenerator:
         samples = round(seconds * SAMPLE_RATE)
         config = self.config
         counts = _normalised(list(config.source_counts))
-        clips = self._draw_clips(1 + int(rng.choice(len(counts), p=counts)), rng)
+        count = 1 + int(rng.choice(len(counts), p=counts))
+        band = config.p_band and any(self._parts) and rng.random() < config.p_band
+        clips = self._draw_band(rng) if band else self._draw_clips(count, rng)
         sources = [self._source(clip, samples, rng, len(clips) > 1) for clip in clips]
         if config.p_bed and rng.random() < config.p_bed:
             sources += self._bed(clips, samples, rng)
@@ -263,10 +138,11 @@ class SceneGenerator:
         clip = scene.sources[wanted].clip
         targets: tuple[int, ...] = (wanted,)
         phrase = draw_phrase(clip, rng)
-        if clip.groups and rng.random() < self.config.group:
-            group = str(rng.choice(clip.groups))
+        groups = asked_groups(clip)
+        if groups and rng.random() < self.config.group:
+            group = str(rng.choice(groups))
             phrase = str(rng.choice(GROUPS[group]))
-            targets = tuple(i for i in scene.named if group in scene.sources[i].clip.groups)
+            targets = tuple(i for i in scene.named if group in asked_groups(scene.sources[i].clip))
         with_text = rng.random() >= self.config.drop_text
         with_spans = rng.random() >= self.config.drop_spans or not with_text
         spans: tuple[Span, ...] = ()
@@ -294,6 +170,20 @@ class SceneGenerator:
                 clips.append(clip)
         return clips
 
+    def _draw_band(self, rng: np.random.Generator) -> list[Clip]:
+        """The clips of a band: at least one part of `_BAND`, each by one voice."""
+        clips: list[Clip] = []
+        while not clips:
+            for names, (_, probability) in zip(self._parts, _BAND, strict=True):
+                there = rng.random() < probability
+                if not names or not there:
+                    continue
+                choices = self._clips[names[int(rng.integers(len(names)))]]
+                clip = choices[int(rng.integers(len(choices)))]
+                if not any(alike(clip, other) for other in clips):
+                    clips.append(clip)
+        return clips
+
     def _draw_clip(self, rng: np.random.Generator) -> Clip:
         kind = self._kinds[int(rng.choice(len(self._kinds), p=self._kind_weights))]
         names = self._concepts[kind]
@@ -309,14 +199,15 @@ class SceneGenerator:
         return clip
 
     def _bed(self, clips: list[Clip], samples: int, rng: np.random.Generator) -> list[DrawnSource]:
-        """A bed under the sources: ambience unlike any of them, or noise; one source or none."""
+        """A bed under the sources: ambience or music unlike any of them, or noise; one or none."""
         config = self.config
         level = _LEVEL_DB + rng.uniform(*config.bed_db)
-        ambiences = self._concepts.get("ambience", [])
-        if not ambiences or rng.random() < config.p_noise_bed:
+        music = config.p_music_bed and rng.random() < config.p_music_bed
+        names = self._concepts.get("music" if music else "ambience", [])
+        if not names or (not music and rng.random() < config.p_noise_bed):
             return [self._noise(clips[0], level, samples, rng)]
         for _ in range(4):
-            choices = self._clips[ambiences[int(rng.integers(len(ambiences)))]]
+            choices = self._clips[names[int(rng.integers(len(names)))]]
             clip = choices[int(rng.integers(len(choices)))]
             if not any(alike(clip, other) for other in clips):
                 pieces, edge = self._place(clip, samples, rng)
@@ -391,6 +282,11 @@ class SceneGenerator:
 def draw_phrase(clip: Clip, rng: np.random.Generator) -> str:
     """A caption of a clip, the canonical one more often than any other."""
     return clip.captions[0] if rng.random() < 0.4 else str(rng.choice(clip.captions))
+
+
+def asked_groups(clip: Clip) -> tuple[str, ...]:
+    """The groups whose words ask for a clip: who asks for the guitar does not mean the bass."""
+    return tuple(name for name in clip.groups if name != "guitar" or "bass" not in clip.groups)
 
 
 def alike(first: Clip, second: Clip) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank, Clip, active_level_db
-from soundsift.data.scenes import Samples
+from soundsift.data.scene import Samples
 
 _FADE = round(0.02 * SAMPLE_RATE)
 

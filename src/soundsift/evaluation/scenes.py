@@ -25,8 +25,9 @@ import numpy as np
 
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank, Clip, active_level_db
+from soundsift.data.scene import Samples, Scene, Source
 from soundsift.data.scene_config import SceneConfig
-from soundsift.data.scenes import Samples, Scene, SceneGenerator, Source
+from soundsift.data.scenes import SceneGenerator
 from soundsift.data.spans import active_spans, listed_spans
 from soundsift.data.split import is_of_first_bank
 from soundsift.errors import SoundsiftError

@@ -18,7 +18,7 @@ from soundsift.config import SAMPLE_RATE
 from soundsift.data import midi
 from soundsift.data.bank import Bank
 from soundsift.data.render import FONTS
-from soundsift.data.scenes import Samples
+from soundsift.data.scene import Samples
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.laying import endless, levelled
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from soundsift.data.scenes import MeasuredScene, Query, Scene
+from soundsift.data.scene import MeasuredScene, Query, Scene
 from soundsift.models.mel_codec import MelCodec
 from soundsift.spans import NULL, OPEN, frame_anchors
 

@@ -27,7 +27,8 @@ from soundsift.data.example_prompts import (
     with_transients,
 )
 from soundsift.data.rendering import BankSamples, ClipSamples, frame_powers, render
-from soundsift.data.scenes import DrawnPower, MeasuredScene, Query, Scene, SceneGenerator
+from soundsift.data.scene import DrawnPower, MeasuredScene, Query, Scene
+from soundsift.data.scenes import SceneGenerator
 from soundsift.models.mel_codec import MelCodec
 from soundsift.training.alignment_loss import concept_indices
 from soundsift.training.answers import encode_scenes

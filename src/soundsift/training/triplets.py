@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Clip
+from soundsift.data.scene import Query, Scene, Source, heard_in
 from soundsift.data.scene_config import SceneConfig
-from soundsift.data.scenes import Query, Scene, Source, heard_in
 from soundsift.data.spans import active_spans, draw_example, draw_spans
 from soundsift.errors import SoundsiftError
 from soundsift.spans import Span

@@ -14,7 +14,8 @@ from soundsift.checkpoints.minilm import TextEncoder
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Bank
 from soundsift.data.example_prompts import SPARE_SECONDS, query_by_example, with_transients
-from soundsift.data.scenes import Query, SceneGenerator
+from soundsift.data.scene import Query
+from soundsift.data.scenes import SceneGenerator
 from soundsift.data.spans import active_spans
 from soundsift.evaluation.scenes import SUITES, confusable
 from soundsift.models.mel_codec import MelCodec

@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 from soundsift.audio.resampling import resample
 from soundsift.config import SAMPLE_RATE, DacVaeConfig
 from soundsift.data.bank import Samples
-from soundsift.data.scenes import Query
+from soundsift.data.scene import Query
 from soundsift.spans import frame_anchors
 from soundsift.training.latents.batches import with_less
 from soundsift.training.triplets import Example

@@ -17,7 +17,8 @@ from torch.utils.data import Dataset
 from soundsift.config import SAMPLE_RATE
 from soundsift.data.bank import Clip
 from soundsift.data.phrasings import variants
-from soundsift.data.scenes import Query, Scene, SceneGenerator, draw_phrase, heard_in
+from soundsift.data.scene import Query, Scene, heard_in
+from soundsift.data.scenes import SceneGenerator, draw_phrase
 from soundsift.data.spans import draw_spans
 from soundsift.models.mel_codec import MelCodec
 from soundsift.prompts import Prompt
