@@ -55,7 +55,7 @@ def test_one_wave_in_many_types(samples):
         [1, 2, 3],
         np.ma.masked_array(WAVE, mask=WAVE == 0.5),
         torch.zeros(4, dtype=torch.complex64),
-        object(),
+        pytest.param(object(), id="object"),
         None,
     ],
     ids=str,
