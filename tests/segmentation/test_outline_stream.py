@@ -37,7 +37,7 @@ def test_masks_of_large_pictures_are_those_of_a_job(tmp_path: Path) -> None:
     write_disc(tmp_path / "disc.mp4")
     point = Point(0.0, 300, 225)
     sent = []
-    stream_outlines(tmp_path / "disc.mp4", [point], 60.0, tmp_path, sent.append)
+    stream_outlines(tmp_path / "disc.mp4", [point], [], 60.0, tmp_path, sent.append)
     film, *outlines = sent
     assert film == Film(WIDTH, HEIGHT, 8, 0.0, None)
     track = follow_object(tmp_path / "disc.mp4", [point])

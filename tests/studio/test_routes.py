@@ -254,6 +254,7 @@ def test_bad_requests(client: Client, more: dict[str, object], part: str) -> Non
         ([0, 0], "Invalid span 0-0: it is empty"),
         ([1, 0.5], "Invalid span 1-0.5: it ends before"),
         ([0, True], "boxes.0.span.1: input should be a valid number."),
+        ([50, 60], "Box 0,0,1,1@50-60 is after the end of film.mp4"),
     ],
 )
 def test_bad_boxes(client: Client, tmp_path: Path, span: list[float], part: str) -> None:

@@ -10,7 +10,7 @@ from soundsift.errors import SoundsiftError
 from soundsift.segmentation.appearance import alikeness, colours_of
 from soundsift.segmentation.flow import OpticalFlow
 from soundsift.segmentation.pictures import opencv
-from soundsift.segmentation.seeds import Seeds
+from soundsift.segmentation.seeds import SMALLEST, Seeds
 
 #: Radii of the first guesses around a click, as shares of the picture's longer side.
 _RADII = (0.03, 0.05, 0.08, 0.13, 0.2)
@@ -21,8 +21,6 @@ _LEAST_MOTION = 0.6
 _SIZE_WEIGHT = 0.15
 #: Differences of each colour up to which pixels are alike, in 0..255.
 _ALIKE = 24
-#: Masks of fewer pixels are nothing.
-SMALLEST = 12
 
 
 @dataclass(frozen=True)
@@ -67,6 +65,11 @@ def object_at(
     masks = [cut(picture, g.inside, g.limit, seeds, _ROUNDS) for g in guesses]
     masks = [mask for mask in masks if np.count_nonzero(mask) >= SMALLEST]
     if not masks:
+        if seeds.box is not None:
+            raise SoundsiftError(
+                "No object was found in the box: its mask is empty. Draw the box closer around the "
+                "object, or click on it."
+            )
         raise SoundsiftError(
             "No object was found at the click: its mask is empty. Click on another part of it, or "
             "draw a box around it."

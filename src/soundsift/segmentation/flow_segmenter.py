@@ -16,7 +16,6 @@ import numpy as np
 
 from soundsift.segmentation.appearance import Appearance, alikeness, colours_of
 from soundsift.segmentation.clicked import (
-    SMALLEST,
     fill_holes,
     grab,
     object_at,
@@ -25,7 +24,7 @@ from soundsift.segmentation.clicked import (
 )
 from soundsift.segmentation.flow import Carried, OpticalFlow, carry
 from soundsift.segmentation.pictures import WorkingPictures, opencv
-from soundsift.segmentation.seeds import Seeds
+from soundsift.segmentation.seeds import SMALLEST, Seeds
 from soundsift.segmentation.track import ObjectTrack, State
 
 #: Below this score an object is lost.

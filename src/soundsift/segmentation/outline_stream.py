@@ -1,4 +1,4 @@
-"""Outlines of a clicked object in the pictures around the clicks, each as soon as it is found."""
+"""Outlines of a marked object in the pictures around the marks, each as soon as it is found."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from soundsift.segmentation.outlines import Polygons, exact_seconds, polygons_of
 from soundsift.segmentation.pictures import WORKING_SIDE, WorkingPictures
 from soundsift.segmentation.seeds import find_seeds
 from soundsift.segmentation.track import State
+from soundsift.video.boxes import Box
 from soundsift.video.frames import VideoFrame, read_video
 from soundsift.video.points import Point
 
@@ -43,7 +44,7 @@ class FollowedOutline:
     Attributes:
         start: when the picture is shown, in seconds on the recording clock.
         end: when the next one is shown; None for the video's last picture.
-        score: how well the mask agrees with the click, 0 (lost) to 1.
+        score: how well the mask agrees with the marked one, 0 (lost) to 1.
         state: how the mask came about.
         polygons: the object's parts; none where it is lost.
     """
@@ -58,30 +59,32 @@ class FollowedOutline:
 def stream_outlines(
     video: str | Path,
     points: Sequence[Point],
+    boxes: Sequence[Box],
     around: float,
     folder: Path,
     send: Callable[[Film | FollowedOutline], None],
     check: Callable[[], None] = lambda: None,
 ) -> None:
-    """Follow an object with the offline segmenter, as `follow_object` does, near the clicks.
+    """Follow an object with the offline segmenter, as `follow_object` does, near the marks.
 
     Args:
         video: A file with moving pictures.
         points: Clicks on the object and, with `positive=False`, beside it.
-        around: Seconds before the first and after the last click in which it is followed.
+        boxes: Around the whole object, at a moment.
+        around: Seconds before the first and after the last of them in which it is followed.
         folder: For the pictures at working size, about 40 kB each.
-        send: Receives the film, then the outlines, those after the first click before those
-            before it. A picture between two clicks may come twice: the later one counts.
+        send: Receives the film, then the outlines, those after the first mark before those
+            before it. A picture between two marks may come twice: the later one counts.
         check: Called for each picture that is read or followed; may raise to stop.
 
     Raises:
         SoundsiftError: As for `follow_object`.
     """
-    times = [point.time for point in points]
+    times = [*(point.time for point in points), *(box.begin for box in boxes)]
     part = _Part(video, min(times) - around, max(times) + around, check)
     with WorkingPictures.of(part.frames(), folder=folder) as pictures:
         shape = pictures[0].shape[:2]
-        seeds = find_seeds(points, (), pictures.times, pictures.size, shape)
+        seeds = find_seeds(points, boxes, pictures.times, pictures.size, shape)
         height, width = pictures.size
         ends = [*pictures.times[1:], part.end]
         seconds = [None if end is None else float(end) for end in ends]

@@ -1,7 +1,8 @@
-"""Outlines of the clicked object in the clicked pictures alone, before it is followed."""
+"""Outlines of the marked object in the marked pictures alone, before it is followed."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from soundsift.segmentation.clicked import object_at
 from soundsift.segmentation.flow_segmenter import MOTION_STEP
 from soundsift.segmentation.pictures import opencv, shrink
 from soundsift.segmentation.seeds import find_seeds
+from soundsift.video.boxes import Box
 from soundsift.video.frames import VideoFrame, read_video
 from soundsift.video.points import Point
 
@@ -26,7 +28,7 @@ Polygons = tuple[tuple[tuple[float, float], ...], ...]
 
 @dataclass(frozen=True)
 class Outline:
-    """The clicked object in one picture.
+    """The marked object in one picture.
 
     Attributes:
         start: when the picture is shown, in seconds on the recording clock.
@@ -62,35 +64,41 @@ class _Shown:
         return self.before[0] if self.before else None
 
 
-def outlines(video: str | Path, points: Sequence[Point]) -> list[Outline]:
-    """The object's outline in each picture with points, by the offline segmenter.
+def outlines(
+    video: str | Path, points: Sequence[Point] = (), boxes: Sequence[Box] = ()
+) -> list[Outline]:
+    """The object's outline in each picture with points or a box, by the offline segmenter.
 
     Args:
         video: A file with moving pictures.
         points: Clicks on the object or beside it.
+        boxes: Around the whole object, at a moment.
 
     Returns:
-        Outlines in order of time, one for each picture that has points.
+        Outlines in order of time, one for each picture that has points or a box.
 
     Raises:
-        SoundsiftError: The file has no pictures, a point lies outside of them, no point is on the
-            object, nothing is found there, or OpenCV is missing.
+        SoundsiftError: The file has no pictures, a point or box lies outside of them, a picture has
+            two boxes, nothing is on the object, nothing is found there, or OpenCV is missing.
     """
     opencv()
-    left = sorted(points, key=lambda point: point.time)
-    any_inside = any(point.positive for point in left)
+    times = sorted([*(point.time for point in points), *(box.begin for box in boxes)])
+    any_inside = bool(boxes) or any(point.positive for point in points)
     found = []
-    while left:
-        shown = _shown_at(video, exact_seconds(left[0].time))
-        own = [p for p in left if shown.end is None or exact_seconds(p.time) < shown.end]
-        left = left[len(own) :]
+    while times:
+        start = times[0]
+        shown = _shown_at(video, exact_seconds(start))
+        times = [] if shown.end is None else [t for t in times if exact_seconds(t) >= shown.end]
+        last = times[0] if times else math.inf
+        own = [point for point in points if start <= point.time < last]
+        own_boxes = [box for box in boxes if start <= box.begin < last]
         height, width = shown.picture.pixels.shape[:2]
         mask = None
-        if any_inside and not any(point.positive for point in own):
+        if any_inside and not own_boxes and not any(point.positive for point in own):
             for point in own:
                 point.place(height, width)
         else:
-            mask = _mask(shown, own)
+            mask = _mask(shown, own, own_boxes)
         found.append(
             Outline(
                 float(shown.picture.time),
@@ -103,10 +111,10 @@ def outlines(video: str | Path, points: Sequence[Point]) -> list[Outline]:
     return found
 
 
-def _mask(shown: _Shown, points: Sequence[Point]) -> np.ndarray:
+def _mask(shown: _Shown, points: Sequence[Point], boxes: Sequence[Box]) -> np.ndarray:
     picture = shrink(shown.picture.pixels)
     size = shown.picture.pixels.shape[:2]
-    seeds = find_seeds(points, (), [shown.picture.time], size, picture.shape[:2])
+    seeds = find_seeds(points, boxes, [shown.picture.time], size, picture.shape[:2])
     other = None if shown.moved is None else shrink(shown.moved.pixels)
     return object_at(picture, seeds[0], other=other)
 

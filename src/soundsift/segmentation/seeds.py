@@ -16,6 +16,8 @@ from soundsift.video.points import Point
 ONLY_OUTSIDE = (
     "All points say where the object is not. Add one on the object, with a + or nothing after it."
 )
+#: Masks of fewer pixels are nothing.
+SMALLEST = 12
 #: A click so many seconds after the last picture's time still means that picture.
 _HOLD = 0.5
 
@@ -61,8 +63,8 @@ def find_seeds(
         Seeds by the number of the picture, in order; at least one of them has an inside or a box.
 
     Raises:
-        SoundsiftError: A point or box lies outside the picture or the video, two boxes are in one
-            picture, or nothing says where the object is.
+        SoundsiftError: A point or box lies outside the picture or the video, a box is too small,
+            two boxes are in one picture, or nothing says where the object is.
     """
     found: dict[int, Seeds] = {}
     down, across = working_size[0] / size[0], working_size[1] / size[1]
@@ -85,12 +87,30 @@ def find_seeds(
                 f"Box {box} marks a picture that has another box. Use one box around the whole "
                 "object."
             )
-        rows, columns = box.area(*size)
-        area = (_scaled(rows, down, working_size[0]), _scaled(columns, across, working_size[1]))
-        found[index] = Seeds(own.inside, own.outside, area)
+        found[index] = Seeds(own.inside, own.outside, box_area(box, size, working_size))
     if not any(seeds.begin for seeds in found.values()):
         raise SoundsiftError(ONLY_OUTSIDE)
     return dict(sorted(found.items()))
+
+
+def box_area(box: Box, size: tuple[int, int], working_size: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of a box in the size in which an object is followed.
+
+    Args:
+        box: A rectangle around the object.
+        size: Height and width of the video's pictures, in which it is given.
+        working_size: The same, in which the object is followed.
+
+    Raises:
+        SoundsiftError: It reaches beyond the picture, or is too small to hold an object.
+    """
+    rows, columns = (
+        _scaled(along, working / whole, working)
+        for along, whole, working in zip(box.area(*size), size, working_size, strict=True)
+    )
+    if (rows.stop - rows.start) * (columns.stop - columns.start) < SMALLEST:
+        raise SoundsiftError(f"Box {box} is too small. Draw it around the whole object.")
+    return rows, columns
 
 
 def _shown_at(time: float, times: Sequence[Fraction], what: str) -> int:

@@ -221,5 +221,5 @@ def _sentence(error: RequestValidationError) -> str:
     """The first validation error of a request, as a sentence."""
     first = error.errors()[0]
     where = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
-    message = str(first["msg"]).rstrip(".")
+    message = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
     return f"{'.'.join(where) or 'the request'}: {message[:1].lower()}{message[1:]}."

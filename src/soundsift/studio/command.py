@@ -11,7 +11,7 @@ from typing import Any
 from soundsift.prompts import Prompt
 from soundsift.separation.file_names import default_name
 from soundsift.spans import Span
-from soundsift.video.points import Point
+from soundsift.studio.marks import Marks
 
 _OUT = "stems"
 
@@ -32,8 +32,7 @@ def file_name(request: Mapping[str, Any], recording: str, stem: str) -> str:
 def first_name(request: Mapping[str, Any], recording: str) -> str:
     """First part of the names of a job's files."""
     sound = Prompt(request["text"], language=request.get("language")).text
-    seen = bool(request["boxes"] or request.get("points"))
-    return default_name(Path(recording), sound, seen=seen)
+    return default_name(Path(recording), sound, seen=bool(Marks.of(request)))
 
 
 def command_line(
@@ -63,11 +62,11 @@ def command_line(
     for option, spans in (("--span", request["spans"]), ("--not-span", request["not_spans"])):
         for span in spans:
             words += [option, str(Span(*span))]
-    for box in request["boxes"]:
-        numbers = ",".join(f"{box[key]:g}" for key in ("x", "y", "width", "height"))
-        words += ["--box", numbers + (f"@{Span(*box['span'])}" if box["span"] else "")]
-    for p in request.get("points", []):
-        words += ["--point", str(Point(p["time"], p["x"], p["y"], p["positive"]))]
+    marks = Marks.of(request)
+    for box in marks.boxes:
+        words += ["--box", str(box)]
+    for point in marks.points:
+        words += ["--point", str(point)]
     words += ["--model", request["model"], "--preset", request["preset"]]
     words += ["--seed", str(request["seed"])]
     if request.get("candidates", 1) > 1:

@@ -39,6 +39,7 @@ from soundsift.studio.confinement import Confinement
 from soundsift.studio.disk import disk_is_full
 from soundsift.studio.peaks import write_peaks
 from soundsift.studio.records import AUDIO, FOLLOWED, ORIGINAL, PEAKS, STOP
+from soundsift.video.boxes import Box
 from soundsift.video.frames import read_video
 from soundsift.video.points import Point
 
@@ -163,13 +164,16 @@ def draw(source: str, place: str) -> dict[str, Any]:
     return {}
 
 
-def outline(source: str, place: str, points: list[list[Any]]) -> dict[str, Any]:
-    """Store the outlines of a clicked object.
+def outline(
+    source: str, place: str, points: list[list[Any]], boxes: list[list[Any]]
+) -> dict[str, Any]:
+    """Store the outlines of a marked object.
 
     Args:
         source: video file.
         place: JSON file to write: a list of `soundsift.segmentation.outlines.Outline`.
         points: arguments of each `soundsift.video.Point`.
+        boxes: x, y, width, height and moment of each `soundsift.video.Box`.
 
     Raises:
         SoundsiftError: see `soundsift.segmentation.outlines.outlines`.
@@ -179,17 +183,24 @@ def outline(source: str, place: str, points: list[list[Any]]) -> dict[str, Any]:
     from soundsift.segmentation.pictures import opencv
 
     opencv().setNumThreads(1)
-    found = [asdict(one) for one in outlines(source, [Point(*point) for point in points])]
+    found = [asdict(one) for one in outlines(source, *_marks(points, boxes))]
     Path(place).write_text(json.dumps(found), encoding="ascii")
     return {}
+
+
+def _marks(points: list[list[Any]], boxes: list[list[Any]]) -> tuple[list[Point], list[Box]]:
+    found = [Box(x, y, width, height, moment=time) for x, y, width, height, time in boxes]
+    return [Point(*point) for point in points], found
 
 
 class _StoppedError(Exception):
     pass
 
 
-def follow(source: str, folder: str, points: list[list[Any]], around: float) -> dict[str, Any]:
-    """Follow a clicked object.
+def follow(
+    source: str, folder: str, points: list[list[Any]], boxes: list[list[Any]], around: float
+) -> dict[str, Any]:
+    """Follow a marked object.
 
     Args:
         source: video file.
@@ -197,7 +208,8 @@ def follow(source: str, folder: str, points: list[list[Any]], around: float) -> 
             line of JSON, then a `FollowedOutline` per line, each written when it is found. A file
             `STOP` that appears there ends the work.
         points: arguments of each `soundsift.video.Point`.
-        around: seconds before the first and after the last point in which it is followed.
+        boxes: x, y, width, height and moment of each `soundsift.video.Box`.
+        around: seconds before the first and after the last of them in which it is followed.
 
     Raises:
         SoundsiftError: see `soundsift.segmentation.outline_stream.stream_outlines`.
@@ -213,14 +225,13 @@ def follow(source: str, folder: str, points: list[list[Any]], around: float) -> 
         if (place / STOP).exists():
             raise _StoppedError
 
-    clicks = [Point(*point) for point in points]
     with (place / FOLLOWED).open("w", encoding="ascii") as file, suppress(_StoppedError):
 
         def send(line: Any) -> None:
             file.write(json.dumps(asdict(line), separators=(",", ":")) + "\n")
             file.flush()
 
-        stream_outlines(source, clicks, around, place, send, check)
+        stream_outlines(source, *_marks(points, boxes), around, place, send, check)
     return {}
 
 

@@ -9,7 +9,6 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from http import HTTPStatus
@@ -19,8 +18,8 @@ from typing import Any
 from soundsift.studio.confinement import Confinement
 from soundsift.studio.errors import RequestError, no_room, too_large, unusable
 from soundsift.studio.limits import Limits
+from soundsift.studio.marks import Marks
 from soundsift.studio.records import ORIGINAL
-from soundsift.video.points import Point
 
 _log = logging.getLogger(__name__)
 
@@ -126,42 +125,37 @@ class Decoders:
         arguments = {"source": str(source), "place": str(place)}
         self._do("draw", arguments, {str(source): "The stem"}, [source], place.parent)
 
-    def outline(self, video: Path, place: Path, points: Sequence[Point], name: str) -> None:
-        """Store the outlines of a clicked object.
+    def outline(self, video: Path, place: Path, marks: Marks, name: str) -> None:
+        """Store the outlines of a marked object.
 
         Args:
             video: video file.
             place: file to write, in a folder of its own.
-            points: the clicks.
+            marks: points and boxes at a time.
             name: name of the recording, for messages.
 
         Raises:
-            RequestError: a point is outside the pictures, or nothing is found there.
+            RequestError: a mark is outside the pictures, or nothing is found there.
         """
-        arguments = {"source": str(video), "place": str(place)} | {
-            "points": [[p.time, p.x, p.y, p.positive] for p in points]
-        }
+        arguments = {"source": str(video), "place": str(place), **marks.arguments()}
         self._do("outline", arguments, {str(video): name}, [video], place.parent)
 
-    def follow(
-        self, video: Path, folder: Path, points: Sequence[Point], around: float, name: str
-    ) -> None:
-        """Follow a clicked object; one at a time.
+    def follow(self, video: Path, folder: Path, marks: Marks, around: float, name: str) -> None:
+        """Follow a marked object; one at a time.
 
         Args:
             video: video file.
             folder: where the outlines are written, each when it is found, and where a file named
                 `STOP` ends it; see `soundsift.studio.decoder.follow`.
-            points: the clicks.
-            around: seconds before the first and after the last click in which it is followed.
+            marks: points and boxes at a time.
+            around: seconds before the first and after the last mark in which it is followed.
             name: name of the recording, for messages.
 
         Raises:
-            RequestError: a point is outside the pictures, or nothing is found there.
+            RequestError: a mark is outside the pictures, or nothing is found there.
         """
-        arguments = {"source": str(video), "folder": str(folder), "around": around} | {
-            "points": [[p.time, p.x, p.y, p.positive] for p in points]
-        }
+        arguments = {"source": str(video), "folder": str(folder), "around": around}
+        arguments |= marks.arguments()
         names = {str(video): name}
         self._do("follow", arguments, names, [video], folder, self._follower)
 

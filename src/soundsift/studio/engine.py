@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from soundsift.errors import SoundsiftError
+from soundsift.studio.marks import Marks
 
 if TYPE_CHECKING:
     from soundsift.listening import SoundDetector
@@ -144,7 +145,7 @@ class Separators:
             language=asked.get("language"),
             spans=[tuple(span) for span in asked["spans"]],
             not_spans=[tuple(span) for span in asked["not_spans"]],
-            visual=_visual(asked["boxes"], asked.get("points", []), task.video),
+            visual=_visual(Marks.of(asked), task.video),
             preset=asked["preset"],
             seed=asked["seed"],
             candidates=asked.get("candidates", 1),
@@ -189,19 +190,9 @@ class Separators:
         return self._loaded[name]
 
 
-def _visual(
-    boxes: list[dict[str, Any]], points: list[dict[str, Any]], video: Path | None
-) -> VisualPrompt | None:
-    if not boxes and not points:
+def _visual(marks: Marks, video: Path | None) -> VisualPrompt | None:
+    if not marks:
         return None
-    from soundsift.spans import Span
-    from soundsift.video import Box, Point, VisualPrompt
+    from soundsift.video import VisualPrompt
 
-    return VisualPrompt(
-        tuple(
-            Box(b["x"], b["y"], b["width"], b["height"], Span(*b["span"]) if b["span"] else None)
-            for b in boxes
-        ),
-        video=video,
-        points=tuple(Point(p["time"], p["x"], p["y"], p["positive"]) for p in points),
-    )
+    return VisualPrompt(marks.boxes, video=video, points=marks.points)

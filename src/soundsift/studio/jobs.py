@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from soundsift.errors import SoundsiftError
-from soundsift.optional import check_installed
 from soundsift.prompts import Prompt, check_removal
-from soundsift.segmentation.seeds import ONLY_OUTSIDE
 from soundsift.separation.occurrences import NOTHING_ASKED
 from soundsift.separation.verdicts import POOR, seen_in_words
-from soundsift.spans import Span, format_seconds
+from soundsift.spans import Span
 from soundsift.studio.command import command_line
 from soundsift.studio.database import Database
 from soundsift.studio.device_worker import DeviceWorker
@@ -23,6 +21,7 @@ from soundsift.studio.engine import Engine
 from soundsift.studio.errors import RequestError, busy, in_use, no_room, not_found, unusable
 from soundsift.studio.job_queue import JobQueue, Watcher, is_readable
 from soundsift.studio.limits import Limits
+from soundsift.studio.marks import Marks
 from soundsift.studio.recordings import Recordings
 from soundsift.studio.records import JobRow, RecordingRow
 from soundsift.studio.schemas import STEMS, JobRequest, StemOf
@@ -119,8 +118,8 @@ class Jobs:
             raise unusable(f"Model {request.model!r} is not offered here. Use one of: {names}.")
         recording, source = self._source(request)
         _check(request, recording)
-        if request.points:
-            _check_points(request, recording, self._recordings.measure(recording))
+        if request.points or request.boxes:
+            _check_marks(request, recording, self._recordings.measure(recording))
         if request.seed is None:
             request = request.model_copy(update={"seed": secrets.randbelow(2**31)})
         if self._space.free() < self._queue.bytes_needed(recording):
@@ -278,9 +277,7 @@ def _check(request: JobRequest, recording: RecordingRow) -> None:
     if request.points and not recording.has_video:
         raise unusable(f"{recording.name} has no picture. Use points with a video.")
     try:
-        for box in request.boxes:
-            if box.span is not None:
-                Span(*box.span)
+        Marks.of(request.model_dump(include={"points", "boxes"}))
         spans = [Span(*span) for span in request.spans]
         spans += [Span(*span, positive=False) for span in request.not_spans]
         prompt = Prompt(request.text, tuple(spans), language=request.language)
@@ -292,32 +289,19 @@ def _check(request: JobRequest, recording: RecordingRow) -> None:
         raise unusable(str(error)) from error
 
 
-def _check_points(
+def _check_marks(
     request: JobRequest, recording: RecordingRow, picture: tuple[int, int, float]
 ) -> None:
-    """Refuse points that no object can be followed from.
+    """Refuse points and boxes that fit no picture.
 
     Args:
-        request: with points.
+        request: with points or boxes.
         recording: has a picture.
         picture: its height, width and seconds.
     """
     height, width, seconds = picture
-    end = max(seconds, recording.seconds)
     try:
-        check_installed("cv2", "visual prompts", "visual")
-        for point in (one.point() for one in request.points):
-            point.place(height, width)
-            if point.time > end:
-                raise SoundsiftError(
-                    f"Point {point} is after the end of {recording.name}, which has "
-                    f"{format_seconds(round(end, 3))} s. Use an earlier point."
-                )
-        if not any(point.positive for point in request.points):
-            raise SoundsiftError(ONLY_OUTSIDE)
-        if request.boxes:
-            raise SoundsiftError(
-                "Boxes can't be combined with points, which mark the object, too. Give one of them."
-            )
+        marks = Marks.of(request.model_dump(include={"points", "boxes"}))
+        marks.check(height, width, max(seconds, recording.seconds), recording.name)
     except SoundsiftError as error:
         raise unusable(str(error)) from error

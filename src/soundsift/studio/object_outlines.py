@@ -1,11 +1,11 @@
-"""Outlines of a clicked object in a recording's video, found by decoder processes."""
+"""Outlines of a marked object in a recording's video, found by decoder processes."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from soundsift.studio.decoders import Decoders
 from soundsift.studio.disk import DiskSpace
 from soundsift.studio.errors import RequestError
 from soundsift.studio.limits import Limits
+from soundsift.studio.marks import Marks
 from soundsift.studio.recordings import Recordings
 from soundsift.studio.records import FOLLOWED, STOP, RecordingRow
 from soundsift.studio.storage import Storage
-from soundsift.video.points import Point
 
 _TICK_SECONDS = 0.1
 #: Disk space of a second of pictures in which an object is followed.
@@ -51,32 +51,32 @@ class ObjectOutlines:
         # Following takes long: with a process of its own, it does not delay uploads.
         self._turn = CapacityLimiter(1)
 
-    async def clicked(self, row: RecordingRow, points: Sequence[Point]) -> list[dict[str, Any]]:
-        """The object in each picture with points, as `soundsift.studio.schemas.OutlineOut`.
+    async def marked(self, row: RecordingRow, marks: Marks) -> list[dict[str, Any]]:
+        """The object in each marked picture, as `soundsift.studio.schemas.OutlineOut`.
 
         Raises:
-            RequestError: the recording has no picture, a point is outside of it, or nothing is
-                found there.
+            RequestError: the recording has no picture, a point or box is outside of it, or nothing
+                is found there.
         """
         video = await run_in_threadpool(self._recordings.video, row)
 
         def find() -> list[dict[str, Any]]:
             with self._storage.partial_folder() as folder:
                 place = folder / "outlines.json"
-                self._decoders.outline(video, place, points, row.name)
+                self._decoders.outline(video, place, marks, row.name)
                 found: list[dict[str, Any]] = json.loads(place.read_text(encoding="ascii"))
             return found
 
         return await self._recordings.decoding(find)
 
     async def followed(
-        self, row: RecordingRow, points: Sequence[Point], gone: Callable[[], Awaitable[bool]]
+        self, row: RecordingRow, marks: Marks, gone: Callable[[], Awaitable[bool]]
     ) -> AsyncIterator[bytes]:
-        """The object in the pictures around the points, as soon as it is found there.
+        """The object in the pictures around the marks, as soon as it is found there.
 
         Args:
             row: the recording.
-            points: the clicks.
+            marks: points and boxes at a time.
             gone: tells whether the client has left, which ends the work.
 
         Yields:
@@ -84,11 +84,11 @@ class ObjectOutlines:
             at last, if it can't go on, an object with its `error`.
 
         Raises:
-            RequestError: as for `clicked`, before the first line.
+            RequestError: as for `marked`, before the first line.
         """
         video = await run_in_threadpool(self._recordings.video, row)
         run = _Run()
-        following = to_thread.run_sync(self._follow, run, video, row, points, limiter=self._turn)
+        following = to_thread.run_sync(self._follow, run, video, row, marks, limiter=self._turn)
         task = asyncio.ensure_future(following)
         # The error of a run that nobody waits for any more is not of interest.
         task.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -113,15 +113,14 @@ class ObjectOutlines:
             run.stop()
             task.cancel()
 
-    def _follow(self, run: _Run, video: Path, row: RecordingRow, points: Sequence[Point]) -> bytes:
+    def _follow(self, run: _Run, video: Path, row: RecordingRow, marks: Marks) -> bytes:
         """Follow the object in a decoder process, and return all lines."""
         around = self._limits.follow_seconds
-        times = [point.time for point in points]
-        seconds = min(row.seconds, max(times) - min(times) + 2 * around)
+        seconds = min(row.seconds, max(marks.times) - min(marks.times) + 2 * around)
         size = round(_BYTES_PER_SECOND * seconds)
         with self._space.promise(size), self._storage.partial_folder() as folder:
             run.begin(folder)
-            self._decoders.follow(video, folder, points, around, row.name)
+            self._decoders.follow(video, folder, marks, around, row.name)
             return (folder / FOLLOWED).read_bytes()
 
 

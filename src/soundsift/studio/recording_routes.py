@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from soundsift.studio.downloads import RANGE, SOUND_ANSWERS, sound_response
 from soundsift.studio.errors import refusals
+from soundsift.studio.marks import Marks
 from soundsift.studio.records import RecordingRow
 from soundsift.studio.schemas import (
     Heard,
@@ -192,11 +193,13 @@ def recording_routes(studio: Studio) -> APIRouter:
         response_model=Outlines,
         responses=refusals(404, 408, 413, 507),
     )
-    async def outlines(recording_id: RecordingId, clicks: OutlinesRequest) -> dict[str, Any]:
-        """Outline a clicked object in the clicked pictures, as a job would; nothing is stored."""
+    async def outlines(recording_id: RecordingId, asked: OutlinesRequest) -> dict[str, Any]:
+        """Outline an object in the pictures with points or a box, as a job would.
+
+        Nothing is stored.
+        """
         row = await run_in_threadpool(recordings.find, recording_id)
-        points = [point.point() for point in clicks.points]
-        return {"outlines": await studio.outlines.clicked(row, points)}
+        return {"outlines": await studio.outlines.marked(row, Marks.of(asked.model_dump()))}
 
     @router.post(
         "/{recording_id}/outlines/followed",
@@ -204,18 +207,20 @@ def recording_routes(studio: Studio) -> APIRouter:
         responses=refusals(404, 408, 413, 507) | FOLLOWED_ANSWERS,
     )
     async def followed(
-        recording_id: RecordingId, clicks: OutlinesRequest, request: Request
+        recording_id: RecordingId, asked: OutlinesRequest, request: Request
     ) -> StreamingResponse:
-        """Follow a clicked object around the clicked pictures, as a job would; nothing is stored.
+        """Follow an object around the pictures with points or a box, as a job would.
+
+        Nothing is stored.
 
         The response is a line of JSON about the pictures, and then one for each of them as soon as
-        the object is found there. A picture between two clicks may come twice; the later line
+        the object is found there. A picture between two of them may come twice; the later line
         counts. If following can't go on, the last line has an `error`. Closing the connection ends
         it.
         """
         row = await run_in_threadpool(recordings.find, recording_id)
-        points = [point.point() for point in clicks.points]
-        lines = studio.outlines.followed(row, points, request.is_disconnected)
+        marks = Marks.of(asked.model_dump())
+        lines = studio.outlines.followed(row, marks, request.is_disconnected)
         # Refusals come before the first line.
         first = await anext(lines, b"")
         zipped = "gzip" in request.headers.get("accept-encoding", "")

@@ -10,7 +10,6 @@ from soundsift.languages.codes import LanguageCode
 from soundsift.presets import PresetName
 from soundsift.separation.occurrences import Presence
 from soundsift.studio.records import Status
-from soundsift.video.points import Point
 
 RecordingId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -39,16 +38,36 @@ class StemOf(_Strict):
     stem: Stem
 
 
-class BoxIn(_Strict):
-    """A region of the picture, in pixels, or in fractions if no number is above 1."""
-
+class _Rectangle(_Strict):
     x: _Place
     y: _Place
     width: _Length
     height: _Length
+
+
+class BoxIn(_Rectangle):
+    """A region of the picture, in pixels, or in fractions if no number is above 1."""
+
     span: tuple[_Time, _Time] | None = Field(
         None, description="[start, end] in seconds; null means always."
     )
+    time: _Time | None = Field(
+        None,
+        description="Instead of a span: second at which the object is in the box, from which it is "
+        "followed.",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> BoxIn:
+        if self.span is not None and self.time is not None:
+            raise ValueError("the box has a span and a time; give one of them")
+        return self
+
+
+class BoxAtIn(_Rectangle):
+    """A box around the whole object, in the picture that is shown at a time."""
+
+    time: _Time = Field(description="Second at which the object is in the box.")
 
 
 class PointIn(_Strict):
@@ -60,10 +79,6 @@ class PointIn(_Strict):
     )
     y: _Place = Field(description="From above, in the same unit.")
     positive: bool = Field(True, strict=True, description="Whether the object is there.")
-
-    def point(self) -> Point:
-        """The same for a `soundsift.video.VisualPrompt`."""
-        return Point(self.time, self.x, self.y, self.positive)
 
 
 _Points = Annotated[list[PointIn], Field(max_length=50)]
@@ -93,7 +108,12 @@ class JobRequest(_Strict):
     not_spans: _Spans = Field(
         [], description="Where it is not heard; the later of two overlapping spans counts."
     )
-    boxes: list[BoxIn] = Field([], max_length=100)
+    boxes: list[BoxIn] = Field(
+        [],
+        max_length=100,
+        description="Where the object is in the video: regions, or, with a time, boxes from which "
+        "it is followed.",
+    )
     points: _Points = Field(
         [], description="Clicks on the object in the video, which is followed from there."
     )
@@ -247,13 +267,20 @@ class Heard(BaseModel):
 
 
 class OutlinesRequest(_Strict):
-    """Clicks on an object of a video."""
+    """Clicks on an object of a video, and boxes around it."""
 
-    points: Annotated[list[PointIn], Field(min_length=1, max_length=50)]
+    points: _Points = []
+    boxes: Annotated[list[BoxAtIn], Field(max_length=50)] = []
+
+    @model_validator(mode="after")
+    def _something(self) -> OutlinesRequest:
+        if not self.points and not self.boxes:
+            raise ValueError("nothing marks the object; give a point or a box")
+        return self
 
 
 class OutlineOut(BaseModel):
-    """The clicked object in one picture."""
+    """The marked object in one picture."""
 
     start: float = Field(description="Second at which the picture is shown.")
     end: float | None = Field(description="Second of the next picture; null for the last one.")
@@ -266,7 +293,7 @@ class OutlineOut(BaseModel):
 
 
 class Outlines(BaseModel):
-    """The clicked object in every picture that has points, in order of time."""
+    """The marked object in every picture that has points or a box, in order of time."""
 
     outlines: list[OutlineOut]
 

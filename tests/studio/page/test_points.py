@@ -1,4 +1,4 @@
-"""Clicks on an object in the video."""
+"""Clicks on an object in the video, and boxes around it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,28 @@ def click_on(page, x: float, y: float, **more) -> None:
     box = place_of(page, "#picture")
     at = {"x": x / WIDTH * box["width"], "y": y / HEIGHT * box["height"]}
     page.click("#picture", position=at, **more)
+
+
+def drag(page, start: tuple[float, float], end: tuple[float, float], drop: bool = False) -> None:
+    """Drag between two pixels of the video's picture; `drop`: Escape comes before the release."""
+    box = place_of(page, "#picture")
+    (left, top), (right, bottom) = [
+        (box["x"] + x / WIDTH * box["width"], box["y"] + y / HEIGHT * box["height"])
+        for x, y in (start, end)
+    ]
+    page.mouse.move(left, top)
+    page.mouse.down()
+    page.mouse.move((left + right) / 2, (top + bottom) / 2, steps=2)
+    page.mouse.move(right, bottom, steps=2)
+    if drop:
+        page.keyboard.press("Escape")
+    page.mouse.up()
+
+
+def corners_around(disc) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Left upper and right lower corner of a box around a disc."""
+    (x, y), *_ = disc
+    return (x - 26, y - 26), (x + 26, y + 26)
 
 
 def middle_of_outline(page) -> tuple[float, float]:
@@ -85,19 +107,67 @@ def film_with_a_wall(tmp_path) -> Path:
     return path
 
 
-def test_a_drag_sets_no_point(visit, film) -> None:
+def test_a_box_by_mouse(visit, film) -> None:
+    page, rows = visit.page, visit.page.locator("#point-list li")
+    visit.open(film)
+    visit.until("document.getElementById('video').readyState >= 2")
+    page.click("#point-sign")
+    drag(page, *corners_around(LOW))
+    page.wait_for_selector(".picture-state >> text=A box goes around the object.")
+    page.click("#point-sign")
+    drag(page, (20, 20), (100, 21))
+    page.wait_for_selector(".picture-state >> text=Too small for a box.")
+    drag(page, *corners_around(LOW), drop=True)
+    assert rows.count() == page.locator("#picture .box").count() == 0
+    # From the right lower corner to beyond the picture; the second box replaces the first.
+    drag(page, (100, 110), (-20, -15))
+    assert rows.count() == page.locator("#picture .box:not(.drawn)").count() == 1
+    drag(page, *corners_around(HIGH)[::-1])
+    assert rows.count() == page.locator("#picture .box:not(.drawn)").count() == 1
+    assert followed(visit).startswith("Found in all 100 pictures")
+    assert middle_of_outline(page) == pytest.approx(HIGH[0], abs=3)
+    # A click takes out what is beside it.
+    click_on(page, 2, 2, modifiers=["Alt"])
+    page.click("button[name=mode][value=separate]")
+    visit.result()
+    request = visit.jobs()[0]["request"]
+    (box,) = request["boxes"]
+    (left, top), (right, bottom) = corners_around(HIGH)
+    expected = [left / WIDTH, top / HEIGHT, (right - left) / WIDTH, (bottom - top) / HEIGHT]
+    assert [box[key] for key in ("x", "y", "width", "height")] == pytest.approx(expected, abs=0.01)
+    assert [point["positive"] for point in request["points"]] == [False]
+    # It is still there in the browser's entry before, and after a reload.
+    page.click("#undo")
+    visit.until("document.querySelectorAll('#point-list li').length === 2")
+    page.go_forward()
+    page.reload()
+    visit.settled()
+    assert rows.count() == 2
+    page.wait_for_selector(OUTLINE, state="attached")
+    assert page.locator("#picture .box").count() == 1
+
+
+def test_a_box_by_keyboard(visit, film) -> None:
     page = visit.page
     visit.open(film)
-    box = place_of(page, "#picture")
-    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.8 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"], steps=4)
-    page.mouse.up()
-    page.wait_for_selector(".picture-state >> text=Dragging sets no point.")
-    assert page.locator("#point-list li").count() == 0
-    click_on(page, *LOW[0], modifiers=["Alt"])
-    page.wait_for_selector(".picture-state >> text=Click on the object, too.")
-    assert page.locator("#point-list li").count() == 1
+    visit.until("document.getElementById('video').readyState >= 2")
+    page.focus("#picture")
+    # From the middle to the left: the upper corner on the right.
+    for key in ("Shift+ArrowUp", "Shift+ArrowUp", "Shift+ArrowUp", "Shift+Enter"):
+        page.keyboard.press(key)
+    assert "opposite corner" in page.inner_text("#picture-said")
+    for key in ("Escape", "Shift+Enter", *["Shift+ArrowLeft"] * 4, *["Shift+ArrowDown"] * 6):
+        page.keyboard.press(key)
+    assert page.locator("#picture .box.drawn").count() == 1
+    page.keyboard.press("Enter")
+    page.wait_for_selector(OUTLINE, state="attached")
+    assert middle_of_outline(page) == pytest.approx(LOW[0], abs=3)
+    assert page.is_enabled("button[name=mode][value=separate]")
+    page.focus("#point-list [aria-label='Delete box 1']")
+    page.keyboard.press("Delete")
+    assert page.evaluate("document.activeElement.id") == "picture"
+    assert page.locator("#picture .box").count() == 0
+    assert page.is_disabled("button[name=mode][value=separate]")
 
 
 def test_points_by_mouse_and_keyboard(visit, film) -> None:
@@ -202,14 +272,18 @@ def test_a_lost_object_is_shown_and_corrected(visit, film_with_a_wall) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("clicked", [0, 1])
-def test_the_sound_of_the_clicked_object(new_visit, model_server, tmp_path, clicked) -> None:
-    film = tmp_path / f"film-{clicked}.webm"
+@pytest.mark.parametrize(("clicked", "boxed"), [(0, False), (1, False), (0, True)])
+def test_the_sound_of_the_marked_object(new_visit, model_server, tmp_path, clicked, boxed) -> None:
+    film = tmp_path / f"film-{clicked}-{boxed}.webm"
     write_film(film, "libvpx", "libopus")
     with new_visit(model_server) as visit:
         visit.open(film)
         visit.until("document.getElementById('video').readyState >= 2")
-        click_on(visit.page, *(LOW, HIGH)[clicked][0])
+        disc = (LOW, HIGH)[clicked]
+        if boxed:
+            drag(visit.page, *corners_around(disc))
+        else:
+            click_on(visit.page, *disc[0])
         visit.page.wait_for_selector(OUTLINE, state="attached")
         visit.page.click("button[name=mode][value=separate]")
         visit.result()

@@ -55,12 +55,12 @@ export const heard = (id) => call("GET", `/recordings/${encodeURIComponent(id)}/
 export const renameRecording = (id, name) => call("PATCH", `/recordings/${encodeURIComponent(id)}`, { name });
 /** Delete a recording with its results. */
 export const deleteRecording = (id) => call("DELETE", `/recordings/${encodeURIComponent(id)}?results=true`);
-/** The clicked object in each picture with points: `[{ start, end, width, height, polygons }]`. */
-export const outlines = async (id, points, signal) =>
-  (await call("POST", `/recordings/${encodeURIComponent(id)}/outlines`, { points }, signal)).outlines;
+/** The object in each picture with marks, `{ points, boxes }`: `[{ start, end, width, height, polygons }]`. */
+export const outlines = async (id, marks, signal) =>
+  (await call("POST", `/recordings/${encodeURIComponent(id)}/outlines`, marks, signal)).outlines;
 /** Follow the clicked object; `onLines` receives the lines of the answer as they come. */
-export async function followObject(id, points, onLines, signal) {
-  const response = await ask("POST", `/recordings/${encodeURIComponent(id)}/outlines/followed`, { points }, signal);
+export async function followObject(id, marks, onLines, signal) {
+  const response = await ask("POST", `/recordings/${encodeURIComponent(id)}/outlines/followed`, marks, signal);
   const decoder = new TextDecoder();
   let rest = "";
   for (const reader = response.body.getReader(); ; ) {

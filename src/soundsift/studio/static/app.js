@@ -43,12 +43,12 @@ const tracks = new Tracks(byId("tracks"), { player, spans, viewport, overview })
 const transport = new Transport({ player, viewport, tracks, spans });
 const video = new Video(byId("video-panel"), byId("video"), player);
 const mask = new ObjectMask({
-  fetchOutlines: (clicks, signal) => api.outlines(session.recording.id, clicks, signal),
-  follow: (clicks, onLines, signal) => api.followObject(session.recording.id, clicks, onLines, signal),
+  fetchOutlines: (marks, signal) => api.outlines(session.recording.id, marks, signal),
+  follow: (marks, onLines, signal) => api.followObject(session.recording.id, marks, onLines, signal),
   attempt,
 });
-points.addEventListener("change", () => mask.show(session.recording?.id, points.toRequest().points));
-new Picture(byId("picture"), byId("video"), { player, points, mask });
+points.addEventListener("change", () => mask.show(session.recording?.id, points.toRequest()));
+new Picture(byId("picture"), byId("video"), { player, points, mask, said: byId("picture-said") });
 new MaskLine(byId("mask-row"), { mask, points, player, viewport });
 const prompt = new Prompt(byId("prompt"), spans, points, start);
 const suggestions = new Suggestions(prompt);
@@ -74,7 +74,7 @@ function formNow() {
 function fillForm(form) {
   prompt.fill(form);
   spans.reset(session.recording.seconds, form.marks ?? fromRequest(form));
-  points.reset(form.points);
+  points.reset(form);
 }
 
 function go(view) {

@@ -10,6 +10,10 @@ const STATUS = { queued: "waiting", running: "running", failed: "failed", cancel
 /** Most spans that a turn lists. */
 const MOST_SPANS = 6;
 
+/** When a box counts: at a time, or, in requests that were not made here, in a span or always. */
+const boxTime = ({ time, span }) =>
+  Number.isFinite(time) ? clock(time) : span ? `${clock(span[0])}–${clock(span[1])}` : "always";
+
 /** A request's settings as rows of name and value. */
 export function settingRows(request) {
   const marks = fromRequest(request);
@@ -21,6 +25,7 @@ export function settingRows(request) {
     ["seed", String(request.seed ?? 0)],
     ["model", request.model],
     ["points", request.points?.map(({ time, positive }) => `${positive ? "+" : "−"} ${clock(time)}`).join(", ") || null],
+    ["boxes", request.boxes?.map(boxTime).join(", ") || null],
     ["spans", [...spans, ...(marks.length > MOST_SPANS ? [`${marks.length - MOST_SPANS} more`] : [])].join(", ") || null],
   ].filter(([, value]) => value);
 }

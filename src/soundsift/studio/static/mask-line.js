@@ -146,7 +146,7 @@ export class MaskLine {
     }
     context.globalAlpha = 1;
     context.fillStyle = point;
-    for (const { time } of this.points.all) {
+    for (const { time } of [...this.points.all, ...this.points.boxes]) {
       const x = (time - viewport.start) * scale;
       context.beginPath();
       context.moveTo(x - 5 * ratio, 0);

@@ -1,4 +1,4 @@
-// The clicked object's mask: its outline in every picture, as the server finds it.
+// The marked object's mask: its outline in every picture, as the server finds it.
 
 /** Outlines with a lower score are unsure. */
 const UNSURE_BELOW = 0.7;
@@ -13,31 +13,31 @@ export const certainty = ({ score }) => (score === 0 ? "lost" : score < UNSURE_B
 
 /** Sends "change" when there is more to draw. */
 export class ObjectMask extends EventTarget {
-  /** `[{ start, end, score, state, polygons, stale }]` by time; stale ones belong to earlier clicks. */
+  /** `[{ start, end, score, state, polygons, stale }]` by time; stale ones belong to earlier marks. */
   pictures = [];
   /** The pictures in which it is followed: `{ width, height, pictures, start, end }`, or null. */
   film = null;
-  /** "none", "clicked" (in the clicked pictures), "following", "done" or "failed". */
+  /** "none", "clicked" (in the marked pictures), "following", "done" or "failed". */
   status = "none";
   #asked = null;
   #work = null;
 
   /**
-   * `fetchOutlines(points, signal)` gives the object in the pictures with points, and
-   * `follow(points, onLines, signal)` in all pictures; `attempt` shows their refusals.
+   * `fetchOutlines(marks, signal)` gives the object in the pictures with points or a box, and
+   * `follow(marks, onLines, signal)` in all pictures; `attempt` shows their refusals.
    */
   constructor({ fetchOutlines, follow, attempt }) {
     super();
     Object.assign(this, { fetchOutlines, follow, attempt });
   }
 
-  /** Follow the object at these points of a recording, in place of earlier ones. */
-  show(recording, points) {
-    const asked = JSON.stringify([recording, points]);
+  /** Follow the object at these marks of a recording, `{ points, boxes }`, in place of earlier ones. */
+  show(recording, marks) {
+    const asked = JSON.stringify([recording, marks]);
     if (asked === this.#asked) return;
     this.#asked = asked;
     this.#work?.abort();
-    if (!points.some(({ positive }) => positive)) {
+    if (marks.boxes.length === 0 && !marks.points.some(({ positive }) => positive)) {
       Object.assign(this, { pictures: [], film: null });
       this.#become("none");
       return;
@@ -45,19 +45,19 @@ export class ObjectMask extends EventTarget {
     // Until there are new outlines, the old ones stay to be seen.
     for (const one of this.pictures) one.stale = true;
     this.#work = new AbortController();
-    this.attempt(() => this.#find(points, this.#work.signal));
+    this.attempt(() => this.#find(marks, this.#work.signal));
   }
 
-  async #find(points, signal) {
+  async #find(marks, signal) {
     this.#become("clicked");
     try {
-      const clicked = await this.fetchOutlines(points, signal);
+      const clicked = await this.fetchOutlines(marks, signal);
       const [{ width, height }] = clicked;
       this.film = { width, height, pictures: null, start: null, end: null };
       const sure = clicked.map(({ start, end, polygons }) => ({ start, end, polygons, score: 1, state: "clicked" }));
       this.#take(sure.filter(({ polygons }) => polygons.length > 0));
       this.#become("following");
-      await this.follow(points, (lines) => this.#receive(lines), signal);
+      await this.follow(marks, (lines) => this.#receive(lines), signal);
       this.#end("done");
     } catch (error) {
       if (signal.aborted) return;

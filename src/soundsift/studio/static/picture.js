@@ -1,4 +1,4 @@
-// What lies over the video: clicks and keys that set points, the points, and the object's outline.
+// What lies over the video: clicks, drags and keys that set points and boxes, these, and the object's outline.
 
 import { element } from "./dom.js";
 import { certainty, holds } from "./object-mask.js";
@@ -8,8 +8,12 @@ const SVG = "http://www.w3.org/2000/svg";
 const STEP = 0.01;
 /** A picture without an outline is taken to be shown for so many seconds. */
 const HOLD = 0.02;
-/** Pixels that the mouse may move between press and release of a click. */
+/** Pixels that a pointer may move in a click; a box has at least as many on each side. */
 const SLACK = 8;
+
+const NO_BOX_BESIDE = "A box goes around the object. Click where the object is not.";
+const TOO_SMALL = "Too small for a box. Draw it around the whole object.";
+const BEGUN = "Move the cross to the opposite corner, then press Enter. Escape drops the box.";
 
 const clamp = (part) => Math.min(1, Math.max(0, part));
 
@@ -17,12 +21,16 @@ export class Picture {
   #cross = null;
   #presented = null;
   #drawn = null;
+  /** Where the pointer was pressed, `{ x, y, other }` in pixels of the window; null while it is up. */
   #pressed = null;
+  /** The box that is being drawn: `{ time, corners: [[x, y], [x, y]], byKeys }`; or null. */
+  #box = null;
   #dragged = false;
+  #hint = "";
 
-  /** `layer` lies over the `video`; `mask` is the `ObjectMask` of the `points`. */
-  constructor(layer, video, { player, points, mask }) {
-    Object.assign(this, { layer, video, player, points, mask });
+  /** `layer` lies over the `video`; `mask` is the `ObjectMask` of the `points`; `said` is read out. */
+  constructor(layer, video, { player, points, mask, said }) {
+    Object.assign(this, { layer, video, player, points, mask, said });
     this.svg = svgElement("svg", { preserveAspectRatio: "none", "aria-hidden": "true" });
     // Two lines, dark and light: one of them is seen on any picture.
     this.paths = ["outline-edge", "outline"].map((name) => svgElement("path", { class: name }));
@@ -31,9 +39,15 @@ export class Picture {
     this.state = element("p", { class: "picture-state", "aria-hidden": "true", hidden: true });
     layer.append(this.svg, this.marks, this.state);
     layer.addEventListener("pointerdown", (event) => this.#press(event));
+    layer.addEventListener("pointermove", (event) => this.#drag(event));
+    layer.addEventListener("pointerup", (event) => this.#release(event));
+    layer.addEventListener("pointercancel", () => this.#drop());
     layer.addEventListener("click", (event) => this.#click(event));
     layer.addEventListener("keydown", (event) => this.#key(event));
-    layer.addEventListener("blur", () => this.#move(null));
+    layer.addEventListener("blur", () => {
+      if (this.#box?.byKeys) this.#drop();
+      this.#move(null);
+    });
     for (const source of [points, mask]) source.addEventListener("change", () => this.draw());
     for (const name of ["seeked", "timeupdate", "loadedmetadata"]) video.addEventListener(name, () => this.draw());
     player.addEventListener("timeupdate", () => this.draw());
@@ -55,23 +69,44 @@ export class Picture {
     return paused || this.#presented === null ? currentTime : this.#presented;
   }
 
-  #press({ clientX, clientY }) {
-    this.#pressed = [clientX, clientY];
+  #place({ clientX, clientY }) {
+    const { left, top, width, height } = this.layer.getBoundingClientRect();
+    return [(clientX - left) / width, (clientY - top) / height].map(clamp);
+  }
+
+  #press(event) {
+    if (event.button !== 0 || !event.isPrimary) return;
+    this.#drop();
     this.#dragged = false;
+    const other = event.altKey !== (this.points.sign === "-");
+    this.#pressed = { x: event.clientX, y: event.clientY, corner: this.#place(event), other };
+    this.layer.setPointerCapture(event.pointerId);
+  }
+
+  #drag(event) {
+    const pressed = this.#pressed;
+    if (!pressed || !event.isPrimary) return;
+    if (!this.#dragged && Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) <= SLACK) return;
+    this.#dragged = true;
+    if (pressed.other) this.#hint = NO_BOX_BESIDE;
+    else {
+      this.#box ??= { time: this.#stop(), corners: [pressed.corner, pressed.corner], byKeys: false };
+      this.#box.corners[1] = this.#place(event);
+    }
+    this.draw();
+  }
+
+  #release(event) {
+    if (!this.#pressed || !event.isPrimary) return;
+    this.#drag(event);
+    this.#pressed = null;
+    if (this.#box && !this.#box.byKeys) this.#setBox();
   }
 
   #click(event) {
-    // A drag ends at a corner of what is meant, where the object is not.
-    const [x, y] = this.#pressed ?? [event.clientX, event.clientY];
-    this.#pressed = null;
-    this.#dragged = Math.hypot(event.clientX - x, event.clientY - y) > SLACK;
-    if (this.#dragged) {
-      this.draw();
-      return;
-    }
-    const box = this.layer.getBoundingClientRect();
-    const place = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-    this.#set(...place.map(clamp), event.altKey);
+    // A drag ends with a click, too.
+    if (!this.#dragged) this.#set(...this.#place(event), event.altKey);
+    this.#dragged = false;
   }
 
   #key(event) {
@@ -80,26 +115,73 @@ export class Picture {
     const [x, y] = this.#cross ?? [0.5, 0.5];
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
     if (event.key in moves) this.#move([clamp(x + moves[event.key][0]), clamp(y + moves[event.key][1])]);
-    else if (event.key === "Enter") {
-      if (this.#cross) this.#set(x, y, event.altKey);
+    else if (event.key === "Escape" && (this.#box || this.#pressed)) {
+      // The rest of a drag, and the click at its end, set nothing.
+      this.#dragged = this.#pressed !== null;
+      this.#drop();
+    } else if (event.key === "Enter") {
+      if (this.#box) this.#setBox();
+      else if (event.shiftKey) this.#beginBox([x, y]);
+      else if (this.#cross) this.#set(x, y, event.altKey);
       else this.#move([x, y]);
     } else return;
     event.preventDefault();
   }
 
-  /** Move the cross, or hide it. */
+  /** Move the cross, and the corner of a box that is drawn with it, or hide it. */
   #move(place) {
     this.#cross = place;
+    if (place && this.#box?.byKeys) {
+      this.#box.corners[1] = place;
+      this.#hint = BEGUN;
+    }
     this.draw();
   }
 
-  /** Set a point in the picture that is shown; what plays stops there, to show the outline. */
-  #set(x, y, other) {
+  /** Begin a box by keyboard. */
+  #beginBox(corner) {
+    this.#box = { time: this.#stop(), corners: [corner, corner], byKeys: true };
+    this.said.textContent = BEGUN;
+    this.#move(corner);
+  }
+
+  /** Forget a box that is being drawn. */
+  #drop() {
+    this.#box = this.#pressed = null;
+    this.#hint = this.said.textContent = "";
+    this.draw();
+  }
+
+  /** Set the box that is being drawn, in place of another in the picture that is shown. */
+  #setBox() {
+    const { time, corners: [one, other], byKeys } = this.#box;
+    const { width, height } = this.layer.getBoundingClientRect();
+    const small = Math.min(Math.abs(one[0] - other[0]) * width, Math.abs(one[1] - other[1]) * height) < SLACK;
+    if (small) {
+      if (!byKeys) this.#drop();
+      this.#hint = this.said.textContent = TOO_SMALL;
+      this.draw();
+      return;
+    }
+    this.#drop();
+    const outline = this.mask.at(time);
+    this.points.addBox(time, one, other, (before) => isShown(before, time, outline));
+  }
+
+  /** Stop what plays, at the picture that is seen; its time. */
+  #stop() {
     const time = this.#now;
     if (!this.player.paused) {
       this.player.pause();
       this.player.currentTime = time;
     }
+    return time;
+  }
+
+  /** Set a point in the picture that is shown; what plays stops there, to show the outline. */
+  #set(x, y, other) {
+    this.#hint = "";
+    const time = this.#stop();
     const { sign } = this.points;
     this.points.add(time, x, y, other ? { "+": "-", "-": "+" }[sign] : sign);
   }
@@ -111,10 +193,12 @@ export class Picture {
     this.layer.setAttribute("aria-busy", String(this.mask.status === "clicked"));
     this.#drawOutline(outline);
     this.#say(this.#words(outline));
-    const shown = this.points.all.filter(({ time }) =>
-      outline ? holds(outline, time) : Math.abs(time - now) < HOLD);
-    const marks = shown.map((point) =>
-      mark(`point ${point.positive ? "heard" : "not-heard"}`, this.#fractions(point)));
+    const shown = (marks) => marks.filter(({ time }) => isShown(time, now, outline));
+    const marks = shown(this.points.boxes).map((box) => rectangle("box", this.#cornersOf(box)));
+    for (const point of shown(this.points.all)) {
+      marks.push(mark(`point ${point.positive ? "heard" : "not-heard"}`, this.#fractions(point)));
+    }
+    if (this.#box) marks.push(rectangle("box drawn", this.#box.corners));
     if (this.#cross) marks.push(mark("cross", this.#cross));
     if (marks.length + this.marks.children.length > 0) this.marks.replaceChildren(...marks);
   }
@@ -133,7 +217,8 @@ export class Picture {
   /** What to know of the object in this picture, if it is not surely found. */
   #words(outline) {
     const { status } = this.mask;
-    if (this.#dragged) return "Dragging sets no point. Click on the object.";
+    if (this.#hint) return this.#hint;
+    if (this.#box) return "";
     if (status === "none") return this.points.all.length > 0 ? "Click on the object, too." : "";
     if (outline?.stale || (!outline && (status === "clicked" || status === "following"))) return "Being followed…";
     if (!outline) return status === "done" ? "Not followed here" : "";
@@ -146,16 +231,36 @@ export class Picture {
   }
 
   #fractions({ x, y }) {
-    if (Math.max(x, y) <= 1) return [x, y];
+    return Math.max(x, y) <= 1 ? [x, y] : this.#ofPixels([x, y]);
+  }
+
+  #cornersOf({ x, y, width, height }) {
+    const corners = [[x, y], [x + width, y + height]];
+    return Math.max(x, y, width, height) <= 1 ? corners : corners.map((corner) => this.#ofPixels(corner));
+  }
+
+  #ofPixels([x, y]) {
     const { width, height } = this.mask.film ?? { width: this.video.videoWidth, height: this.video.videoHeight };
     return [x / width, y / height];
   }
 }
 
+/** Whether the picture that is shown now, with its outline if there is one, is also shown at a time. */
+const isShown = (time, now, outline) => (outline ? holds(outline, time) : Math.abs(time - now) < HOLD);
+
 function mark(name, [x, y]) {
   const made = element("span", { class: name });
   made.style.left = `${100 * x}%`;
   made.style.top = `${100 * y}%`;
+  return made;
+}
+
+function rectangle(name, [one, other]) {
+  const made = element("span", { class: name });
+  for (const [at, side, length] of [[0, "left", "width"], [1, "top", "height"]]) {
+    made.style[side] = `${100 * Math.min(one[at], other[at])}%`;
+    made.style[length] = `${100 * Math.abs(one[at] - other[at])}%`;
+  }
   return made;
 }
 

@@ -12,7 +12,7 @@ export class PromptList {
     this.onChange = onChange;
   }
 
-  /** `[{ text, spans, not_spans, points }]`. */
+  /** `[{ text, spans, not_spans, points, boxes }]`. */
   get all() {
     return this.#prompts;
   }

@@ -64,10 +64,10 @@ export class Prompt {
   }
 
   get #isThere() {
-    return this.text.value.trim() !== "" || this.spans.all.length > 0 || this.points.all.some(({ positive }) => positive);
+    return this.text.value.trim() !== "" || this.spans.all.length > 0 || this.points.begin;
   }
 
-  /** Enable the buttons if there is a text, a span or a point on the object. */
+  /** Enable the buttons if there is a text, a span, or a point or box on the object. */
   check() {
     const there = this.#isThere || this.others.all.length > 0;
     for (const start of this.form.querySelectorAll("button[name=mode]")) start.disabled = !there;
@@ -90,8 +90,8 @@ export class Prompt {
 
   /** The request, with all prompts if there are several. */
   #request() {
-    const { text, spans, not_spans: notSpans, points, ...settings } = this.read();
-    const last = this.#isThere ? [{ text, spans, not_spans: notSpans, points }] : [];
+    const { text, spans, not_spans: notSpans, points, boxes, ...settings } = this.read();
+    const last = this.#isThere ? [{ text, spans, not_spans: notSpans, points, boxes }] : [];
     const prompts = [...this.others.all, ...last];
     return prompts.length === 1 ? { ...settings, ...prompts[0] } : { ...settings, prompts };
   }

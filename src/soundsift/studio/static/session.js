@@ -14,10 +14,11 @@ export const sourceKey = (source) =>
 
 export const STEM_NAMES = { target: "Isolated", residual: "Without" };
 
-/** A job's prompt in words: “cow”, the clicked object, span 0:41–0:43, 2 spans. */
-export function subject({ text, spans = [], not_spans: notSpans = [], points = [] }) {
+/** A job's prompt in words: “cow”, the clicked object, the object in the box, span 0:41–0:43, 2 spans. */
+export function subject({ text, spans = [], not_spans: notSpans = [], points = [], boxes = [] }) {
   if (text) return `“${text}”`;
   if (points.length > 0) return "the clicked object";
+  if (boxes.length > 0) return "the object in the box";
   const count = spans.length + notSpans.length;
   if (count !== 1) return `${count} spans`;
   const [start, end] = spans[0] ?? notSpans[0];
