@@ -22,3 +22,22 @@ def test_a_second_click_keeps_what_the_first_found() -> None:
     both = object_at(picture, Seeds((first, (float(far[0]), float(far[1])))))
     assert overlap(object_at(picture, Seeds((first,))), right) > 0.9
     assert overlap(both, right) > 0.9
+
+
+def test_clicks_correct_what_is_found_in_a_box() -> None:
+    rows, columns = np.mgrid[:135, :240]
+    picture = np.array([60, 110, 70]) + np.random.default_rng(0).normal(0, 6, (135, 240, 3))
+    left, right = (np.hypot(columns - x, rows - 60) < 20 for x in (60, 120))
+    picture[left], picture[right] = (220, 60, 40), (60, 80, 230)
+    picture = picture.clip(0, 255).astype(np.uint8)
+    one, both = (slice(35, 85), slice(35, 85)), (slice(35, 85), slice(35, 145))
+    inner, other = (62.0, 58.0), (60.0, 120.0)
+    for seeds, expected in (
+        (Seeds(box=one), left),
+        (Seeds((inner,), (), one), left),
+        (Seeds((other,), (), one), left | right),
+        (Seeds((inner,), (), both), left | right),
+        (Seeds((), (other,), both), left),
+        (Seeds((inner,), (other,), both), left),
+    ):
+        assert overlap(object_at(picture, seeds), expected) > 0.9, seeds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,7 +43,8 @@ def object_at(
     what moves like the clicked place if something does; the mask whose edge has the strongest
     contrast and whose colours differ most from those around it is taken.
 
-    Further clicks on the object, or near it, correct the mask of the first.
+    Further clicks on the object, or near it, correct the mask of the first. A box is cut once, and
+    clicks add to what is found in it.
 
     Args:
         picture: `(height, width, 3)`, uint8.
@@ -57,6 +58,8 @@ def object_at(
     Raises:
         SoundsiftError: Nothing but the background is found there.
     """
+    if seeds.box is not None and seeds.inside:
+        return _box_and_clicks(picture, seeds, other)
     if prior is None and seeds.box is None and len(seeds.inside) > 1:
         # One guess for all clicks would take in what lies between and around them.
         first = object_at(picture, Seeds(seeds.inside[:1], seeds.outside), None, other)
@@ -77,6 +80,17 @@ def object_at(
     if len(masks) == 1:
         return masks[0]
     return max(masks, key=lambda mask: _quality(picture, mask))
+
+
+def _box_and_clicks(picture: np.ndarray, seeds: Seeds, other: np.ndarray | None) -> np.ndarray:
+    """What is found in a box, with what clicks on the object add to it."""
+    clicks = Seeds(seeds.inside, seeds.outside)
+    (guess,) = _guesses(picture, seeds, None, None)
+    boxed = cut(picture, guess.inside, guess.limit, replace(seeds, inside=()), _ROUNDS)
+    if np.count_nonzero(boxed) < SMALLEST:
+        return object_at(picture, clicks, None, other)
+    near = all(reaches(boxed, place) for place in seeds.inside)
+    return boxed | object_at(picture, clicks, boxed if near else None, other)
 
 
 def reaches(mask: np.ndarray, place: tuple[float, float]) -> bool:

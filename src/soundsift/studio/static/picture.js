@@ -13,7 +13,7 @@ const SLACK = 8;
 
 const NO_BOX_BESIDE = "A box goes around the object. Click where the object is not.";
 const TOO_SMALL = "Too small for a box. Draw it around the whole object.";
-const BEGUN = "Move the cross to the opposite corner, then press Enter. Escape drops the box.";
+const BEGUN = "Go to the opposite corner, then Enter.";
 
 const clamp = (part) => Math.min(1, Math.max(0, part));
 
@@ -141,7 +141,7 @@ export class Picture {
   /** Begin a box by keyboard. */
   #beginBox(corner) {
     this.#box = { time: this.#stop(), corners: [corner, corner], byKeys: true };
-    this.said.textContent = BEGUN;
+    this.said.textContent = `${BEGUN} Escape drops the box.`;
     this.#move(corner);
   }
 
