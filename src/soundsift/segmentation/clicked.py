@@ -90,7 +90,9 @@ def _box_and_clicks(picture: np.ndarray, seeds: Seeds, other: np.ndarray | None)
     if np.count_nonzero(boxed) < SMALLEST:
         return object_at(picture, clicks, None, other)
     near = all(reaches(boxed, place) for place in seeds.inside)
-    return boxed | object_at(picture, clicks, boxed if near else None, other)
+    added = object_at(picture, clicks, boxed if near else None, other)
+    both: np.ndarray = boxed | added
+    return both
 
 
 def reaches(mask: np.ndarray, place: tuple[float, float]) -> bool:
