@@ -4,8 +4,10 @@ The snippets of a document run one after the other in a folder of their own; rec
 name and that are not there are made up. A block marked ```python no-run is only compiled.
 """
 
+import json
 import os
 import re
+import select
 import shlex
 import subprocess
 import sys
@@ -106,8 +108,73 @@ def test_python_snippet_compiles(block: Block) -> None:
     compile(block.text, str(block), "exec")
 
 
+#: Runs each program that it is told of in a process of its own, forked from this one, which has
+#: imported what is slow to import, but shows no program any name.
+FORKS = """
+import json, os, sys
+import soundsift.checkpoints.load, soundsift.separation.separator
+for line in sys.stdin:
+    code, folder, log = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.chdir(folder)
+        for output in (1, 2):
+            os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), output)
+        program = ["import sys", "sys.argv = ['-c']", "sys.path.insert(0, '')", code]
+        try:
+            exec(chr(10).join(program), {"__name__": "__main__"})
+            status = 0
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            status = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, Path], Any]]:
+    """Runs a program in a folder; its exit status, and what it said."""
+    logs = tmp_path_factory.mktemp("logs")
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKS],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+
+        def run(code: str, folder: Path) -> tuple[int, str]:
+            log = logs / f"{len(list(logs.iterdir()))}.txt"
+            process.stdin.write(json.dumps([code, str(folder), str(log)]) + "\n")
+            process.stdin.flush()
+            ready, _, _ = select.select([process.stdout], [], [], 240)
+            assert ready, log.read_text()
+            return int(process.stdout.readline()), log.read_text()
+
+        try:
+            yield run
+        finally:
+            process.kill()
+
+
+def test_a_snippet_that_fails_is_noticed(
+    tmp_path: Path, forks: Callable[[str, Path], tuple[int, str]]
+) -> None:
+    status, said = forks("soundsift.load()", tmp_path)
+    assert status != 0
+    assert "NameError" in said
+    assert forks("import soundsift", tmp_path) == (0, "")
+
+
 @pytest.mark.parametrize("page", sorted({b.page for b in PYTHON}))
-def test_python_snippets_run(page: str, tmp_path: Path) -> None:
+def test_python_snippets_run(
+    page: str, tmp_path: Path, forks: Callable[[str, Path], tuple[int, str]]
+) -> None:
     snippets = [b for b in PYTHON if b.page == page and "no-run" not in b.words]
     if not snippets:
         pytest.skip(f"{page}: all snippets are marked no-run")
@@ -126,15 +193,8 @@ def test_python_snippets_run(page: str, tmp_path: Path) -> None:
         f"exec(compile({chr(10) * b.line + b.text!r}, {str(ROOT / b.page)!r}, 'exec'))"
         for b in snippets
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
+    done, said = forks(code, tmp_path)
+    assert done == 0, said
 
 
 # --- command lines --------------------------------------------------------------------------------
@@ -148,12 +208,12 @@ def leaves(command: Any) -> Iterator[Any]:
         yield command
 
 
-@pytest.fixture
-def parse(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], int]:
+@pytest.fixture(scope="module")
+def parse() -> Callable[[list[str]], int]:
     """Parses a command line as `soundsift` does, and runs nothing; returns the exit code."""
-    command = get_command(app)
+    command = get_command(app)  # made for this module alone
     for leaf in leaves(command):
-        monkeypatch.setattr(leaf, "callback", lambda **_: None)
+        leaf.callback = lambda **_: None
 
     def exit_code(arguments: list[str]) -> int:
         with pytest.raises(SystemExit) as stopped:

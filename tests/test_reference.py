@@ -65,9 +65,7 @@ def check(model: Separator, field: VelocityField, mixture: Tensor, *prompt: obje
     assert error < 1e-4
 
 
-PROMPTS = pytest.mark.parametrize(
-    ("text", "spans"), [("dog barking", ()), (None, SPANS), ("music", SPANS)]
-)
+PROMPTS = [("dog barking", ()), (None, SPANS), ("music", SPANS)]
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +74,23 @@ def default() -> tuple[Separator, VelocityField]:
     return soundsift.load(device="cpu", precision="float32"), definition(folder)
 
 
-@PROMPTS
-@pytest.mark.parametrize("preset", [MEAN, Preset("", "midpoint", 2, 1.0)], ids=["mean", "sampled"])
+# Each preset with another prompt, and one that has a text and spans with both.
+@pytest.mark.parametrize(
+    ("preset", "prompt"),
+    [
+        pytest.param(MEAN, PROMPTS[0], id="mean-text"),
+        pytest.param(MEAN, PROMPTS[2], id="mean-both"),
+        pytest.param(Preset("", "midpoint", 2, 1.0), PROMPTS[1], id="sampled-spans"),
+        pytest.param(Preset("", "midpoint", 2, 1.0), PROMPTS[2], id="sampled-both"),
+    ],
+)
 def test_the_default_model(
     default: tuple[Separator, VelocityField],
     preset: Preset,
-    text: str | None,
-    spans: tuple[Span, ...],
+    prompt: tuple[str | None, tuple[Span, ...]],
 ) -> None:
     mixture = torch.from_numpy(noise(2, 14 * 48_000))[None]
-    check(*default, mixture, preset, text, spans, None, 3)
+    check(*default, mixture, preset, *prompt, None, 3)
 
 
 @pytest.fixture(scope="module")
@@ -100,21 +105,26 @@ def released(
         yield model, definition(folder)
 
 
-@PROMPTS
-@pytest.mark.parametrize("solver", get_args(Solver))
-@pytest.mark.parametrize("with_video", [False, True], ids=["sound", "video"])
+# Every solver with every prompt, and with and without a video.
+@pytest.mark.parametrize(
+    ("solver", "prompt", "with_video"),
+    [
+        pytest.param(solver, prompt, (i + j) % 2 == 1, id=f"{solver}-{prompt[0]}-{len(prompt[1])}")
+        for i, solver in enumerate(get_args(Solver))
+        for j, prompt in enumerate(PROMPTS)
+    ],
+)
 def test_a_released_model(
     released: tuple[Separator, VelocityField],
     solver: Solver,
-    text: str | None,
-    spans: tuple[Span, ...],
+    prompt: tuple[str | None, tuple[Span, ...]],
     with_video: bool,
 ) -> None:
-    mixture = torch.from_numpy(noise(2, 70_000))[None]
+    mixture = torch.from_numpy(noise(2, 50_000))[None]
     frames = -(-mixture.shape[-1] // released[0].model.codec.samples_per_frame)
     generator = torch.Generator().manual_seed(1)
     video = torch.randn(frames, 24, generator=generator) if with_video else None
-    check(*released, mixture, Preset("", solver, 3, 1.0), text, spans, video, 5)
+    check(*released, mixture, Preset("", solver, 3, 1.0), *prompt, video, 5)
 
 
 @pytest.mark.parametrize(

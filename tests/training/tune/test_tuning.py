@@ -24,6 +24,7 @@ from soundsift.models.low_rank import without_low_rank
 from soundsift.models.mel_codec import MelCodec
 from soundsift.models.velocity_field import VelocityField
 from soundsift.training.tune import backgrounds as backgrounds_module
+from soundsift.training.tune import check
 from soundsift.training.tune.backgrounds import (
     find_backgrounds,
     other_phrases,
@@ -167,10 +168,14 @@ def test_what_is_held_is_the_output():
     assert hold_loss(silent + 0.01, silent, energy) < tenth + 0.2  # -40 dB of the mixture
 
 
-def test_the_command_writes_an_adapter_that_loads(model, clips, bank_folder, tmp_path):
+def test_the_command_writes_an_adapter_that_loads(model, clips, bank_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(check, "SECONDS", 1.0)
     out = tmp_path / "whistle.safetensors"
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(SMALL.model_dump(mode="json", exclude={"scenes"})))
     asked = ["tune", str(clips), "--caption", "my whistle", "--model", str(model), "--steps", "2"]
     asked += ["--bank", str(bank_folder), "--workers", "0", "--output", str(out)]
+    asked += ["--config", str(recipe)]
     result = CliRunner().invoke(app, [*asked, "--json"])
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)

@@ -112,11 +112,11 @@ def without_meaning(bank: TuningBank, captions: Iterable[str], text: TextEncoder
         text: encodes phrases.
     """
     wanted = torch.stack([_meaning(text, caption) for caption in captions])
+    text.encode_ahead(name for clip in bank.clips for name in clip.captions[:_CAPTIONS_COMPARED])
     close: dict[str, bool] = {}
     for clip in bank.clips:
         if clip.concept not in close:
-            names = clip.captions[:_CAPTIONS_COMPARED]
-            meanings = [_meaning(text, name) for name in names]
+            meanings = [_meaning(text, name) for name in clip.captions[:_CAPTIONS_COMPARED]]
             close[clip.concept] = bool(meanings) and bool(
                 (torch.stack(meanings) @ wanted.T).max() >= _SAME_MEANING
             )
@@ -132,6 +132,7 @@ def other_phrases(captions: Iterable[str], text: TextEncoder) -> list[str]:
     """
     wanted = torch.stack([_meaning(text, caption) for caption in captions])
     names = [*load_rules().concepts, *(phrases[0] for phrases in GROUPS.values())]
+    text.encode_ahead(names)
     return [
         name
         for name in sorted(set(names))
