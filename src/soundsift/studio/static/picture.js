@@ -21,7 +21,7 @@ export class Picture {
   #cross = null;
   #presented = null;
   #drawn = null;
-  /** Where the pointer was pressed, `{ x, y, other }` in pixels of the window; null while it is up. */
+  /** Where the pointer was pressed: `{ x, y }` in pixels, a `corner`, and whether `beside` the object; null while it is up. */
   #pressed = null;
   /** The box that is being drawn: `{ time, corners: [[x, y], [x, y]], byKeys }`; or null. */
   #box = null;
@@ -74,12 +74,17 @@ export class Picture {
     return [(clientX - left) / width, (clientY - top) / height].map(clamp);
   }
 
+  /** Whether what is set now says where the object is not. */
+  #isBeside({ altKey }) {
+    return altKey !== (this.points.sign === "-");
+  }
+
   #press(event) {
     if (event.button !== 0 || !event.isPrimary) return;
     this.#drop();
     this.#dragged = false;
-    const other = event.altKey !== (this.points.sign === "-");
-    this.#pressed = { x: event.clientX, y: event.clientY, corner: this.#place(event), other };
+    const { clientX: x, clientY: y } = event;
+    this.#pressed = { x, y, corner: this.#place(event), beside: this.#isBeside(event) };
     this.layer.setPointerCapture(event.pointerId);
   }
 
@@ -88,7 +93,7 @@ export class Picture {
     if (!pressed || !event.isPrimary) return;
     if (!this.#dragged && Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) <= SLACK) return;
     this.#dragged = true;
-    if (pressed.other) this.#hint = NO_BOX_BESIDE;
+    if (pressed.beside) this.#hint = NO_BOX_BESIDE;
     else {
       this.#box ??= { time: this.#stop(), corners: [pressed.corner, pressed.corner], byKeys: false };
       this.#box.corners[1] = this.#place(event);
@@ -105,7 +110,7 @@ export class Picture {
 
   #click(event) {
     // A drag ends with a click, too.
-    if (!this.#dragged) this.#set(...this.#place(event), event.altKey);
+    if (!this.#dragged) this.#set(...this.#place(event), this.#isBeside(event));
     this.#dragged = false;
   }
 
@@ -121,8 +126,8 @@ export class Picture {
       this.#drop();
     } else if (event.key === "Enter") {
       if (this.#box) this.#setBox();
-      else if (event.shiftKey) this.#beginBox([x, y]);
-      else if (this.#cross) this.#set(x, y, event.altKey);
+      else if (event.shiftKey) this.#beginBox([x, y], this.#isBeside(event));
+      else if (this.#cross) this.#set(x, y, this.#isBeside(event));
       else this.#move([x, y]);
     } else return;
     event.preventDefault();
@@ -139,7 +144,12 @@ export class Picture {
   }
 
   /** Begin a box by keyboard. */
-  #beginBox(corner) {
+  #beginBox(corner, beside) {
+    if (beside) {
+      this.#hint = this.said.textContent = NO_BOX_BESIDE;
+      this.draw();
+      return;
+    }
     this.#box = { time: this.#stop(), corners: [corner, corner], byKeys: true };
     this.said.textContent = `${BEGUN} Escape drops the box.`;
     this.#move(corner);
@@ -154,7 +164,7 @@ export class Picture {
 
   /** Set the box that is being drawn, in place of another in the picture that is shown. */
   #setBox() {
-    const { time, corners: [one, other], byKeys } = this.#box;
+    const { corners: [one, other], byKeys } = this.#box;
     const { width, height } = this.layer.getBoundingClientRect();
     const small = Math.min(Math.abs(one[0] - other[0]) * width, Math.abs(one[1] - other[1]) * height) < SLACK;
     if (small) {
@@ -163,6 +173,8 @@ export class Picture {
       this.draw();
       return;
     }
+    // Between two keys, another picture may have come.
+    const time = byKeys ? this.#stop() : this.#box.time;
     this.#drop();
     const outline = this.mask.at(time);
     this.points.addBox(time, one, other, (before) => isShown(before, time, outline));
@@ -179,11 +191,9 @@ export class Picture {
   }
 
   /** Set a point in the picture that is shown; what plays stops there, to show the outline. */
-  #set(x, y, other) {
-    this.#hint = "";
-    const time = this.#stop();
-    const { sign } = this.points;
-    this.points.add(time, x, y, other ? { "+": "-", "-": "+" }[sign] : sign);
+  #set(x, y, beside) {
+    this.#hint = this.said.textContent = "";
+    this.points.add(this.#stop(), x, y, beside ? "-" : "+");
   }
 
   /** Draw what belongs to the picture that is shown. */

@@ -7,6 +7,7 @@ export class Points extends EventTarget {
   #points = [];
   #boxes = [];
   #next = 1;
+  /** What new points say, unless Alt is held. */
   sign = "+";
 
   /** `[{ id, time, x, y, positive }]`, sorted by time; x and y as in the API. */
@@ -32,7 +33,7 @@ export class Points extends EventTarget {
   }
 
   /** Add a point; x and y are fractions of the picture. */
-  add(time, x, y, sign = this.sign) {
+  add(time, x, y, sign) {
     this.#points.push({ id: this.#newId(), time: rounded(time), x: rounded(x), y: rounded(y), positive: sign === "+" });
     this.#changed();
   }
