@@ -1,5 +1,6 @@
 """For all tests."""
 
+import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import typer.testing
 
 from tests import chromium
 from tests.hostile import subjects
@@ -15,6 +17,8 @@ from tests.hostile import subjects
 # The tests' models are tiny: more threads cost more than they bring, and with one thread sums are
 # added up in the same order everywhere.
 torch.set_num_threads(1)
+# Hundreds of tests call the command line: its parser is made once, not for every call.
+typer.testing._get_command = functools.cache(typer.testing._get_command)  # type: ignore[attr-defined]
 
 RATE = 48_000
 _NOTES = pytest.StashKey[list[str]]()

@@ -5,13 +5,14 @@
 END says how a life comes to its end: `done` (the run is finished), `step N` (killed within step N,
 between the optimiser and the running average, with half a line of metrics written), `save N`
 (killed with the first checkpoint from step N on half written), `later S` (killed from outside, S
-seconds after its first checkpoint).
+seconds after its first checkpoint), `shared` (finished, by two processes as torchrun starts them).
 Processes are forked from one that has imported all there is to import. The text encoder is
 replaced by a small one.
 """
 
 import os
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -96,15 +97,29 @@ def begin(config: TrainingConfig, end: str) -> int:
         os._exit(code)
 
 
+def begin_shared(config: TrainingConfig) -> list[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    children = []
+    for rank in "01":
+        os.environ.update(place, RANK=rank, LOCAL_RANK=rank)
+        children.append(begin(config, "done"))
+    for name in (*place, "RANK", "LOCAL_RANK"):
+        del os.environ[name]
+    return children
+
+
 if __name__ == "__main__":
     for path, how in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
         settings = load_training_config(Path(path))
-        process = begin(settings, how)
+        processes = begin_shared(settings) if how == "shared" else [begin(settings, how)]
         if how.startswith("later"):
             while not (settings.run / "checkpoint.pt").exists():
                 time.sleep(0.005)
             time.sleep(float(how.split()[1]))
-            os.kill(process, signal.SIGKILL)
-        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-        if status != (0 if how == "done" else -signal.SIGKILL):
-            sys.exit(f"{path} {how}: {status}")
+            os.kill(processes[0], signal.SIGKILL)
+        statuses = {os.waitstatus_to_exitcode(os.waitpid(one, 0)[1]) for one in processes}
+        if statuses != {0 if how in ("done", "shared") else -signal.SIGKILL}:
+            sys.exit(f"{path} {how}: {statuses}")

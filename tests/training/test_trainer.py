@@ -83,25 +83,26 @@ def with_dropout(config: TrainingConfig) -> TrainingConfig:
 
 @pytest.fixture(scope="module")
 def runs(make_config: Make) -> dict[str, TrainingConfig]:
-    """The same run four times: never killed, again and again, before its first checkpoint; plain.
+    """The same run: never killed, again and again, before its first checkpoint.
 
-    The last is without dropout, which two processes don't share.
+    And a longer one, by one process and by two: without dropout, which two processes don't share.
     """
-    config = make_config()
+    config, short = make_config(), make_config(steps=24, validate_every=16)
     files, configs = {}, {}
     for name, base, changes in (
-        ("whole", with_dropout(config), {}),
-        ("killed", with_dropout(config), {"checkpoint_minutes": 1e-4, "workers": 1}),
-        ("early", with_dropout(config), {}),
+        ("whole", with_dropout(short), {}),
+        ("killed", with_dropout(short), {"checkpoint_minutes": 1e-4, "workers": 1}),
+        ("early", with_dropout(short), {}),
         ("plain", config, {}),
+        ("two", config, {}),
     ):
         configs[name], files[name] = write(base, name, **changes)
     moment = random.uniform(0, 0.3)
     print(f"killed {moment} s after the first checkpoint")
     lives = [
-        *(("whole", "done"), ("plain", "done"), ("early", "step 22"), ("early", "done")),
-        *(("killed", f"later {moment}"), ("killed", "step 33"), ("killed", "save 36")),
-        ("killed", "done"),
+        *(("whole", "done"), ("plain", "done"), ("early", "step 12"), ("early", "done")),
+        *(("killed", f"later {moment}"), ("killed", "step 21"), ("killed", "save 22")),
+        *(("killed", "done"), ("two", "shared")),
     ]
     run(str(LIVES), *(word for name, end in lives for word in (files[name], end)))
     return configs
@@ -146,10 +147,7 @@ def test_training_learns_and_leaves_metrics_a_model_and_a_picture(
 
 def test_two_processes_have_the_loss_curve_of_one(runs: dict[str, TrainingConfig]) -> None:
     """Also where batches have three scenes, of which one process makes two and the other one."""
-    one = runs["plain"]
-    two, file = write(one, "two")
-    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
-    run(*launch, str(LIVES), file, "done")
+    one, two = runs["plain"], runs["two"]
     for alone, shared in zip(metrics(one), metrics(two), strict=True):
         assert alone.keys() == shared.keys()
         for name, value in alone.items():
@@ -157,6 +155,14 @@ def test_two_processes_have_the_loss_curve_of_one(runs: dict[str, TrainingConfig
     assert state(one)["sound_seconds"] == pytest.approx(state(two)["sound_seconds"])
     for name, weights in state(one)["model"].items():
         assert torch.allclose(weights, state(two)["model"][name], atol=0.01), name
+
+
+@pytest.mark.slow
+def test_torchrun_starts_a_run(make_config: Make) -> None:
+    config, file = write(make_config(steps=4), "launched")
+    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
+    run(*launch, str(LIVES), file, "done")
+    assert state(config)["step"] == 4
 
 
 @pytest.mark.parametrize(
