@@ -36,6 +36,13 @@ def connected(
         ]
 
 
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A server that waits a second for headers."""
+    with server(tmp_path_factory.mktemp("impatient"), header_seconds=1.0) as (client, _):
+        yield client
+
+
 def seconds_until_closed(connection: socket.socket) -> float:
     start = time.monotonic()
     connection.settimeout(30)
@@ -82,14 +89,14 @@ def test_a_proxy_stands_for_many_clients(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HT", HEAD])
-def test_a_connection_that_sends_no_request_is_closed(tmp_path: Path, begun: bytes) -> None:
-    with server(tmp_path, header_seconds=1.0) as (client, _), connected(client) as (one,):
+def test_a_connection_that_sends_no_request_is_closed(impatient: Client, begun: bytes) -> None:
+    with connected(impatient) as (one,):
         one.sendall(begun)
         assert 0.3 < seconds_until_closed(one) < 20
 
 
-def test_headers_that_come_too_slowly_end_the_connection(tmp_path: Path) -> None:
-    with server(tmp_path, header_seconds=1.0) as (client, _), connected(client) as (one,):
+def test_headers_that_come_too_slowly_end_the_connection(impatient: Client) -> None:
+    with connected(impatient) as (one,):
         start = time.monotonic()
         with pytest.raises(OSError):
             while time.monotonic() - start < 30:

@@ -57,7 +57,7 @@ def test_jobs_go_first(opens: Opens, tmp_path: Path) -> None:
         while identity not in suggestions._live and time.monotonic() < end:
             time.sleep(0.02)
         job = client.do(identity)
-        # Listening takes ten seconds, and began anew.
+        # Listening takes five seconds, and began anew.
         assert client.http.get(f"/api/recordings/{identity}/heard").json()["status"] == "listening"
         assert (job["confidence"], job["presence"]) == (0.9, "sure")
         assert job["found"] == [{"start": 0.2, "end": 0.4, "probability": 0.9, "sure": True}]

@@ -20,8 +20,8 @@ import soundfile
 from soundsift.studio.engine import ListenTask, Result, Task
 
 SPLIT_HZ = 1000
-#: A prompt that begins with this word takes so many seconds.
-SLOW, SLOW_SECONDS = "slow", 8.0
+#: Prompts that begin with these words take so many seconds.
+SLOW = {"slow": 5.0, "slower": 30.0}
 #: Where it says to have found the sound of prompts that begin with these words.
 FINDS = {
     "found": {
@@ -105,11 +105,11 @@ class Sieve:
 
     def separate(self, task: Task, report: Callable[[float], None]) -> Result:
         asked = task.request
-        if (asked["text"] or "").startswith(SLOW):
-            steps = 40
-            for step in range(steps):
-                report(step / steps)
-                time.sleep(SLOW_SECONDS / steps)
+        first = (asked["text"] or "").partition(" ")[0]
+        steps = round(SLOW.get(first, 0.0) / 0.2)
+        for step in range(steps):
+            report(step / steps)
+            time.sleep(0.2)
         samples, sample_rate = whole_numbers(task.source)
         target = sieve(samples, sample_rate, asked["text"], asked["spans"], asked["not_spans"])
         residual = (samples.astype(np.int32) - target).clip(-32768, 32767).astype(np.int16)
@@ -119,7 +119,6 @@ class Sieve:
         power = [np.square(x, dtype=np.float64).sum() + 1e-9 for x in (target, samples)]
         level = 10 * float(np.log10(power[0] / power[1]))
         settings = {"engine": "sieve", "seed": asked["seed"], "target_level_db": level}
-        first = (asked["text"] or "").partition(" ")[0]
         settings |= FINDS.get(first, {})
         if asked["judge"] and first in RATES:
             settings["judge"] = RATES[first]

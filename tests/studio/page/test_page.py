@@ -352,11 +352,11 @@ def test_a_full_queue_is_shown(new_visit, serving, clip) -> None:
     with serving(queue=1) as address, new_visit(address) as visit:
         visit.open(clip.path)
         page = visit.page
-        visit.start("slow low")
+        visit.start("slower low")
         page.wait_for_selector(".progress-state >> text=%")
-        visit.start("slow high")
+        visit.start("slower high")
         page.wait_for_selector(".progress-state >> text=waiting for its turn")
-        visit.start("slow low")
+        visit.start("slower low")
         page.wait_for_selector("#error:not([hidden])")
         said = page.inner_text("#error").removesuffix("×").strip()
         assert re.fullmatch(r"The queue is full: one job is waiting\. Try again in \d+ s\.", said)
@@ -405,7 +405,7 @@ def test_the_page_is_ready_at_once(new_visit, serving, note, slowness) -> None:
     The browser is there already, as it is for people.
     """
     times = []
-    for _ in range(3):
+    for _ in range(2):
         with serving() as address, new_visit(address) as visit:
             visit.page.wait_for_selector("#welcome:not([hidden]) [data-open]:enabled")
             times.append(time.perf_counter() - visit.asked)
