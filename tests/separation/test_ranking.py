@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def separator(folder: Path) -> Separator:
     return soundsift.load(folder, device="cpu", precision="float32")
 
@@ -132,6 +132,7 @@ def test_each_phrase_of_a_prompt_has_its_best(separator: Separator) -> None:
 
 
 def test_rankers_are_loaded_when_needed_and_put_away(separator: Separator) -> None:
+    separator.unload_rankers()
     rankers = separator.model.rankers
     assert isinstance(rankers, ReleasedRankers)
     request: dict[str, Any] = {"sample_rate": RATE, "text": "w7", "preset": "draft"}
