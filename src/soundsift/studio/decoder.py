@@ -165,7 +165,7 @@ def draw(source: str, place: str) -> dict[str, Any]:
 
 
 def outline(
-    source: str, place: str, points: list[list[Any]], boxes: list[list[Any]]
+    source: str, place: str, points: list[dict[str, Any]], boxes: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Store the outlines of a marked object.
 
@@ -173,7 +173,7 @@ def outline(
         source: video file.
         place: JSON file to write: a list of `soundsift.segmentation.outlines.Outline`.
         points: arguments of each `soundsift.video.Point`.
-        boxes: x, y, width, height and moment of each `soundsift.video.Box`.
+        boxes: arguments of each `soundsift.video.Box`, with a moment and no span.
 
     Raises:
         SoundsiftError: see `soundsift.segmentation.outlines.outlines`.
@@ -188,9 +188,10 @@ def outline(
     return {}
 
 
-def _marks(points: list[list[Any]], boxes: list[list[Any]]) -> tuple[list[Point], list[Box]]:
-    found = [Box(x, y, width, height, moment=time) for x, y, width, height, time in boxes]
-    return [Point(*point) for point in points], found
+def _marks(
+    points: list[dict[str, Any]], boxes: list[dict[str, Any]]
+) -> tuple[list[Point], list[Box]]:
+    return [Point(**one) for one in points], [Box(**one) for one in boxes]
 
 
 class _StoppedError(Exception):
@@ -198,7 +199,11 @@ class _StoppedError(Exception):
 
 
 def follow(
-    source: str, folder: str, points: list[list[Any]], boxes: list[list[Any]], around: float
+    source: str,
+    folder: str,
+    points: list[dict[str, Any]],
+    boxes: list[dict[str, Any]],
+    around: float,
 ) -> dict[str, Any]:
     """Follow a marked object.
 
@@ -208,7 +213,7 @@ def follow(
             line of JSON, then a `FollowedOutline` per line, each written when it is found. A file
             `STOP` that appears there ends the work.
         points: arguments of each `soundsift.video.Point`.
-        boxes: x, y, width, height and moment of each `soundsift.video.Box`.
+        boxes: arguments of each `soundsift.video.Box`, with a moment and no span.
         around: seconds before the first and after the last of them in which it is followed.
 
     Raises:

@@ -137,7 +137,7 @@ class Decoders:
         Raises:
             RequestError: a mark is outside the pictures, or nothing is found there.
         """
-        arguments = {"source": str(video), "place": str(place), **marks.arguments()}
+        arguments = {"source": str(video), "place": str(place), **asdict(marks)}
         self._do("outline", arguments, {str(video): name}, [video], place.parent)
 
     def follow(self, video: Path, folder: Path, marks: Marks, around: float, name: str) -> None:
@@ -155,7 +155,7 @@ class Decoders:
             RequestError: a mark is outside the pictures, or nothing is found there.
         """
         arguments = {"source": str(video), "folder": str(folder), "around": around}
-        arguments |= marks.arguments()
+        arguments |= asdict(marks)
         names = {str(video): name}
         self._do("follow", arguments, names, [video], folder, self._follower)
 

@@ -117,9 +117,9 @@ class Jobs:
             names = ", ".join(self._models)
             raise unusable(f"Model {request.model!r} is not offered here. Use one of: {names}.")
         recording, source = self._source(request)
-        _check(request, recording)
-        if request.points or request.boxes:
-            _check_marks(request, recording, self._recordings.measure(recording))
+        marks = _check(request, recording)
+        if marks:
+            _check_marks(marks, recording, self._recordings.measure(recording))
         if request.seed is None:
             request = request.model_copy(update={"seed": secrets.randbelow(2**31)})
         if self._space.free() < self._queue.bytes_needed(recording):
@@ -270,38 +270,40 @@ class Jobs:
             self._recordings.forget_copies(f"{identity}.{stem}")
 
 
-def _check(request: JobRequest, recording: RecordingRow) -> None:
-    """Refuse requests that would fail, as far as that is known without a model."""
+def _check(request: JobRequest, recording: RecordingRow) -> Marks:
+    """Refuse requests that would fail, as far as that is known without a model or a picture.
+
+    Returns:
+        What marks the object, for `_check_marks`.
+    """
     if request.boxes and not recording.has_video:
         raise unusable(f"{recording.name} has no picture. Use boxes with a video.")
     if request.points and not recording.has_video:
         raise unusable(f"{recording.name} has no picture. Use points with a video.")
     try:
-        Marks.of(request.model_dump(include={"points", "boxes"}))
+        marks = Marks.of(request.model_dump(include={"points", "boxes"}))
         spans = [Span(*span) for span in request.spans]
         spans += [Span(*span, positive=False) for span in request.not_spans]
         prompt = Prompt(request.text, tuple(spans), language=request.language)
         if request.mode == "remove":
             check_removal(request.text, request.language)
-        if not (request.boxes or request.points) or spans:
+        if not marks or spans:
             prompt.check(recording.seconds)
     except SoundsiftError as error:
         raise unusable(str(error)) from error
+    return marks
 
 
-def _check_marks(
-    request: JobRequest, recording: RecordingRow, picture: tuple[int, int, float]
-) -> None:
+def _check_marks(marks: Marks, recording: RecordingRow, picture: tuple[int, int, float]) -> None:
     """Refuse points and boxes that fit no picture.
 
     Args:
-        request: with points or boxes.
+        marks: points or boxes.
         recording: has a picture.
         picture: its height, width and seconds.
     """
     height, width, seconds = picture
     try:
-        marks = Marks.of(request.model_dump(include={"points", "boxes"}))
         marks.check(height, width, max(seconds, recording.seconds), recording.name)
     except SoundsiftError as error:
         raise unusable(str(error)) from error

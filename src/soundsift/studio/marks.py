@@ -62,13 +62,6 @@ class Marks:
         """When the object is marked, in seconds."""
         return [*(point.time for point in self.points), *(box.begin for box in self.boxes)]
 
-    def arguments(self) -> dict[str, Any]:
-        """The same for a decoder process."""
-        return {
-            "points": [[p.time, p.x, p.y, p.positive] for p in self.points],
-            "boxes": [[b.x, b.y, b.width, b.height, b.moment] for b in self.boxes],
-        }
-
     def check(self, height: int, width: int, end: float, name: str) -> None:
         """Refuse what no picture of a recording has, as far as that is known without reading it.
 

@@ -47,7 +47,7 @@ const mask = new ObjectMask({
   follow: (marks, onLines, signal) => api.followObject(session.recording.id, marks, onLines, signal),
   attempt,
 });
-points.addEventListener("change", () => mask.show(session.recording?.id, points.toRequest()));
+points.addEventListener("change", () => mask.show(session.recording?.id, points.begin ? points.toRequest() : null));
 new Picture(byId("picture"), byId("video"), { player, points, mask, said: byId("picture-said") });
 new MaskLine(byId("mask-row"), { mask, points, player, viewport });
 const prompt = new Prompt(byId("prompt"), spans, points, start);

@@ -10,15 +10,17 @@ const STATUS = { queued: "waiting", running: "running", failed: "failed", cancel
 /** Most spans that a turn lists. */
 const MOST_SPANS = 6;
 
+const fromTo = (start, end) => `${clock(start)}–${clock(end)}`;
+
 /** When a box counts: at a time, or, in requests that were not made here, in a span or always. */
 const boxTime = ({ time, span }) =>
-  Number.isFinite(time) ? clock(time) : span ? `${clock(span[0])}–${clock(span[1])}` : "always";
+  Number.isFinite(time) ? clock(time) : span ? fromTo(...span) : "always";
 
 /** A request's settings as rows of name and value. */
 export function settingRows(request) {
   const marks = fromRequest(request);
   const spans = marks.slice(0, MOST_SPANS).map(
-    ({ start, end, sign }) => `${sign === "+" ? "+" : "−"} ${clock(start)}–${clock(end)}`,
+    ({ start, end, sign }) => `${sign === "+" ? "+" : "−"} ${fromTo(start, end)}`,
   );
   return [
     ["preset", request.preset],

@@ -31,13 +31,13 @@ export class ObjectMask extends EventTarget {
     Object.assign(this, { fetchOutlines, follow, attempt });
   }
 
-  /** Follow the object at these marks of a recording, `{ points, boxes }`, in place of earlier ones. */
+  /** Follow the object at these marks of a recording, `{ points, boxes }`, in place of earlier ones; null: no object. */
   show(recording, marks) {
     const asked = JSON.stringify([recording, marks]);
     if (asked === this.#asked) return;
     this.#asked = asked;
     this.#work?.abort();
-    if (marks.boxes.length === 0 && !marks.points.some(({ positive }) => positive)) {
+    if (!marks) {
       Object.assign(this, { pictures: [], film: null });
       this.#become("none");
       return;
