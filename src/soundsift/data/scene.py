@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from soundsift.config import SAMPLE_RATE
-from soundsift.data.bank import Clip
+from soundsift.data.bank import Clip, Samples
 from soundsift.data.drawn import DrawnScene, DrawnSource
 from soundsift.data.spans import frame_power, spans_of_power
 from soundsift.spans import Span
-
-Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ class SceneConfig(BaseModel):
         offset_db: the largest difference of two sources' levels, but for quiet sources and beds.
         p_quiet, quiet_db: probability that a source of a scene of several is quiet, and the range
             of dB by which its level is lowered.
-        p_bed, bed_db: probability of a bed of ambience, music or noise, and the range
-            of its level against the average source, in dB.
+        p_bed, bed_db: probability of a bed of ambience, music or noise, and the range of its level
+            against the average source, in dB.
         p_music_bed: probability that a bed is music.
         p_noise_bed: probability that another bed is synthetic noise, not a clip of ambience.
         p_slow_gain: probability that a source's level changes slowly.

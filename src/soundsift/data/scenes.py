@@ -175,14 +175,17 @@ class SceneGenerator:
         clips: list[Clip] = []
         while not clips:
             for names, (_, probability) in zip(self._parts, _BAND, strict=True):
-                there = rng.random() < probability
-                if not names or not there:
+                if rng.random() >= probability or not names:
                     continue
-                choices = self._clips[names[int(rng.integers(len(names)))]]
-                clip = choices[int(rng.integers(len(choices)))]
+                clip = self._draw_any(names, rng)
                 if not any(alike(clip, other) for other in clips):
                     clips.append(clip)
         return clips
+
+    def _draw_any(self, names: list[str], rng: np.random.Generator) -> Clip:
+        """A clip of one of some concepts, each as often as any other."""
+        clips = self._clips[names[int(rng.integers(len(names)))]]
+        return clips[int(rng.integers(len(clips)))]
 
     def _draw_clip(self, rng: np.random.Generator) -> Clip:
         kind = self._kinds[int(rng.choice(len(self._kinds), p=self._kind_weights))]
@@ -207,8 +210,7 @@ class SceneGenerator:
         if not names or (not music and rng.random() < config.p_noise_bed):
             return [self._noise(clips[0], level, samples, rng)]
         for _ in range(4):
-            choices = self._clips[names[int(rng.integers(len(names)))]]
-            clip = choices[int(rng.integers(len(choices)))]
+            clip = self._draw_any(names, rng)
             if not any(alike(clip, other) for other in clips):
                 pieces, edge = self._place(clip, samples, rng)
                 return [DrawnSource(clip, level, pieces, edge=edge)]

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from soundsift.config import SAMPLE_RATE
-from soundsift.data.bank import Bank, Clip, active_level_db
-from soundsift.data.scene import Samples
+from soundsift.data.bank import Bank, Clip, Samples, active_level_db
 
 _FADE = round(0.02 * SAMPLE_RATE)
 

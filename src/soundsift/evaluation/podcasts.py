@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from soundsift.config import SAMPLE_RATE
-from soundsift.data.bank import Bank, Clip
-from soundsift.data.scene import Samples
+from soundsift.data.bank import Bank, Clip, Samples
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.laying import endless, lay_recurring, levelled
 from soundsift.evaluation.scenes import confusable

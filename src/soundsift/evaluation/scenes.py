@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from soundsift.config import SAMPLE_RATE
-from soundsift.data.bank import Bank, Clip, active_level_db
-from soundsift.data.scene import Samples, Scene, Source
+from soundsift.data.bank import Bank, Clip, Samples, active_level_db
+from soundsift.data.scene import Scene, Source
 from soundsift.data.scene_config import SceneConfig
 from soundsift.data.scenes import SceneGenerator
 from soundsift.data.spans import active_spans, listed_spans

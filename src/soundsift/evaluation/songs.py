@@ -16,9 +16,8 @@ import numpy as np
 
 from soundsift.config import SAMPLE_RATE
 from soundsift.data import midi
-from soundsift.data.bank import Bank
+from soundsift.data.bank import Bank, Samples
 from soundsift.data.render import FONTS
-from soundsift.data.scene import Samples
 from soundsift.errors import SoundsiftError
 from soundsift.evaluation.laying import endless, levelled
 
