@@ -120,9 +120,8 @@ for line in sys.stdin:
         os.chdir(folder)
         for output in (1, 2):
             os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), output)
-        program = ["import sys", "sys.argv = ['-c']", "sys.path.insert(0, '')", code]
         try:
-            exec(chr(10).join(program), {"__name__": "__main__"})
+            exec(code, {"__name__": "__main__"})
             status = 0
         except BaseException:
             import traceback

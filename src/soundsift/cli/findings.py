@@ -30,10 +30,8 @@ def times_in_words(found: Sequence[Occurrence], with_words: bool = True) -> str:
         found: in order of time.
         with_words: whether to say how sure they are; if not, all are in order of time.
     """
-    parts = []
     shown = sorted(sorted(found, key=lambda one: -one.probability)[:_MOST], key=_start)
-    if not with_words:
-        parts = _times(shown)
+    parts = [] if with_words else _times(shown)
     for sure, word in ((True, "sure"), (False, "unsure")) if with_words else ():
         if times := _times([one for one in shown if one.sure is sure]):
             parts.append(f"{', '.join(times)} ({word})")
