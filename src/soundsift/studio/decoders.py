@@ -146,7 +146,7 @@ class Decoders:
         Args:
             video: video file.
             folder: where the outlines are written, each when it is found, and where a file named
-                `STOP` ends it; see `soundsift.studio.decoder.follow`.
+                `STOP` ends it; see `soundsift.studio.outline_tasks.follow`.
             marks: points and boxes at a time.
             around: seconds before the first and after the last mark in which it is followed.
             name: name of the recording, for messages.
